@@ -1,0 +1,1 @@
+"""Fujin: nearby merchants and coupons by geofence and distance."""

@@ -1,0 +1,1 @@
+"""Invariants that must return no row."""

@@ -1,0 +1,1 @@
+"""Shared ground without Flask and without any module: settings, database, clock, ids, money, paging, logs."""

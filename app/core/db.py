@@ -1,0 +1,130 @@
+"""Engines for the primary and for reads, bounded waits, and what a broken connection means."""
+
+from __future__ import annotations
+
+import select
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg2
+import psycopg2.extensions
+from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.engine import make_url
+
+from app.core.settings import Settings
+
+
+def normalised_url(url: str) -> str:
+    """A database URL with the driver spelled out; SQLAlchemy 2.1 reads a bare ``postgresql://`` as psycopg 3."""
+    parsed = make_url(url)
+    if parsed.drivername in ("postgres", "postgresql"):
+        parsed = parsed.set(drivername="postgresql+psycopg2")
+    return parsed.render_as_string(hide_password=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """Two engines from day one: ``primary`` for writes, ``reading`` for searches (the same server by default)."""
+
+    primary: Engine
+    reading: Engine
+    read_timeout_s: float
+    write_timeout_s: float
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A read-only transaction with a statement time limit; nothing is committed."""
+        with self.reading.connect() as conn:
+            conn.exec_driver_sql(
+                f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
+            )
+            try:
+                yield conn
+            finally:
+                conn.rollback()
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction on the primary with time limits; the caller commits."""
+        with self.primary.connect() as conn:
+            conn.exec_driver_sql(
+                f"SET LOCAL statement_timeout = {int(self.write_timeout_s * 1000)}; SET LOCAL lock_timeout = 1000;"
+                " SET LOCAL idle_in_transaction_session_timeout = 5000"
+            )
+            try:
+                yield conn
+            finally:
+                conn.rollback()
+
+    def dispose(self) -> None:
+        """Closes every idle connection."""
+        self.primary.dispose()
+        self.reading.dispose()
+
+
+def _engine(url: str, settings: Settings) -> Engine:
+    return create_engine(
+        normalised_url(url),
+        pool_size=settings.database_pool_size,
+        max_overflow=0,
+        pool_timeout=1.0,
+        pool_pre_ping=True,
+        pool_recycle=300,
+        connect_args={"connect_timeout": 2, "application_name": "fujin"},
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """Engines as the settings say; nothing connects yet."""
+    return Database(
+        primary=_engine(settings.database_url, settings),
+        reading=_engine(settings.database_read_url or settings.database_url, settings),
+        read_timeout_s=settings.read_timeout_s,
+        write_timeout_s=settings.write_timeout_s,
+    )
+
+
+class DeadlineExceeded(psycopg2.OperationalError):
+    """The server did not answer in time; the connection is broken and is thrown away."""
+
+
+def install_deadline(seconds: float) -> None:
+    """Ends every wait for the server after ``seconds``, for this whole process.
+
+    Without it psycopg2 waits for ever when the network drops packets while TCP stays up. The callback raises and leaves closing to
+    the pool: closing inside it deadlocks. It refuses COPY, so processes that load data never install it.
+    """
+
+    def wait(connection: Any) -> None:
+        end = time.monotonic() + seconds
+        while True:
+            state = connection.poll()
+            if state == psycopg2.extensions.POLL_OK:
+                return
+            left = end - time.monotonic()
+            readable = [connection.fileno()] if state == psycopg2.extensions.POLL_READ else []
+            writable = [connection.fileno()] if state == psycopg2.extensions.POLL_WRITE else []
+            if left <= 0 or not any(select.select(readable, writable, [], left)):
+                raise DeadlineExceeded(f"the database did not answer within {seconds:g} s")
+
+    psycopg2.extensions.set_wait_callback(wait)
+
+
+def check_database(conn: Connection) -> list[str]:
+    """What makes a database unfit: a ctype without UTF-8, no PostGIS, no migrations; empty when all is well."""
+    faults: list[str] = []
+    ctype, encoding = conn.execute(
+        text(
+            "SELECT datctype, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
+        )
+    ).one()
+    if encoding != "UTF8" or ctype in ("C", "POSIX"):
+        faults.append(
+            f"the database has encoding {encoding} and ctype {ctype}; create it with UTF8 and a UTF-8 ctype"
+        )
+    if conn.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'postgis'")).first() is None:
+        faults.append("the extension postgis is missing: run CREATE EXTENSION postgis")
+    return faults

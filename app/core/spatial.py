@@ -1,0 +1,94 @@
+"""PostGIS functions and casts, spelled in this file alone.
+
+One distance everywhere: the sphere of PostGIS (``use_spheroid = false``), radius ``geo.units.EARTH_RADIUS_M``, compared and sorted in
+whole millimetres. Drawn areas are planar in longitude and latitude, and their border counts as inside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from geoalchemy2 import Geography, Geometry
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, Text, cast, func, literal
+from sqlalchemy.types import TypeEngine
+
+from geo.coordinates import LonLat
+
+_POINT: TypeEngine[Any] = Geography("POINT", 4326)
+_ANY: TypeEngine[Any] = Geometry("GEOMETRY", 4326)
+MM_SLACK_M = 0.01  # the index is asked a centimetre further; the exact millimetres decide
+
+
+def geometry_point(point: LonLat) -> ColumnElement[Any]:
+    """A planar point in degrees."""
+    return func.ST_SetSRID(func.ST_MakePoint(literal(point.lon, Double), literal(point.lat, Double)), 4326)
+
+
+def geography_point(point: LonLat) -> ColumnElement[Any]:
+    """A point on the sphere."""
+    return cast(geometry_point(point), _POINT)
+
+
+def near(location: ColumnElement[Any], point: LonLat, radius_m: float) -> ColumnElement[bool]:
+    """Candidates for ``distance_mm <= radius``: index-supported, a centimetre too wide."""
+    return func.ST_DWithin(
+        location, geography_point(point), literal(radius_m + MM_SLACK_M, Double), False, type_=Boolean
+    )
+
+
+def distance_mm(location: ColumnElement[Any], point: LonLat) -> ColumnElement[int]:
+    """Distance on the sphere in whole millimetres."""
+    metres = func.ST_Distance(location, geography_point(point), False, type_=Double)
+    return cast(func.round(metres * 1000), BigInteger)
+
+
+def as_geometry(location: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A geography column read as planar degrees."""
+    return cast(location, _ANY)
+
+
+def longitude(location: ColumnElement[Any]) -> ColumnElement[float]:
+    """Longitude of a point column, degrees."""
+    return func.ST_X(as_geometry(location), type_=Double)
+
+
+def latitude(location: ColumnElement[Any]) -> ColumnElement[float]:
+    """Latitude of a point column, degrees."""
+    return func.ST_Y(as_geometry(location), type_=Double)
+
+
+def covers_point(boundary: ColumnElement[Any], point: LonLat) -> ColumnElement[bool]:
+    """True when a planar area holds the point; its border counts."""
+    return func.ST_Covers(boundary, geometry_point(point), type_=Boolean)
+
+
+def covers(boundary: ColumnElement[Any], location: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True when a planar area holds a point column; its border counts."""
+    return func.ST_Covers(boundary, as_geometry(location), type_=Boolean)
+
+
+def geojson(shape: ColumnElement[Any], decimals: int = 7) -> ColumnElement[str]:
+    """A shape as GeoJSON text, RFC 7946 ring order."""
+    return func.ST_AsGeoJSON(func.ST_ForcePolygonCCW(shape), decimals, type_=Text)
+
+
+def tile_envelope(z: int, x: int, y: int, margin: float = 0.0) -> ColumnElement[Any]:
+    """The square of a tile in EPSG:3857, widened by a share of its side."""
+    return func.ST_TileEnvelope(z, x, y, func.ST_TileEnvelope(0, 0, 0), margin)
+
+
+def in_degrees(envelope: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A Mercator shape in degrees."""
+    return func.ST_Transform(envelope, 4326)
+
+
+def tile_shape(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int = 64) -> ColumnElement[Any]:
+    """A shape in the integer square of a tile, 4096 units a side, clipped; null when nothing is left."""
+    return func.ST_AsMVTGeom(
+        func.ST_Transform(as_geometry(shape), 3857), tile_envelope(z, x, y), 4096, buffer, True
+    )
+
+
+def tile_bytes(row: Any, layer: str) -> ColumnElement[bytes]:
+    """Rows of a subquery (with a column ``shape``) as one layer of a vector tile."""
+    return func.ST_AsMVT(row, layer, 4096, "shape", type_=LargeBinary)

@@ -1,0 +1,1 @@
+"""Coupon terms, their windows, stock and scope."""

@@ -1,0 +1,1 @@
+"""Shared by all routes: problems, authentication, units of work, idempotency, caching, limits."""

@@ -1,0 +1,1 @@
+"""Loads of regional data: read, check, stage, activate."""

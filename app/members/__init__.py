@@ -1,0 +1,1 @@
+"""People and machines that act: members, credentials, roles, tokens."""

@@ -1,0 +1,1 @@
+"""Points of business, categories, brands, opening hours."""

@@ -1,0 +1,1 @@
+"""Areas a place serves, drawn by its merchant."""

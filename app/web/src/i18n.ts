@@ -1,0 +1,33 @@
+// The page's words in the document's language; the same files are read by the templates.
+import en from "../i18n/en.json";
+import zh from "../i18n/zh-CN.json";
+
+export type Word = keyof typeof en;
+
+const tables: Record<string, Record<Word, string>> = { en, "zh-CN": zh };
+
+export const lang: string = document.documentElement.lang in tables ? document.documentElement.lang : "en";
+
+const words = tables[lang] ?? en;
+const plurals = new Intl.PluralRules(lang);
+
+/** The text of `key`, with each {name} replaced from `values`. */
+export function t(key: Word, values: Record<string, string | number> = {}): string {
+  return words[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+    const value = values[name];
+    return value === undefined ? whole : String(value);
+  });
+}
+
+/** The text of `key` with a value that comes from the API, or null when there is no such key. */
+export function maybe(key: string): string | null {
+  return Object.hasOwn(words, key) ? words[key as Word] : null;
+}
+
+type Counted = { [K in Word]: K extends `${infer Stem}_one` ? Stem : never }[Word];
+
+/** The singular or plural of `stem` for `count`; `shown` is how the number is written. */
+export function counted(stem: Counted, count: number, shown: string): string {
+  const form = plurals.select(count) === "one" ? "one" : "other";
+  return t(`${stem}_${form}` as Word, { n: shown });
+}
