@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from math import asin, cos, degrees, isfinite, radians, sin
 from typing import Final, Self
 
@@ -41,9 +42,7 @@ class Bbox:
             except GeoError as fault:
                 side = _SIDES[int(fault.pointer[1:])]
                 limit = "-180 and 180" if side in ("west", "east") else "-90 and 90"
-                raise InvalidBbox(
-                    f"{side} is not within {limit}.", hint=fault.hint, pointer=fault.pointer
-                ) from None
+                raise InvalidBbox(f"{side} is not within {limit}.", hint=fault.hint, pointer=fault.pointer) from None
         if self.south > self.north:
             raise InvalidBbox("south is greater than north.", pointer="/1")
         if self.west == 180.0 and self.east == -180.0:
@@ -90,7 +89,7 @@ class Bbox:
             raise InvalidBbox("A box needs at least one position.")
         west, east = merged[0][0], merged[-1][1]
         widest = (west + 180.0) + (180.0 - east)
-        for (_, before), (after, _) in zip(merged, merged[1:], strict=False):
+        for (_, before), (after, _) in pairwise(merged):
             if after - before > widest:
                 widest, west, east = after - before, after, before
         if west > east:

@@ -37,9 +37,7 @@ def distance_mm(a: LonLat, b: LonLat) -> int:
     return round(distance_m(a, b) * 1000.0)
 
 
-def distances_m(
-    lon: float, lat: float, lons: NDArray[np.float64], lats: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def distances_m(lon: float, lat: float, lons: NDArray[np.float64], lats: NDArray[np.float64]) -> NDArray[np.float64]:
     """Metres from one position to many; arrays of one shape, degrees, unchecked. As `distance_m`."""
     phi, phis = np.radians(lat), np.radians(lats)
     half_dlon = np.radians(_lon_gaps(lon, lons)) / 2.0

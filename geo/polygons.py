@@ -1,0 +1,282 @@
+"""The gate for polygons that users draw or operators load: in as nested lists, out as a valid MultiPolygon.
+
+Order of the checks: structure, finite, range, ring rules, limits of the kind, validity with reason and place.
+Nothing is repaired unless asked for, and every change is told in a remark. Zones are planar in longitude and
+latitude (an edge is a straight line on the plate carrée map), as `ST_Covers` on `geometry` reads them.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import partial
+from math import sqrt
+from typing import Final
+
+import numpy as np
+import shapely
+from shapely import MultiPolygon, Polygon
+
+from geo.bbox import Bbox
+from geo.coordinates import LonLat, wrap_lon
+from geo.errors import GeometryTooLarge, InvalidGeometry
+from geo.rings import Positions, Remark, Ring, checked_ring
+from geo.units import MERCATOR_RADIUS_M
+
+_ECCENTRICITY: Final = sqrt(0.00669437999014131699614)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one kind of polygon may be at most; None is no limit. Reaching a limit is allowed."""
+
+    kind: str
+    max_points: int
+    max_rings: int
+    max_polygons: int | None = None
+    max_width_deg: float | None = None
+    max_area_m2: float | None = None
+
+
+DRAWN_AREA: Final = Limits("drawn area", max_points=2_000, max_rings=500, max_width_deg=20.0)
+QUERY_POLYGON: Final = Limits("query polygon", max_points=10_000, max_rings=500, max_polygons=20, max_area_m2=50_000e6)
+REGION: Final = Limits("region", max_points=500_000, max_rings=5_000)
+
+
+@dataclass(frozen=True, slots=True)
+class CheckedPolygons:
+    """A valid, not empty MultiPolygon within [-180, 180] × [-90, 90], rings turned as RFC 7946 wants.
+
+    Shells run anticlockwise, holes clockwise; nothing crosses 180° (`crosses_antimeridian` tells that a piece
+    was cut there). `point_count` counts closing positions; `remarks` lists what was changed.
+    """
+
+    geometry: MultiPolygon
+    point_count: int
+    crosses_antimeridian: bool
+    remarks: tuple[Remark, ...]
+
+    @property
+    def bbox(self) -> Bbox:
+        """The smallest box around, crossing 180° when that is narrower."""
+        return bbox_of(self.geometry)
+
+
+def checked_polygon(
+    coordinates: object, limits: Limits, *, full: bool = False, repair: bool = False, pointer: str = ""
+) -> CheckedPolygons:
+    """Checks the `coordinates` of a GeoJSON Polygon; see `checked_polygons`."""
+    return _checked([(coordinates, pointer)], limits, full, repair, pointer)
+
+
+def checked_polygons(
+    coordinates: object, limits: Limits, *, full: bool = False, repair: bool = False, pointer: str = ""
+) -> CheckedPolygons:
+    """Checks the `coordinates` of a GeoJSON MultiPolygon.
+
+    An edge wider than 180° crosses the antimeridian unless `full`; what crosses is cut at ±180. `repair` lets
+    GEOS mend a shape that is not valid (method "structure": a bow-tie becomes two triangles).
+    Raises `InvalidGeometry`, `InvalidCoordinate` or `GeometryTooLarge` with a pointer and, if known, a place.
+    """
+    if not isinstance(coordinates, list | tuple):
+        raise InvalidGeometry("An array of polygons is expected here.", pointer=pointer)
+    if not coordinates:
+        raise InvalidGeometry("The geometry is empty.", pointer=pointer)
+    polygons = [(polygon, f"{pointer}/{index}") for index, polygon in enumerate(coordinates)]
+    return _checked(polygons, limits, full, repair, pointer)
+
+
+def checked_shape(shape: shapely.Geometry, limits: Limits, *, repair: bool = False) -> CheckedPolygons:
+    """Checks a Polygon or MultiPolygon that another reader built, by the same gate."""
+    if not isinstance(shape, Polygon | MultiPolygon):
+        raise InvalidGeometry(f"A polygon is expected, not a {type(shape).__name__}.")
+    parts = [shape] if isinstance(shape, Polygon) else list(shape.geoms)
+    coordinates = [
+        [shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)]
+        for part in parts
+        if not part.is_empty
+    ]
+    return checked_polygons(coordinates, limits, repair=repair)
+
+
+def covers(geometry: shapely.Geometry, point: LonLat) -> bool:
+    """True when the position is inside or on the border (planar); ±180 count as one meridian."""
+    lons = (180.0, -180.0) if abs(point.lon) == 180.0 else (point.lon,)
+    return any(bool(shapely.intersects_xy(geometry, lon, point.lat)) for lon in lons)
+
+
+def bbox_of(geometry: shapely.Geometry) -> Bbox:
+    """The smallest box around a not empty geometry within [-180, 180], crossing when that is narrower."""
+    bounds = shapely.bounds(shapely.get_parts(geometry))
+    ranges = [(float(west), float(east)) for west, east in bounds[:, [0, 2]]]
+    return Bbox.of_ranges(ranges, [float(lat) for lat in bounds[:, [1, 3]].ravel()])
+
+
+def geodesic_area_m2(geometry: shapely.Geometry) -> float:
+    """Square metres on the WGS 84 ellipsoid of a polygon whose edges are straight in longitude and latitude.
+
+    Computed on the cylindrical equal-area map (Snyder 1987, eq. 3-12 and 10-14), after edges are cut every
+    quarter of a degree. Agrees with the geodesic area to 1e-6 where edges are short, and unlike that is also
+    right for a polygon around a pole or the whole globe.
+    """
+    return float(shapely.area(shapely.transform(shapely.segmentize(geometry, 0.25), _equal_area)))
+
+
+def _equal_area(positions: Positions) -> Positions:
+    """Longitude and latitude in degrees to metres on a map of true areas."""
+    sine = np.sin(np.radians(positions[:, 1]))
+    e = _ECCENTRICITY
+    q = (1.0 - e * e) * (sine / (1.0 - (e * sine) ** 2) + np.arctanh(e * sine) / e)
+    return np.column_stack([MERCATOR_RADIUS_M * np.radians(positions[:, 0]), MERCATOR_RADIUS_M * q / 2.0])
+
+
+def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: bool, pointer: str) -> CheckedPolygons:
+    _check_counts(raw, limits, pointer)
+    rings = [[*_rings(polygon, full, at)] for polygon, at in raw]
+    remarks = [remark for polygon in rings for ring in polygon for remark in ring.remarks]
+    shapes: list[shapely.Geometry] = [_polygon(polygon) for polygon in rings]
+    if limits.max_width_deg is not None:
+        _check_width(shapes, limits, pointer)
+    repaired = False
+    for index, shape in enumerate(shapes):
+        if not shapely.is_valid(shape):
+            shapes[index] = _mended(shape, repair, raw[index][1])
+            repaired = True
+    crosses = any(shapely.bounds(s)[0] < -180.0 or shapely.bounds(s)[2] > 180.0 for s in shapes)
+    parts = [piece for shape in shapes for piece in _within_the_map(shape)]
+    geometry: shapely.Geometry = MultiPolygon(parts)
+    if not shapely.is_valid(geometry):
+        geometry = _mended(geometry, repair, pointer)
+        repaired = True
+    if crosses:
+        remarks.append(Remark("split-at-180", "What crosses the antimeridian was cut there.", pointer))
+    if repaired:
+        remarks.append(Remark("repaired", "A shape that was not valid was mended.", pointer))
+    oriented = shapely.orient_polygons(MultiPolygon(_polygons_in(geometry)))
+    assert isinstance(oriented, MultiPolygon)
+    if limits.max_area_m2 is not None and geodesic_area_m2(oriented) > limits.max_area_m2:
+        raise GeometryTooLarge(f"A {limits.kind} covers at most {limits.max_area_m2 / 1e6:,.0f} km².", pointer=pointer)
+    return CheckedPolygons(oriented, int(shapely.get_num_coordinates(oriented)), crosses, tuple(remarks))
+
+
+def _check_counts(raw: list[tuple[object, str]], limits: Limits, pointer: str) -> None:
+    """Counts before anything is read, so that a huge body costs nothing."""
+    if limits.max_polygons is not None and len(raw) > limits.max_polygons:
+        raise GeometryTooLarge(f"A {limits.kind} has at most {limits.max_polygons} polygons.", pointer=pointer)
+    rings = [ring for polygon, _ in raw if isinstance(polygon, list | tuple) for ring in polygon]
+    if len(rings) > limits.max_rings:
+        raise GeometryTooLarge(f"A {limits.kind} has at most {limits.max_rings:,} rings.", pointer=pointer)
+    points = sum(len(ring) for ring in rings if isinstance(ring, list | tuple | np.ndarray))
+    if points > limits.max_points:
+        raise GeometryTooLarge(
+            f"A {limits.kind} has at most {limits.max_points:,} points; this one has {points:,}.",
+            pointer=pointer,
+        )
+
+
+def _rings(raw: object, full: bool, pointer: str) -> list[Ring]:
+    if not isinstance(raw, list | tuple):
+        raise InvalidGeometry("An array of rings is expected here.", pointer=pointer)
+    if not raw:
+        raise InvalidGeometry("The polygon is empty.", pointer=pointer)
+    return [checked_ring(ring, full=full, pointer=f"{pointer}/{index}") for index, ring in enumerate(raw)]
+
+
+def _polygon(rings: list[Ring]) -> Polygon:
+    """The polygon in unwrapped longitudes: holes are turned to the side of the globe where their shell is."""
+    shell, holes = rings[0].positions, [ring.positions for ring in rings[1:]]
+    for ring in rings:
+        _check_extent(ring)
+    west, east = shell[:, 0].min(), shell[:, 0].max()
+    if east > 180.0 or west < -180.0:
+        holes = [_turned_into(hole, float(west), float(east)) for hole in holes]
+    return Polygon(shell, holes)
+
+
+def _check_extent(ring: Ring) -> None:
+    """Refuses a ring whose positions all lie on one line."""
+    offsets = ring.positions - ring.positions[0]
+    far = offsets[int(np.argmax((offsets**2).sum(axis=1)))]
+    across = np.abs(offsets[:, 0] * far[1] - offsets[:, 1] * far[0])
+    if across.max() <= 1e-12 * float((far**2).sum()):
+        raise InvalidGeometry(
+            "All positions of the ring lie on one line, so that it encloses nothing.",
+            hint="full" if ring.crosses_antimeridian else None,
+            pointer=ring.pointer,
+            location=_place(ring.positions[0]),
+        )
+
+
+def _turned_into(hole: Positions, west: float, east: float) -> Positions:
+    for turn in (0.0, 360.0, -360.0):
+        lons = hole[:, 0] + turn
+        if west <= lons.min() and lons.max() <= east:
+            return np.column_stack([lons, hole[:, 1]])
+    return hole
+
+
+def _check_width(shapes: list[shapely.Geometry], limits: Limits, pointer: str) -> None:
+    # Each piece of a shape drawn in two halves ends at ±180, so the width is that of the box around all.
+    ranges = [
+        (piece.bounds[0], piece.bounds[2]) for shape in shapes for piece in _within_the_map(shapely.envelope(shape))
+    ]
+    width = Bbox.of_ranges(ranges, [0.0]).width_deg
+    if limits.max_width_deg is not None and width > limits.max_width_deg:
+        raise GeometryTooLarge(
+            f"A {limits.kind} is at most {limits.max_width_deg:g}° wide; this one is {width:.1f}° wide.",
+            pointer=pointer,
+        )
+
+
+def _mended(shape: shapely.Geometry, repair: bool, pointer: str) -> shapely.Geometry:
+    """The shape made valid when `repair`; else the refusal with GEOS's reason and place."""
+    reason, place = _reason(shape)
+    if not repair:
+        raise InvalidGeometry(f"The polygon is not valid: {reason}.", pointer=pointer, location=place)
+    mended = MultiPolygon(_polygons_in(shapely.make_valid(shape, method="structure", keep_collapsed=False)))
+    if mended.is_empty:
+        raise InvalidGeometry(f"Nothing is left after repair: {reason}.", pointer=pointer, location=place)
+    return mended
+
+
+def _reason(shape: shapely.Geometry) -> tuple[str, LonLat | None]:
+    """GEOS's words, "Self-intersection[1 2]", taken apart."""
+    text = str(shapely.is_valid_reason(shape))
+    found = re.fullmatch(r"(.*?)\[(\S+) (\S+)\]", text)
+    if found is None:
+        return text, None
+    return found[1], _place(np.array([float(found[2]), float(found[3])]))
+
+
+def _place(position: Positions) -> LonLat:
+    lon, lat = position.tolist()
+    return LonLat(wrap_lon(lon), max(-90.0, min(90.0, lat)))
+
+
+def _within_the_map(shape: shapely.Geometry) -> list[Polygon]:
+    """The polygons of an unwrapped shape, cut at ±180 and turned back into [-180, 180]."""
+    west, _, east, _ = shapely.bounds(shape).tolist()
+    if west >= -180.0 and east <= 180.0:
+        return _polygons_in(shape)
+    pieces: list[Polygon] = []
+    for turn in range(int((west + 180.0) // 360.0), int((east + 180.0) // 360.0) + 1):
+        left = -180.0 + 360.0 * turn
+        clipped = shapely.intersection(shape, shapely.box(left, -90.0, left + 360.0, 90.0))
+        for piece in _polygons_in(clipped):
+            pieces.append(shapely.transform(piece, partial(_turned_back, turn=turn)))
+    return pieces
+
+
+def _turned_back(positions: Positions, turn: int) -> Positions:
+    """Longitudes less whole turns; rounding undoes the noise of adding and taking away 360."""
+    lons = np.clip(np.round(positions[:, 0] - 360.0 * turn, 12), -180.0, 180.0)
+    return np.column_stack([lons, positions[:, 1]])
+
+
+def _polygons_in(shape: shapely.Geometry) -> list[Polygon]:
+    """The polygons among the parts of any geometry; lines and points that an overlay leaves are dropped."""
+    if isinstance(shape, Polygon):
+        return [] if shape.is_empty else [shape]
+    if isinstance(shape, shapely.GeometryCollection | MultiPolygon):
+        return [polygon for part in shape.geoms for polygon in _polygons_in(part)]
+    return []

@@ -1,0 +1,133 @@
+"""Rings of a drawn polygon: from undecided lists to finite, closed arrays of degrees, unwrapped at 180°."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isfinite
+
+import numpy as np
+from numpy.typing import NDArray
+
+from geo.coordinates import LonLat, check_range, wrap_lon
+from geo.errors import InvalidCoordinate, InvalidGeometry
+
+Positions = NDArray[np.float64]
+"""Shape (n, 2), columns lon and lat, degrees."""
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """A change the gate made to the input, to be told to whoever sent it.
+
+    `code` is `ring-closed`, `repeated-points-dropped`, `height-dropped`, `split-at-180` or `repaired`.
+    """
+
+    code: str
+    detail: str
+    pointer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A closed ring of at least four positions without equal neighbours.
+
+    `positions` may leave [-180, 180] when `crosses_antimeridian`: longitudes then run on without a jump.
+    """
+
+    positions: Positions
+    crosses_antimeridian: bool
+    remarks: tuple[Remark, ...]
+    pointer: str
+
+
+def checked_ring(raw: object, *, full: bool, pointer: str) -> Ring:
+    """Reads one ring: structure, numbers, range, closure, repetition, then the way round 180°.
+
+    An open ring is closed and repeated neighbours are dropped, both with a remark. An edge that spans more
+    than 180° is read as crossing the antimeridian, unless `full`. Raises `InvalidGeometry` (structure,
+    too few positions, a ring around a pole) and `InvalidCoordinate` (number or range), with pointers below `pointer`.
+    """
+    positions, remarks = checked_positions(raw, pointer)
+    if len(positions) and not np.array_equal(positions[0], positions[-1]):
+        positions = np.vstack([positions, positions[:1]])
+        remarks.append(Remark("ring-closed", "The first position was repeated at the end.", pointer))
+    if len(positions):
+        same = np.all(positions[1:] == positions[:-1], axis=1)
+        if same.any():
+            positions = positions[np.concatenate([[True], ~same])]
+            detail = f"{int(same.sum())} positions equal to the one before were left out."
+            remarks.append(Remark("repeated-points-dropped", detail, pointer))
+    if len(positions) < 4:
+        where = LonLat(*positions[0].tolist()) if len(positions) else None
+        raise InvalidGeometry(
+            "A ring needs at least three different positions and the first one again.",
+            pointer=pointer,
+            location=where,
+        )
+    crosses = False
+    if not full:
+        positions, crosses = _unwrapped(positions, pointer)
+    return Ring(positions, crosses, tuple(remarks), pointer)
+
+
+def checked_positions(raw: object, pointer: str) -> tuple[Positions, list[Remark]]:
+    """Reads an array of positions; a third number (height) is dropped with a remark.
+
+    Raises `InvalidGeometry` when the structure is wrong and `InvalidCoordinate` when a number is.
+    """
+    if not isinstance(raw, list | tuple | np.ndarray):
+        raise InvalidGeometry("An array of positions is expected here.", pointer=pointer)
+    pairs, with_height = [], 0
+    for index, position in enumerate(raw):
+        if not isinstance(position, list | tuple | np.ndarray) or len(position) not in (2, 3):
+            raise InvalidGeometry("A position is an array [lon, lat].", pointer=f"{pointer}/{index}")
+        pairs.append(checked_position(position, f"{pointer}/{index}"))
+        with_height += len(position) == 3
+    remarks = []
+    if with_height:
+        detail = f"The third number (height) of {with_height} positions was left out."
+        remarks.append(Remark("height-dropped", detail, pointer))
+    return np.array(pairs, dtype=np.float64).reshape(-1, 2), remarks
+
+
+def checked_position(position: Sequence[object] | Positions, pointer: str) -> tuple[float, float]:
+    """Reads [lon, lat] or [lon, lat, height]: plain finite numbers, degrees in range."""
+    numbers = []
+    for axis, value in enumerate(position):
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            raise InvalidCoordinate("A number is expected here.", pointer=f"{pointer}/{axis}")
+        try:
+            number = float(value)
+        except OverflowError:
+            number = float("inf")
+        if not isfinite(number):
+            raise InvalidCoordinate("The number is not finite.", pointer=f"{pointer}/{axis}")
+        numbers.append(number + 0.0)
+    check_range(numbers[0], numbers[1], f"{pointer}/0", f"{pointer}/1")
+    return numbers[0], numbers[1]
+
+
+def _unwrapped(positions: Positions, pointer: str) -> tuple[Positions, bool]:
+    """Longitudes without jumps: each edge takes the short way round, exactly 180° stays as written.
+
+    An edge from -180 to 180 is a parallel right round the globe (Antarctica ends on one along the pole) when
+    the ring closes so, else a change of spelling on the antimeridian.
+    """
+    steps = np.diff(positions[:, 0])
+    turns = np.where(steps > 180.0, -360.0, np.where(steps < -180.0, 360.0, 0.0))
+    around = np.abs(steps) == 360.0
+    if turns[~around].sum() == 0.0:
+        turns[around] = 0.0
+    if not turns.any():
+        return positions, False
+    shift = np.concatenate([[0.0], np.cumsum(turns)])
+    if shift[-1] != 0.0:
+        lon, lat = positions[int(np.argmax(np.abs(positions[:, 1])))].tolist()
+        raise InvalidGeometry(
+            "The ring runs around a pole; draw it with an edge along the pole from -180 to 180 instead.",
+            hint="around-pole",
+            pointer=pointer,
+            location=LonLat(wrap_lon(lon), lat),
+        )
+    return np.column_stack([positions[:, 0] + shift, positions[:, 1]]), True
