@@ -1,0 +1,332 @@
+"""What each ./dev command does, step by step."""
+
+import argparse
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+from devtools import checks, cluster, database, ports, server
+from devtools.database import BLANK, DEMO, SCALE, Database
+from devtools.frontend import BUILD, MODULES, ensure_build
+from devtools.packages import choose, ensure_browser, find_postgres
+from devtools.python_env import ensure_python
+from devtools.state import PYTHON, ROOT, VENV, State, open_state, secrets_of, set_up_lock, state_path
+from devtools.terminal import NO_SPACE, Stopped, Trouble, on_signals, say, span
+
+HELP = """Usage: ./dev COMMAND [OPTIONS]
+
+  demo                 set everything up and serve the demo with its data
+  test [PYTEST ARGS]   set up, then lint, types, import contracts and tests; with arguments only those tests
+  run                  serve without demo data, from a database of its own; the log goes to the terminal
+  stop                 stop this checkout's copies
+  reset [--all]        stop, and remove databases and secrets; --all: also .venv, node_modules and the build
+  url                  print the running copy's address
+
+  tokens               print one access token a role as JSON (demo)
+  otp                  print the one-time codes that were "sent" (demo)
+  fujin ARGS           any command of the app's own command line (demo)
+  db [-- PSQL ARGS]    psql on the demo's database
+  check                linters, types and import contracts
+  seed --scale N       fill the database fujin_scale with N places
+  bench NAME [ARGS]    run bench/NAME.py with the database fujin_scale
+  campaign NAME [ARGS] run bench/campaign_NAME.py against the demo
+
+Options of demo and run:
+  --port N             the port (or FUJIN_PORT); otherwise 8000, or the next one that is free
+  --server NAME        granian (default) or gunicorn
+
+DATABASE_URL, when set, is the database to use: then no package is installed and no server started.
+"""
+READY = """
+  Fujin is ready:  {url}
+  API and docs:    {url}/docs
+  Tokens:          ./dev tokens        one access token a role
+  One-time codes:  ./dev otp           what a phone would have got
+  Database:        ./dev db
+  Log:             {log}
+  To stop:         {stop}
+"""
+
+
+def app_env(state: State, ready: Database, kind: str, url: str) -> dict[str, str]:
+    """Return the environment of the app: ours, then what the person set, then the database and secrets."""
+    prefixed = {f"FUJIN_{variable}" for variable in database.VARIABLES.values()}
+    kept = {k: v for k, v in os.environ.items() if not k.startswith("FLASK_") and k not in prefixed}
+    if ready.cluster:
+        kept = {name: value for name, value in kept.items() if not name.startswith("PG")}
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        kept.pop(name, None)
+    ours = {"FUJIN_PUBLIC_URL": url, "FUJIN_LOG_LEVEL": "INFO"}
+    fixed = {"FUJIN_STATE_DIR": str(state.app_dir(kind)), **ready.urls}
+    if kind == "demo":
+        fixed["FUJIN_DEMO"] = "1"
+    return ours | secrets_of(state, ("FUJIN_SECRET_KEY", "FUJIN_CODE_PEPPER")) | kept | fixed
+
+
+def current_url(state: State, kind: str) -> str:
+    """Return where this copy answers, or would answer if it were started now."""
+    copy = server.running(state, kind)
+    return copy.url if copy and copy.url else f"http://127.0.0.1:{ports.wanted(None) or ports.DEFAULT}"
+
+
+@contextmanager
+def prepared(
+    state: State, kind: str, name: str, *, dev: bool = False, pages: bool = False, seeded: bool = False, url: str = ""
+) -> Iterator[tuple[Database, dict[str, str]]]:
+    """Have Python, pages and a migrated database ready for the time of the block."""
+    with set_up_lock(state) as unlock:
+        ensure_python(state, dev=dev)
+        if pages:
+            ensure_build(state)
+        with database.database(state, name) as ready:
+            env = app_env(state, ready, kind, url or current_url(state, kind))
+            database.migrate(state, ready, env)
+            if seeded:
+                database.seed(state, ready, env)
+            unlock()
+            yield ready, env
+
+
+def serve(kind: str, arguments: Sequence[str]) -> int:
+    """Serve the demo, or the bare app from its own database, until told to stop."""
+    parser = argparse.ArgumentParser(prog=f"./dev {kind}")
+    parser.add_argument("--port", metavar="N", help="the port; otherwise 8000, or the next one that is free")
+    parser.add_argument("--server", choices=server.SERVERS, default="granian", help="the web server")
+    options = parser.parse_args(arguments)
+    begin = time.monotonic()
+    asked = ports.wanted(options.port)
+    state = open_state()
+    with server.only_copy(state, kind) as mine:
+        if not mine:
+            return _already(state, kind, asked)
+        held = ports.reserve(asked)
+        if asked is None and held.port != ports.DEFAULT:
+            say(f"Port {ports.DEFAULT} is taken; using {held.port}.")
+        url = f"http://127.0.0.1:{held.port}"
+        name = DEMO if kind == "demo" else BLANK
+        with prepared(state, kind, name, pages=True, seeded=kind == "demo", url=url) as (_ready, env):
+            words = READY.format(
+                url=url, log=state.log(f"server-{kind}"), stop="Ctrl-C here, or ./dev stop in another terminal"
+            )
+            say(f"Set up in {span(time.monotonic() - begin)}.")
+            try:
+                server.serve(state, kind, options.server, held, env, words, logged=kind == "demo")
+            except Stopped:
+                say("\nStopping.")
+    return 0
+
+
+def _already(state: State, kind: str, asked: int | None) -> int:
+    copy = server.running(state, kind)
+    if copy is None or not copy.url:
+        raise Trouble("Another terminal is starting this copy just now.", "wait for it, or stop it: ./dev stop")
+    if asked is not None and not copy.url.endswith(f":{asked}"):
+        raise Trouble(f"This checkout's copy runs already, at {copy.url}.", "stop it first: ./dev stop")
+    say(f"This checkout's copy runs already, at {copy.url}; ./dev stop stops it.")
+    return 0
+
+
+def test(arguments: Sequence[str]) -> int:
+    """Set everything up, check everything, and say in one summary how it went."""
+    begin = time.monotonic()
+    state = open_state()
+    with set_up_lock(state) as unlock:
+        ensure_python(state, dev=True)
+        ensure_build(state)
+        browser = ensure_browser(state)
+        env = checks.clean_env()
+        if browser:
+            env["FUJIN_CHROMIUM"] = browser
+        results = [] if arguments else checks.run_linters(state, env)
+        with database.database(state, cluster.TEMPLATE, "test") as ready:
+            owner = ready.cluster.url("fujin_owner", "postgres") if ready.cluster else ready.urls["DATABASE_OWNER_URL"]
+            env |= {"FUJIN_TEST_OWNER_URL": owner, "FUJIN_TEST_TEMPLATE": cluster.TEMPLATE}
+            unlock()
+            results.append(checks.run_pytest(state, env, arguments))
+    return checks.summary(results, time.monotonic() - begin)
+
+
+def check(arguments: Sequence[str]) -> int:
+    """Run the checks that need no database."""
+    _no_more(arguments, "check")
+    begin = time.monotonic()
+    state = open_state()
+    with set_up_lock(state):
+        ensure_python(state, dev=True)
+    return checks.summary(checks.run_linters(state, checks.clean_env()), time.monotonic() - begin)
+
+
+def app_command(words: Sequence[str], arguments: Sequence[str]) -> int:
+    """Run a command of the app's own command line with the demo's environment."""
+    state = open_state()
+    with prepared(state, "demo", DEMO, seeded=True) as (_ready, env):
+        return checks.foreground([str(PYTHON), "-m", "flask", "--app", "wsgi", "fujin", *words, *arguments], env)
+
+
+def psql(arguments: Sequence[str]) -> int:
+    """Open psql on the demo's database as its owner; -U and -d in the arguments choose others."""
+    state = open_state()
+    if database.given_url():
+        program = shutil.which("psql")
+        if not program:
+            raise Trouble("psql was not found on PATH.", "install it: apt-get install postgresql-client")
+        url = database.libpq_url(os.environ.get("DATABASE_OWNER_URL") or database.given_url())
+        return checks.foreground([program, url, *arguments], os.environ)
+    with prepared(state, "demo", DEMO) as (ready, _env):
+        assert ready.cluster is not None
+        program = str(ready.cluster.postgres.bin / "psql")
+        return checks.foreground([program, *arguments], ready.cluster.psql_env("fujin_owner", DEMO))
+
+
+def seed(arguments: Sequence[str]) -> int:
+    """Fill the database fujin_scale; what it holds besides places is the app's affair."""
+    parser = argparse.ArgumentParser(prog="./dev seed")
+    parser.add_argument("--scale", metavar="N", type=int, required=True, help="how many places")
+    options, more = parser.parse_known_args(arguments)
+    state = open_state()
+    with prepared(state, "demo", SCALE) as (_ready, env):
+        words = ["-m", "flask", "--app", "wsgi", "fujin", "seed", "--scale", str(options.scale), *more]
+        return checks.foreground([str(PYTHON), *words], env)
+
+
+def script(prefix: str, name_of_database: str, arguments: Sequence[str]) -> int:
+    """Run a program of bench/ with a database's environment; without a name, say which there are."""
+    found = sorted(path.stem for path in (ROOT / "bench").glob(f"{prefix}*.py") if path.stem != "__init__")
+    names = [name.removeprefix(prefix) for name in found if prefix or not name.startswith("campaign_")]
+    if not arguments or arguments[0] not in names:
+        asked = f"There is no {arguments[0]!r} in bench/." if arguments else "Which one?"
+        raise Trouble(asked, f"give one of: {', '.join(names) or 'none yet'}")
+    state = open_state()
+    kind_seeded = name_of_database == DEMO
+    with prepared(state, "demo", name_of_database, dev=True, seeded=kind_seeded) as (_ready, env):
+        return checks.foreground([str(PYTHON), "-m", f"bench.{prefix}{arguments[0]}", *arguments[1:]], env)
+
+
+def url(arguments: Sequence[str]) -> int:
+    """Print the address of the running copy, the demo's first."""
+    _no_more(arguments, "url")
+    state = open_state()
+    for kind in ("demo", "run"):
+        copy = server.running(state, kind)
+        if copy and copy.url:
+            print(copy.url)
+            return 0
+    raise Trouble("No copy of this checkout is running.", "start one: ./dev demo")
+
+
+def stop(arguments: Sequence[str]) -> int:
+    """Stop this checkout's copies, and its database server if a killed copy left that running."""
+    _no_more(arguments, "stop")
+    if not state_path().exists():
+        say("No copy of this checkout is running.")
+        return 0
+    state = open_state()
+    stopped = [kind for kind in ("demo", "run") if server.stop(state, kind)]
+    for left in _clusters(state):
+        left.stop_if_unused()
+    say("Stopped." if stopped else "No copy of this checkout is running.")
+    return 0
+
+
+def _clusters(state: State) -> list[cluster.Cluster]:
+    found = find_postgres()
+    made = {name: choose(found, cluster.made_by(state, name)) for name in ("demo", "test")}
+    return [cluster.Cluster(state, name, chosen) for name, chosen in made.items() if chosen]
+
+
+def reset(arguments: Sequence[str]) -> int:
+    """Stop, then remove what set-up made: databases and secrets, and with --all the installed packages too."""
+    parser = argparse.ArgumentParser(prog="./dev reset")
+    parser.add_argument("--all", action="store_true", help="also .venv, node_modules and the build")
+    options = parser.parse_args(arguments)
+    if state_path().exists():
+        state = open_state()
+        for kind in ("demo", "run"):
+            server.stop(state, kind)
+        with set_up_lock(state):
+            for left in _clusters(state):
+                if not left.stop_if_unused():
+                    what = f"Another ./dev of this checkout uses the {left.name} database."
+                    raise Trouble(what, "wait until it is done, or stop it, and reset again.")
+            shutil.rmtree(state.base)
+        say(f"Removed {state.base}.")
+    for folder in (VENV, MODULES, BUILD) if options.all else ():
+        if folder.exists():
+            shutil.rmtree(folder)
+            say(f"Removed {folder}.")
+    if database.given_url():
+        say("The database of DATABASE_URL is yours and was left as it is.")
+    say("The next ./dev demo starts from nothing.")
+    return 0
+
+
+def _no_more(arguments: Sequence[str], command: str) -> None:
+    if arguments:
+        raise Trouble(f"./dev {command} takes no {arguments[0]!r}.", "./dev --help shows what there is.")
+
+
+def _plain(arguments: Sequence[str]) -> Sequence[str]:
+    return arguments[1:] if arguments[:1] == ["--"] else arguments
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "demo": lambda rest: serve("demo", rest),
+    "run": lambda rest: serve("run", rest),
+    "test": lambda rest: test(_plain(rest)),
+    "check": check,
+    "db": lambda rest: psql(_plain(rest)),
+    "seed": seed,
+    "bench": lambda rest: script("", SCALE, rest),
+    "campaign": lambda rest: script("campaign_", DEMO, rest),
+    "tokens": lambda rest: app_command(["tokens"], rest),
+    "otp": lambda rest: app_command(["otp"], rest),
+    "fujin": lambda rest: app_command([], _plain(rest)),
+    "url": url,
+    "stop": stop,
+    "reset": reset,
+}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one command and return the exit code: 1 for what a person can mend, 130 or 143 when stopped."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")  # type: ignore[union-attr]
+    if not arguments or arguments[0] in ("-h", "--help", "help"):
+        print(HELP, end="")
+        return 0 if arguments else 1
+    if sys.platform == "win32":
+        say("Windows is not supported directly; run this inside WSL.")
+        return 1
+    try:
+        command = COMMANDS.get(arguments[0])
+        if command is None:
+            raise Trouble(f"There is no command {arguments[0]!r}.", "./dev --help shows what there is.")
+        on_signals()
+        return command(arguments[1:])
+    except Trouble as trouble:
+        say(trouble.text())
+        return 1
+    except Stopped as stopped:
+        say("Stopped.")
+        return 128 + int(stopped.args[0])
+    except OSError as error:
+        if error.errno is None or os.environ.get("FUJIN_DEV_DEBUG"):
+            raise
+        say(Trouble(*_of_system(error)).text())
+        return 1
+
+
+def _of_system(error: OSError) -> tuple[str, str]:
+    where = f" ({error.filename})" if error.filename else ""
+    what = f"The system refused something: {error.strerror}{where}."
+    if any(sign in what for sign in NO_SPACE):
+        return what, "free at least 1 GB and run the same command again."
+    if isinstance(error, PermissionError):
+        return (
+            what,
+            "the file was probably made by another account (sudo?); remove it as that account, or use that one.",
+        )
+    return what, "FUJIN_DEV_DEBUG=1 ./dev … shows where it happened."
