@@ -19,6 +19,7 @@ from seeds.make.writing import write_feature_lines
 
 DECIMALS = 6  # 0.1 m, enough to draw
 SIMPLIFY_M = 2.0
+COAST_GAP_DEGREES = 0.0008
 SMALLEST_GREEN_M2 = 150.0
 SOURCE_KEYS = ("highway", "waterway", "natural", "leisure", "landuse", "railway", "water")
 
@@ -124,11 +125,22 @@ def sea(coast: list[BaseGeometry], outline: BaseGeometry) -> list[BaseGeometry]:
     if not coast:
         return []
     frame = shapely.box(*outline.bounds)
-    lines = list(shapely.get_parts(linemerge(coast)))
+    lines = [led_to(frame.boundary, line) for line in shapely.get_parts(linemerge(coast))]
     pieces = polygonize(shapely.union_all([frame.boundary, *lines]))
     pieces = [piece for piece in pieces if frame.covers(piece.representative_point())]
     right = [point for line in lines for point in _points_on_the_right(line) if frame.contains(point)]
     return [piece for piece in pieces if any(piece.contains(point) for point in right)]
+
+
+def led_to(edge: BaseGeometry, line: LineString) -> LineString:
+    """The line with both ends drawn on to the nearest point of the edge: the extract cuts it up to 60 m short."""
+    points = list(line.coords)
+    for end in (0, -1):
+        point = shapely.Point(points[end])
+        nearest = edge.interpolate(edge.project(point))
+        if 0 < point.distance(nearest) < COAST_GAP_DEGREES:
+            points.insert(0 if end == 0 else len(points), (nearest.x, nearest.y))
+    return LineString(points)
 
 
 def _points_on_the_right(line: LineString) -> Iterator[shapely.Point]:

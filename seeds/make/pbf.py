@@ -6,6 +6,7 @@ from pathlib import Path
 
 import osmium
 import shapely
+from shapely.geometry import LineString
 from shapely.geometry.base import BaseGeometry
 
 from seeds.make import clean
@@ -35,7 +36,8 @@ def header_box(path: Path) -> tuple[float, float, float, float]:
 def elements(path: Path, keys: tuple[str, ...]) -> Iterator[Element]:
     """Nodes, ways and areas with one of the keys, in file order.
 
-    Closed ways come as lines and as areas. Areas whose members the extract doesn't hold are not assembled.
+    Closed ways come as lines and as areas. A way that leaves the extract comes once for each stretch whose nodes
+    the extract holds. Areas whose members the extract doesn't hold are not assembled.
     """
     factory = osmium.geom.WKBFactory()
     reader = osmium.FileProcessor(str(path)).with_areas().with_filter(osmium.filter.KeyFilter(*keys))
@@ -45,14 +47,29 @@ def elements(path: Path, keys: tuple[str, ...]) -> Iterator[Element]:
             if thing.is_node():
                 yield Element(f"osm:node/{thing.id}", "node", _shape(factory.create_point(thing)), tags)
             elif thing.is_way():
-                yield Element(f"osm:way/{thing.id}", "line", _shape(factory.create_linestring(thing)), tags)
+                for run in _runs(thing.nodes):
+                    yield Element(f"osm:way/{thing.id}", "line", run, tags)
             elif thing.is_area():
                 kind = "way" if thing.from_way() else "relation"
                 shape = _shape(factory.create_multipolygon(thing))
                 yield Element(f"osm:{kind}/{thing.orig_id()}", "area", shape, tags)
         except (RuntimeError, osmium.InvalidLocationError):
-            # A node outside the clip, or a way with a single point: nothing to draw.
+            # A node outside the clip or an area that closes nowhere: nothing to draw.
             continue
+
+
+def _runs(nodes: osmium.osm.WayNodeList) -> Iterator[LineString]:
+    """Stretches of two and more nodes whose positions are known."""
+    run: list[tuple[float, float]] = []
+    for node in nodes:
+        if node.location.valid():
+            run.append((node.lon, node.lat))
+            continue
+        if len(run) > 1:
+            yield LineString(run)
+        run = []
+    if len(run) > 1:
+        yield LineString(run)
 
 
 def _shape(wkb_hex: str) -> BaseGeometry:
