@@ -64,18 +64,14 @@ def drop_tables(names: Sequence[str]) -> None:
 
 def grant(role: str, privileges: str, objects: str) -> None:
     """A grant to one of our roles; skipped where a single database user does everything."""
-    known = (
-        op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
-    )
+    known = op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
     if known is not None:
         run(f"GRANT {privileges} ON {objects} TO {role}")
 
 
 def revoke_schema(role: str) -> None:
     """Takes back every grant of a role on tables of the public schema."""
-    known = (
-        op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
-    )
+    known = op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
     if known is not None:
         run(f"REVOKE ALL ON ALL TABLES IN SCHEMA public FROM {role}")
         run(f"REVOKE USAGE ON SCHEMA public FROM {role}")

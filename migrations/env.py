@@ -34,7 +34,7 @@ def run() -> None:
                 connection=connection,
                 target_metadata=metadata,
                 transaction_per_migration=True,
-                include_name=lambda name, kind, parents: kind != "table" or name in metadata.tables,
+                include_name=lambda name, kind, _parents: kind != "table" or name in metadata.tables,
             )
             with context.begin_transaction():
                 context.run_migrations()

@@ -94,8 +94,9 @@ class DeadlineExceeded(psycopg2.OperationalError):
 def install_deadline(seconds: float) -> None:
     """Ends every wait for the server after ``seconds``, for this whole process.
 
-    Without it psycopg2 waits for ever when the network drops packets while TCP stays up. The callback raises and leaves closing to
-    the pool: closing inside it deadlocks. It refuses COPY, so processes that load data never install it.
+    Without it psycopg2 waits for ever when the network drops packets while TCP stays up. The callback raises and
+    leaves closing to the pool: closing inside it deadlocks. It refuses COPY, so processes that load data never
+    install it.
     """
 
     def wait(connection: Any) -> None:
@@ -117,14 +118,10 @@ def check_database(conn: Connection) -> list[str]:
     """What makes a database unfit: a ctype without UTF-8, no PostGIS, no migrations; empty when all is well."""
     faults: list[str] = []
     ctype, encoding = conn.execute(
-        text(
-            "SELECT datctype, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()"
-        )
+        text("SELECT datctype, pg_encoding_to_char(encoding) FROM pg_database WHERE datname = current_database()")
     ).one()
     if encoding != "UTF8" or ctype in ("C", "POSIX"):
-        faults.append(
-            f"the database has encoding {encoding} and ctype {ctype}; create it with UTF8 and a UTF-8 ctype"
-        )
+        faults.append(f"the database has encoding {encoding} and ctype {ctype}; create it with UTF8 and a UTF-8 ctype")
     if conn.execute(text("SELECT 1 FROM pg_extension WHERE extname = 'postgis'")).first() is None:
         faults.append("the extension postgis is missing: run CREATE EXTENSION postgis")
     return faults

@@ -27,9 +27,7 @@ class AppError(Exception):
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on our side"
 
-    def __init__(
-        self, detail: str = "", *, faults: Sequence[Fault] = (), retry_after_s: int | None = None
-    ) -> None:
+    def __init__(self, detail: str = "", *, faults: Sequence[Fault] = (), retry_after_s: int | None = None) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.faults = tuple(faults)

@@ -1,7 +1,7 @@
 """Ids that carry their city: UUIDv7 (RFC 9562) whose low 20 random bits hold ``city_id``; 54 random bits stay.
 
-A request that names a thing can so be sent to the shard of its city without a look-up. Ids of things that belong to no city
-(members, merchants, tokens) carry city 0 bits at random: see ``new_id``.
+A request that names a thing can so be sent to the shard of its city without a look-up. Ids of things that belong to
+no city (members, merchants, tokens) carry city 0 bits at random: see ``new_id``.
 """
 
 from __future__ import annotations
@@ -34,5 +34,5 @@ def new_city_id(city_id: int, unix_ms: int | None = None) -> UUID:
 
 
 def city_of(thing_id: UUID) -> int:
-    """The city an id made by ``new_city_id`` carries; any number for other UUIDs, so a caller checks that the row exists."""
+    """The city an id of ``new_city_id`` carries; for other UUIDs any number, so a caller checks the row."""
     return thing_id.int & MAX_CITY_ID

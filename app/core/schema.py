@@ -1,9 +1,9 @@
 """Every table declares its group, the column that routes a row to a shard.
 
-Groups: ``city`` (key city_id), ``member`` (member_id), ``merchant`` (merchant_id), ``directory`` (the unique text itself) and
-``reference`` (small, on every node). The group stands first in the table's comment, ``[city] …``, so that the catalogue lint
-reads it from the database. A foreign key across groups carries the comment ``[local_only]``: one machine enforces it, a
-distributed installation drops it, and no code relies on its error.
+Groups: ``city`` (key city_id), ``member`` (member_id), ``merchant`` (merchant_id), ``directory`` (the unique text
+itself) and ``reference`` (small, on every node). The group stands first in the table's comment, ``[city] …``, so
+that the catalogue lint reads it from the database. A foreign key across groups carries the comment ``[local_only]``:
+one machine enforces it, a distributed installation drops it, and no code relies on its error.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ def declare(name: str, group: Group, comment: str, *items: SchemaItem, **options
     first: list[SchemaItem] = []
     if group == "city":
         first = [Column("city_id", Integer, nullable=False, autoincrement=False)]
-    return Table(
-        name, metadata, *first, *items, comment=f"[{group}] {comment}", info={"group": group}, **options
-    )
+    return Table(name, metadata, *first, *items, comment=f"[{group}] {comment}", info={"group": group}, **options)
 
 
 def foreign_key(

@@ -91,9 +91,7 @@ class Settings:
         default=None,
         secret=True,
     )
-    secret_key: str = _setting(
-        "FUJIN_SECRET_KEY", "signs cursors and seals small things", _secret, secret=True
-    )
+    secret_key: str = _setting("FUJIN_SECRET_KEY", "signs cursors and seals small things", _secret, secret=True)
     code_pepper: str = _setting(
         "FUJIN_CODE_PEPPER", "keys the hashes of phones and one-time codes", _secret, secret=True
     )
@@ -113,13 +111,9 @@ class Settings:
         "FUJIN_OIDC_JWKS_URL", "key set of that issuer; default: discovered", _url, None
     )
     oidc_audience: str = _setting("FUJIN_OIDC_AUDIENCE", "audience that tokens must name", str, "fujin")
-    demo: bool = _setting(
-        "FUJIN_DEMO", "1 for the demo: demo data and commands that print tokens", _flag, False
-    )
+    demo: bool = _setting("FUJIN_DEMO", "1 for the demo: demo data and commands that print tokens", _flag, False)
     log_level: str = _setting("FUJIN_LOG_LEVEL", "DEBUG, INFO, WARNING or ERROR", _log_level, "INFO")
-    database_pool_size: int = _setting(
-        "FUJIN_DATABASE_POOL_SIZE", "connections a process and engine", _count, 8
-    )
+    database_pool_size: int = _setting("FUJIN_DATABASE_POOL_SIZE", "connections a process and engine", _count, 8)
     read_timeout_s: float = _setting("FUJIN_READ_TIMEOUT_S", "longest statement of a search", _positive, 2.0)
     write_timeout_s: float = _setting("FUJIN_WRITE_TIMEOUT_S", "longest statement of a write", _positive, 2.5)
     database_deadline_s: float = _setting(
@@ -134,9 +128,7 @@ class Settings:
     sign_in_limit_per_minute: int = _setting(
         "FUJIN_SIGN_IN_LIMIT_PER_MINUTE", "sign-in requests a minute and address", _count, 30
     )
-    trusted_proxies: int = _setting(
-        "FUJIN_TRUSTED_PROXIES", "proxies in front whose X-Forwarded-For counts", int, 0
-    )
+    trusted_proxies: int = _setting("FUJIN_TRUSTED_PROXIES", "proxies in front whose X-Forwarded-For counts", int, 0)
 
 
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:

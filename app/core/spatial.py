@@ -1,7 +1,8 @@
 """PostGIS functions and casts, spelled in this file alone.
 
-One distance everywhere: the sphere of PostGIS (``use_spheroid = false``), radius ``geo.units.EARTH_RADIUS_M``, compared and sorted in
-whole millimetres. Drawn areas are planar in longitude and latitude, and their border counts as inside.
+One distance everywhere: the sphere of PostGIS (``use_spheroid = false``), radius ``geo.units.EARTH_RADIUS_M``,
+compared and sorted in whole millimetres. Drawn areas are planar in longitude and latitude, and their border counts
+as inside.
 """
 
 from __future__ import annotations
@@ -84,9 +85,7 @@ def in_degrees(envelope: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def tile_shape(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int = 64) -> ColumnElement[Any]:
     """A shape in the integer square of a tile, 4096 units a side, clipped; null when nothing is left."""
-    return func.ST_AsMVTGeom(
-        func.ST_Transform(as_geometry(shape), 3857), tile_envelope(z, x, y), 4096, buffer, True
-    )
+    return func.ST_AsMVTGeom(func.ST_Transform(as_geometry(shape), 3857), tile_envelope(z, x, y), 4096, buffer, True)
 
 
 def tile_bytes(row: Any, layer: str) -> ColumnElement[bytes]:

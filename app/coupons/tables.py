@@ -143,9 +143,7 @@ coupon_versions = declare(
     CheckConstraint("refund_policy in ('none', 'unused', 'unused_and_expired')", name="refund_policy"),
     CheckConstraint("refund_below_min_spend in ('keep', 'claw_back')", name="refund_below_min_spend"),
     CheckConstraint("rounding_rule in ('floor', 'half_even')", name="rounding_rule"),
-    CheckConstraint(
-        "platform_share_bp between 0 and 10000 and commission_bp between 0 and 10000", name="shares"
-    ),
+    CheckConstraint("platform_share_bp between 0 and 10000 and commission_bp between 0 and 10000", name="shares"),
     CheckConstraint("code_source in ('generated', 'merchant')", name="code_source"),
 )
 

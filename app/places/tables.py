@@ -1,4 +1,4 @@
-"""Points of business: identity, facts by dataset version, overrides; the taxonomy, brands and calendars they refer to."""
+"""Points of business: identity, facts by version, overrides; taxonomy, brands and calendars they refer to."""
 
 from __future__ import annotations
 
@@ -77,9 +77,7 @@ holidays = declare(
     Column("names", JSONB, nullable=False),
     PrimaryKeyConstraint("version", "calendar", "on_date", name="holidays_pk"),
     CheckConstraint("kind in ('holiday', 'makeup_workday')", name="kind"),
-    CheckConstraint(
-        "as_weekday between 1 and 7 and kind = 'makeup_workday' or as_weekday is null", name="as_weekday"
-    ),
+    CheckConstraint("as_weekday between 1 and 7 and kind = 'makeup_workday' or as_weekday is null", name="as_weekday"),
 )
 
 places = declare(

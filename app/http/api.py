@@ -1,0 +1,249 @@
+"""Routes with a declared policy, parsed input and documented answers and problems; OpenAPI 3.1 from the same words."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import flask_smorest
+from flask import Flask, Response, request
+from marshmallow import Schema, fields
+from werkzeug.exceptions import HTTPException
+
+from app.http.answers import GEOJSON, JSON, Answer
+from app.http.auth import Policy, enforce
+from app.http.parsing import parser, refuse_unread_body
+from app.http.problems import MEDIA_TYPE, PROBLEMS
+
+View = Callable[..., Answer]
+_ALWAYS = ("rate-limited", "internal-error", "unavailable", "bad-request", "invalid-parameter", "unknown-parameter")
+_WITH_QUERY = ("repeated-parameter", "missing-parameter")
+_WITH_BODY = (
+    "malformed-json",
+    "json-duplicate-member",
+    "json-too-deep",
+    "json-too-many-members",
+    "json-number",
+    "json-text",
+    "invalid-body",
+    "unsupported-media-type",
+    "body-too-large",
+)
+_WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token")
+
+
+class FaultSchema(Schema):
+    """One thing wrong with a request."""
+
+    detail = fields.String(required=True)
+    parameter = fields.String()
+    pointer = fields.String()
+    code = fields.String()
+    hint = fields.String()
+
+
+class ProblemSchema(Schema):
+    """RFC 9457 problem details, with a stable code."""
+
+    type = fields.String(required=True)
+    title = fields.String(required=True)
+    status = fields.Integer(required=True)
+    detail = fields.String(required=True)
+    code = fields.String(required=True)
+    errors = fields.List(fields.Nested(FaultSchema), required=True)
+    request_id = fields.String(required=True)
+
+
+class Api(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's API with our problems in place of its error shape."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+    def handle_http_exception(self, error: HTTPException) -> Any:
+        """Left to http/errors, which is registered for the same exceptions."""
+        raise error
+
+    def _register_error_handlers(self) -> None:
+        """None here: http/errors registers the one handler."""
+
+    def _register_responses(self) -> None:
+        """None here: each operation documents its own problems."""
+
+
+class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
+    """A group of operations; each is declared with ``get``, ``post``, ``patch``, ``put`` or ``delete``."""
+
+    def operation(
+        self,
+        method: str,
+        path: str,
+        *,
+        policy: Policy,
+        answer: type[Schema] | None,
+        status: int = 200,
+        query: type[Schema] | None = None,
+        body: type[Schema] | None = None,
+        media_types: Iterable[str] = (JSON,),
+        other_statuses: dict[int, str] | None = None,
+        problems: Iterable[str] = (),
+        headers: dict[str, str] | None = None,
+    ) -> Callable[[View], View]:
+        """Registers a view: path arguments by name, then ``query`` and ``body`` when declared; it returns an Answer."""
+        query_schema, body_schema = (query() if query else None), (body() if body else None)
+
+        def declare(view: View) -> View:
+            @functools.wraps(view)
+            def endpoint(**path_arguments: Any) -> Response:
+                enforce(policy)
+                given: dict[str, Any] = {}
+                if query_schema is not None:
+                    given["query"] = parser.parse(query_schema, request, location="query")
+                else:
+                    refuse_unread_body()
+                if body_schema is not None:
+                    given["body"] = parser.parse(body_schema, request, location="json")
+                return view(**path_arguments, **given).response()
+
+            codes = _codes(policy, query is not None, body is not None, problems)
+            endpoint._apidoc = _document(  # type: ignore[attr-defined]
+                view, policy, answer, status, query_schema, body_schema, media_types, other_statuses, codes, headers
+            )
+            endpoint.policy = policy  # type: ignore[attr-defined]
+            self.add_url_rule(path, view.__name__, endpoint, methods=[method])
+            return view
+
+        return declare
+
+    def get(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """A read."""
+        return self.operation("GET", path, **declared)
+
+    def post(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """A creation or an action."""
+        return self.operation("POST", path, **declared)
+
+    def patch(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """A change of some members."""
+        return self.operation("PATCH", path, **declared)
+
+    def put(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """A replacement."""
+        return self.operation("PUT", path, **declared)
+
+    def delete(self, path: str, **declared: Any) -> Callable[[View], View]:
+        """A removal."""
+        return self.operation("DELETE", path, **declared)
+
+
+def _codes(policy: Policy, has_query: bool, has_body: bool, named: Iterable[str]) -> list[str]:
+    codes = [*_ALWAYS, *_WITH_TOKEN, *named]
+    if not policy.anonymous:
+        codes += ["missing-token", "forbidden"]
+    if has_query:
+        codes += _WITH_QUERY
+    if has_body:
+        codes += _WITH_BODY
+    unknown = set(codes) - set(PROBLEMS)
+    if unknown:
+        raise LookupError(f"these problems are not in the table: {', '.join(sorted(unknown))}")
+    return list(dict.fromkeys(codes))
+
+
+def _document(
+    view: View,
+    policy: Policy,
+    answer: type[Schema] | None,
+    status: int,
+    query: Schema | None,
+    body: Schema | None,
+    media_types: Iterable[str],
+    other_statuses: dict[int, str] | None,
+    codes: list[str],
+    headers: dict[str, str] | None,
+) -> dict[str, Any]:
+    responses: dict[int, Any] = {status: {"description": "As asked"}}
+    if answer is not None:
+        responses[status]["content"] = {media: {"schema": _shape(answer, media)} for media in media_types}
+    elif status not in (204, 304):
+        responses[status]["content"] = {media: {} for media in media_types}
+    if headers:
+        responses[status]["headers"] = {
+            name: {"description": text, "schema": {"type": "string"}} for name, text in headers.items()
+        }
+    for other, text in (other_statuses or {}).items():
+        responses[other] = {"description": text}
+    for number in sorted({PROBLEMS[code].status for code in codes}):
+        named = [code for code in codes if PROBLEMS[code].status == number]
+        responses[number] = {
+            "description": "; ".join(f"`{code}`: {PROBLEMS[code].title}" for code in named),
+            "content": {MEDIA_TYPE: {"schema": ProblemSchema}},
+        }
+    manual: dict[str, Any] = {
+        "operationId": view.__name__,
+        "responses": responses,
+        "x-owner": policy.owner,
+        "x-roles": sorted(policy.roles),
+        "security": [{}, {"bearer": []}] if policy.anonymous else [{"bearer": []}],
+    }
+    document: dict[str, Any] = {"manual_doc": manual}
+    arguments: dict[str, Any] = {}
+    if query is not None:
+        arguments = {"parameters": [{"in": "query", "required": True, "schema": query}]}
+    if body is not None:
+        manual["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    if arguments:
+        document["arguments"] = arguments
+    return document
+
+
+def _shape(answer: type[Schema], media: str) -> Any:
+    if media == GEOJSON:
+        return {"$ref": "#/components/schemas/GeoJson"}
+    return answer
+
+
+GEOJSON_SCHEMA = {
+    "type": "object",
+    "required": ["type"],
+    "properties": {
+        "type": {"enum": ["Feature", "FeatureCollection"]},
+        "features": {"type": "array", "items": {"type": "object"}},
+        "geometry": {"type": ["object", "null"]},
+        "properties": {"type": ["object", "null"]},
+    },
+    "description": "An RFC 7946 Feature or FeatureCollection; the list's other members stand beside `features`.",
+}
+
+
+def create_api(app: Flask, version: str) -> Api:
+    """The API object; modules register their blueprints on it."""
+    app.config.update(
+        API_TITLE="Fujin",
+        API_VERSION=version,
+        OPENAPI_VERSION="3.1.0",
+        OPENAPI_URL_PREFIX=None,
+    )
+    api = Api(
+        app,
+        spec_kwargs={
+            "info": {
+                "description": "Nearby merchants and coupons by geofence and distance.",
+                "license": {"name": "Data: © OpenStreetMap contributors, ODbL 1.0, and others; see /v1/cities"},
+            }
+        },
+    )
+    api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})
+    api.spec.components.schema("GeoJson", GEOJSON_SCHEMA)
+    return api
+
+
+def undeclared_routes(app: Flask) -> list[str]:
+    """Routes without a policy; the factory refuses to start with any."""
+    exempt = set(app.config.get("ROUTES_WITHOUT_POLICY", ()))
+    missing = []
+    for rule in app.url_map.iter_rules():
+        view = app.view_functions[rule.endpoint]
+        if rule.endpoint not in exempt and not hasattr(view, "policy"):
+            missing.append(f"{','.join(sorted(rule.methods or ()))} {rule.rule} ({rule.endpoint})")
+    return sorted(missing)

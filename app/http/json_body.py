@@ -1,0 +1,115 @@
+"""The one strict JSON reader: what it lets through has one meaning and can be stored.
+
+UTF-8 (a byte order mark is ignored), no NaN or Infinity, no member twice, at most 16 levels and 64 members an
+object, numbers of at most 20 digits, no NUL and no lone surrogate in any string.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NoReturn
+
+from app.core.errors import AppError, Fault
+
+MAX_DEPTH = 16
+MAX_MEMBERS = 64
+MAX_DIGITS = 20
+
+
+class UnreadableBody(AppError):
+    """A body that is no acceptable JSON; the fault's code says which rule it breaks."""
+
+    code = "malformed-json"
+    title = "The body is not JSON"
+
+
+def _refuse(code: str, detail: str, pointer: str = "") -> NoReturn:
+    raise UnreadableBody(detail, faults=[Fault(detail, pointer=pointer, code=code)])
+
+
+def _depth_of(text: str) -> int:
+    depth = deepest = 0
+    inside = escaped = False
+    for char in text:
+        if inside:
+            if escaped:
+                escaped = False
+            elif char == "\\":
+                escaped = True
+            elif char == '"':
+                inside = False
+        elif char == '"':
+            inside = True
+        elif char in "[{":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif char in "]}":
+            depth -= 1
+    return deepest
+
+
+def _number(digits: str) -> str:
+    if sum(char.isdigit() for char in digits) > MAX_DIGITS or len(digits) > MAX_DIGITS + 8:
+        _refuse("json-number", f"write numbers with at most {MAX_DIGITS} digits")
+    return digits
+
+
+def _integer(digits: str) -> int:
+    return int(_number(digits))
+
+
+def _decimal(digits: str) -> float:
+    value = float(_number(digits))
+    if value in (float("inf"), float("-inf")):
+        _refuse("json-number", "the number is too large")
+    return value
+
+
+def _constant(name: str) -> NoReturn:
+    _refuse("json-number", f"{name} is not JSON; leave the member out or write a number")
+
+
+def _check_text(value: str) -> None:
+    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+        _refuse("json-text", "strings must not hold NUL or half of a surrogate pair")
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members: dict[str, Any] = {}
+    for name, value in pairs:
+        _check_text(name)
+        if name in members:
+            _refuse("json-duplicate-member", f"the member {name!r} stands twice in one object")
+        members[name] = value
+    if len(members) > MAX_MEMBERS:
+        _refuse("json-too-many-members", f"an object may have at most {MAX_MEMBERS} members")
+    return members
+
+
+def _check_strings(value: Any) -> None:
+    if isinstance(value, str):
+        _check_text(value)
+    elif isinstance(value, list):
+        for item in value:
+            _check_strings(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            _check_strings(item)
+
+
+def read_json(raw: bytes) -> Any:
+    """The value of a JSON body, or UnreadableBody saying which rule it breaks."""
+    try:
+        text = raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        _refuse("malformed-json", f"the body is not UTF-8 (byte {error.start})")
+    if _depth_of(text) > MAX_DEPTH:
+        _refuse("json-too-deep", f"nest at most {MAX_DEPTH} levels")
+    try:
+        value = json.loads(
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+        )
+    except json.JSONDecodeError as error:
+        _refuse("malformed-json", f"{error.msg} at line {error.lineno}, column {error.colno}")
+    _check_strings(value)
+    return value

@@ -1,0 +1,155 @@
+"""The one error table: every refusal, its status number and what a caller should do; RFC 9457 answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import orjson
+from flask import Response, g
+
+from app.core.errors import AppError, Fault
+
+MEDIA_TYPE = "application/problem+json"
+Advice = Literal["do not retry", "retry later with the same key", "mend and send anew", "sign in again"]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A kind of refusal: ``code`` is stable, ``title`` never changes, ``advice`` says what a caller should do."""
+
+    code: str
+    status: int
+    title: str
+    advice: Advice = "mend and send anew"
+
+
+def _table(*problems: Problem) -> dict[str, Problem]:
+    return {problem.code: problem for problem in problems}
+
+
+PROBLEMS: dict[str, Problem] = _table(
+    # what the request line and headers can get wrong
+    Problem("not-found", 404, "There is no such thing"),
+    Problem("no-such-route", 404, "There is no such route"),
+    Problem("method-not-allowed", 405, "The route does not take this method"),
+    Problem("not-acceptable", 406, "None of the wanted media types is offered"),
+    Problem("bad-request", 400, "The request is malformed"),
+    Problem("precondition-failed", 412, "The thing changed since it was read; read it again"),
+    Problem("precondition-required", 428, "Say with If-Match which state is being changed"),
+    Problem("body-too-large", 413, "The body is too large"),
+    Problem("unsupported-media-type", 415, "The body must be application/json"),
+    Problem("rate-limited", 429, "Too many requests", "retry later with the same key"),
+    # query and path parameters
+    Problem("invalid-parameter", 400, "A parameter is not valid"),
+    Problem("unknown-parameter", 400, "A parameter is not known here"),
+    Problem("repeated-parameter", 400, "A parameter was given more than once"),
+    Problem("missing-parameter", 400, "A required parameter is missing"),
+    Problem("invalid-coordinate", 400, "A coordinate is not a finite number within its range"),
+    Problem("invalid-radius", 400, "radius_m must lie in 1..50000"),
+    Problem("unknown-category", 400, "A category is not known"),
+    Problem("unknown-city", 400, "A city is not known"),
+    Problem("unknown-region", 400, "A region is not known"),
+    Problem("conflicting-parameters", 400, "Two parameters exclude each other"),
+    Problem("invalid-cursor", 400, "The cursor is not valid for this query"),
+    Problem("expired-cursor", 410, "The cursor has expired; start again from the first page"),
+    Problem("gone", 410, "The thing existed and is gone", "do not retry"),
+    Problem("tile-out-of-range", 404, "There is no such tile", "do not retry"),
+    # JSON bodies
+    Problem("malformed-json", 400, "The body is not JSON"),
+    Problem("json-duplicate-member", 400, "A JSON object names a member twice"),
+    Problem("json-too-deep", 400, "The JSON is nested deeper than 16 levels"),
+    Problem("json-too-many-members", 400, "A JSON object has more than 64 members"),
+    Problem("json-number", 400, "A JSON number is not finite or has more than 20 digits"),
+    Problem("json-text", 400, "A JSON string holds NUL or a lone surrogate"),
+    Problem("invalid-body", 422, "The body is not valid"),
+    # who may call
+    Problem("missing-token", 401, "Sign in first: this route wants a bearer token", "sign in again"),
+    Problem("invalid-token", 401, "The bearer token is not valid", "sign in again"),
+    Problem("expired-token", 401, "The bearer token has expired", "sign in again"),
+    Problem("revoked-token", 401, "The bearer token was signed out", "sign in again"),
+    Problem("forbidden", 403, "Your role may not do this", "do not retry"),
+    Problem("invalid-grant", 401, "The sign-in does not match", "sign in again"),
+    Problem("otp-too-soon", 429, "A one-time code was sent a moment ago", "retry later with the same key"),
+    Problem("otp-locked", 429, "Too many wrong codes; ask for a new one", "retry later with the same key"),
+    # requests that must not happen twice
+    Problem("idempotency-key-missing", 400, "This route wants an Idempotency-Key"),
+    Problem("idempotency-key-invalid", 400, "An Idempotency-Key has 1 to 255 printable ASCII characters"),
+    Problem("idempotency-key-mismatch", 422, "The key was used with another body", "do not retry"),
+    Problem("idempotency-key-in-flight", 409, "The first request is still running", "retry later with the same key"),
+    # our side
+    Problem("gateway-failed", 502, "A partner did not take the request", "retry later with the same key"),
+    Problem("unavailable", 503, "The service is not available for the moment", "retry later with the same key"),
+    Problem("clock-skew", 503, "Our clock and the database's differ; writes wait", "retry later with the same key"),
+    Problem("internal-error", 500, "Something went wrong on our side", "retry later with the same key"),
+)
+
+# Statuses that come from the web framework itself rather than from a refusal of ours.
+BY_STATUS = {
+    400: "bad-request",
+    404: "no-such-route",
+    405: "method-not-allowed",
+    406: "not-acceptable",
+    413: "body-too-large",
+    415: "unsupported-media-type",
+    429: "rate-limited",
+    503: "unavailable",
+}
+
+
+def code_of(error: AppError) -> str:
+    """The error's code, or the one code that all of its faults share."""
+    fault_codes = {fault.code for fault in error.faults}
+    if len(fault_codes) == 1:
+        only = next(iter(fault_codes))
+        if only is not None and only in PROBLEMS:
+            return only
+    return error.code
+
+
+def fault_json(fault: Fault) -> dict[str, Any]:
+    """One entry of ``errors``: where, and what would be right."""
+    members = ("parameter", "pointer", "code", "hint")
+    return {"detail": fault.detail} | {name: value for name in members if (value := getattr(fault, name)) is not None}
+
+
+def problem_body(error: AppError, request_id: str) -> tuple[int, dict[str, Any]]:
+    """Status and problem document of a refusal."""
+    problem = PROBLEMS[code_of(error)]
+    body: dict[str, Any] = {
+        "type": f"/problems#{problem.code}",
+        "title": problem.title,
+        "status": problem.status,
+        "detail": error.detail if problem.status < 500 or problem.status == 503 else problem.title,
+        "code": problem.code,
+        "errors": [fault_json(fault) for fault in error.faults],
+        "request_id": request_id,
+    }
+    return problem.status, body
+
+
+def problem_response(error: AppError) -> Response:
+    """The answer to a refusal, never cached, with Retry-After where waiting helps."""
+    status, body = problem_body(error, request_id())
+    response = Response(orjson.dumps(body), status, mimetype=MEDIA_TYPE)
+    response.headers["Cache-Control"] = "no-store"
+    if error.retry_after_s is not None:
+        response.headers["Retry-After"] = str(error.retry_after_s)
+    elif status == 503:
+        response.headers["Retry-After"] = "1"
+    if status == 401:
+        response.headers["WWW-Authenticate"] = 'Bearer realm="fujin"'
+    return response
+
+
+def request_id() -> str:
+    """The id of the request in hand."""
+    return str(g.get("request_id", ""))
+
+
+def problem_list() -> list[dict[str, Any]]:
+    """The whole table, as ``GET /problems`` shows it."""
+    return [
+        {"code": p.code, "type": f"/problems#{p.code}", "status": p.status, "title": p.title, "advice": p.advice}
+        for p in PROBLEMS.values()
+    ]

@@ -1,0 +1,30 @@
+"""What a request needs besides itself, put together once by the factory."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import current_app
+
+from app.core.clock import Clock
+from app.core.db import Database
+from app.core.paging import CursorCodec
+from app.core.settings import Settings
+from app.http.principals import Principals
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """The parts that routes share."""
+
+    settings: Settings
+    database: Database
+    clock: Clock
+    cursors: CursorCodec
+    principals: Principals
+
+
+def services() -> Services:
+    """The parts of the application in hand."""
+    found: Services = current_app.extensions["fujin"]
+    return found
