@@ -26,7 +26,6 @@ BY_NAME = {
     "hesburger": {"local": "Hesburger"},
     "r-kioski": {"local": "R-kioski"},
     "roberts-coffee": {"local": "Robert's Coffee"},
-    "dominos": {"local": "Domino’s", "en": "Domino's"},
     "brammibals-donuts": {"local": "Brammibal's Donuts"},
     "dunkin": {"local": "Dunkin' Donuts"},
     "dean-and-david": {"local": "dean&david"},

@@ -75,7 +75,7 @@ def phone_of(text: str | None, country: str, area_code: str | None = None) -> st
     None for mobile numbers and for numbers that are too short or too long for the country.
     """
     prefix, lengths, mobile = PHONE_PLANS[country]
-    first = re.split(r"[;,/]", text or "")[0]
+    first = re.split(r"[;,]", text or "")[0]
     digits = re.sub(r"\(0\)|\D", "", first)
     international = first.strip().startswith("+") or digits.startswith("00")
     digits = digits.removeprefix("00")
