@@ -97,6 +97,13 @@ export function deadline(at: string, zone: string | null): string {
   }).format(shown);
 }
 
+/** A calendar day, "2026-12-25" as "Dec 25, 2026". */
+export function day(text: string): string {
+  const date = new Date(`${text}T00:00:00Z`);
+  if (Number.isNaN(date.getTime())) return text;
+  return new Intl.DateTimeFormat(lang, { timeZone: "UTC", year: "numeric", month: "short", day: "numeric" }).format(date);
+}
+
 /** The state of opening and the next change: "Open, until 22:00". */
 export function opening(hours: Hours, zone: string | null): { state: string; change: string } {
   const state = t(`hours.${hours.state}`);
