@@ -17,7 +17,7 @@ _SECRET_MEMBER = re.compile(
     r"(?i)([\"']?\b(?:password|secret|token|refresh_token|access_token|code|otp|phone|client_secret|authorization)\b[\"']?"
     r"\s*[:=]\s*)([\"']?)[^\s\"',&}]+"
 )
-_PHONE = re.compile(r"(?<![\w.-])\+?\d(?:[ -]?\d){7,14}(?![\w-])")
+_PHONE = re.compile(r"(?<![\w.-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ -]?\d){7,14}(?![\w-])")
 _FINE = re.compile(r"(?<![\w.])(-?\d{1,3}\.\d{2})\d+(?![\w.])")
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 

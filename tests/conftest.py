@@ -1,0 +1,150 @@
+"""Databases, settings and servers for the tests; every test process works in databases of its own.
+
+``FUJIN_TEST_OWNER_URL`` names a database of a test cluster, as the role that owns what it makes;
+``FUJIN_TEST_TEMPLATE`` a database with PostGIS that new ones are copied from. ``./dev test`` sets both.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+from sqlalchemy.engine import URL, make_url
+
+from app.core.db import Database, normalised_url, open_database
+from app.core.settings import Settings, load_settings
+from app.factory import create_app
+
+ROOT = Path(__file__).parent.parent
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+MakeDatabase = Callable[..., str]
+
+
+@pytest.fixture(scope="session")
+def owner_url() -> URL:
+    """The test cluster, as the role that may create databases."""
+    url = os.environ.get("FUJIN_TEST_OWNER_URL")
+    if not url:
+        pytest.exit("FUJIN_TEST_OWNER_URL is not set: run the tests with ./dev test", returncode=2)
+    return make_url(normalised_url(url))
+
+
+@pytest.fixture(scope="session")
+def make_database(owner_url: URL) -> Iterator[MakeDatabase]:
+    """Makes databases from a template and drops them at the end; returns the owner's URL of each."""
+    admin = sa.create_engine(owner_url, isolation_level="AUTOCOMMIT")
+    made: list[str] = []
+
+    def make(template: str | None = None) -> str:
+        name = f"t_{os.getpid()}_{uuid.uuid4().hex[:10]}"
+        source = template or os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template")
+        with admin.connect() as conn:
+            conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
+        made.append(name)
+        return owner_url.set(database=name).render_as_string(hide_password=False)
+
+    yield make
+    with admin.connect() as conn:
+        for name in made:
+            conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    admin.dispose()
+
+
+def run_alembic(url: str, *arguments: str, **environment: str) -> None:
+    """Alembic in a process of its own, as people run it."""
+    done = subprocess.run(
+        [sys.executable, "-m", "alembic", *arguments],
+        cwd=ROOT,
+        env={**os.environ, "DATABASE_OWNER_URL": url, **environment},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.fixture(scope="session")
+def migrated_template(make_database: MakeDatabase) -> str:
+    """Name of an empty database at the newest migration, to copy from."""
+    url = make_database()
+    run_alembic(url, "upgrade", "head")
+    return str(make_url(url).database)
+
+
+def as_role(url: str, role: str) -> str:
+    """The same database through another role."""
+    return make_url(url).set(username=role).render_as_string(hide_password=False)
+
+
+@pytest.fixture(scope="session")
+def settings_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Settings]:
+    """Settings of an application on a database, given the owner's URL of it."""
+
+    def make(url: str) -> Settings:
+        return load_settings(
+            {
+                "DATABASE_URL": as_role(url, "fujin_app"),
+                "DATABASE_READ_URL": as_role(url, "fujin_read"),
+                "DATABASE_IMPORT_URL": as_role(url, "fujin_import"),
+                "DATABASE_OWNER_URL": url,
+                "FUJIN_SECRET_KEY": "tests-sign-with-this-0123456789abcdef",
+                "FUJIN_CODE_PEPPER": "tests-hash-with-this-0123456789abcdef",
+                "FUJIN_STATE_DIR": str(tmp_path_factory.mktemp("state")),
+                "FUJIN_DEMO": "1",
+                "FUJIN_DATABASE_DEADLINE_S": "0",
+                "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
+                "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",
+                "FUJIN_LOG_LEVEL": "WARNING",
+            }
+        )
+
+    return make
+
+
+@pytest.fixture
+def database_url(make_database: MakeDatabase, migrated_template: str) -> str:
+    """Owner's URL of an empty migrated database of this test's own."""
+    return make_database(migrated_template)
+
+
+@pytest.fixture
+def app_settings(database_url: str, settings_for: Callable[[str], Settings]) -> Settings:
+    """Settings over an empty migrated database."""
+    return settings_for(database_url)
+
+
+@pytest.fixture
+def database(app_settings: Settings) -> Iterator[Database]:
+    """Engines of the application's roles over an empty migrated database."""
+    opened = open_database(app_settings)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def owner(database_url: str) -> Iterator[sa.Engine]:
+    """The owner's engine over the same database, to plant rows."""
+    engine = sa.create_engine(database_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def app(app_settings: Settings, database: Database) -> Flask:
+    """The application over an empty migrated database."""
+    return create_app(app_settings, database=database)
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client of that application."""
+    return app.test_client()
