@@ -227,7 +227,7 @@ def test_street_furniture_is_left_out() -> None:
 
 
 def test_known_places_stand_where_they_stand() -> None:
-    """Positions read off other maps, to about 100 m."""
+    """Well-known positions, to a few hundred metres."""
     for slug, name, lon, lat in (
         ("hangzhou", "楼外楼", 120.1386, 30.2538),
         ("helsinki", "Stockmann", 24.9420, 60.1685),
