@@ -72,6 +72,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("invalid-grant", 401, "The sign-in does not match", "sign in again"),
     Problem("otp-too-soon", 429, "A one-time code was sent a moment ago", "retry later with the same key"),
     Problem("otp-locked", 429, "Too many wrong codes; ask for a new one", "retry later with the same key"),
+    Problem("sign-in-locked", 429, "Too many wrong sign-ins for this name", "retry later with the same key"),
+    Problem("sign-in-elsewhere", 403, "People sign in at another issuer", "do not retry"),
     # requests that must not happen twice
     Problem("idempotency-key-missing", 400, "This route wants an Idempotency-Key"),
     Problem("idempotency-key-invalid", 400, "An Idempotency-Key has 1 to 255 printable ASCII characters"),

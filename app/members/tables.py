@@ -87,20 +87,34 @@ login_names = declare(
     Column("created_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("login_norm", name="login_names_pk"),
     foreign_key("login_names_member_fk", ["member_id"], "members", local_only=True),
-    CheckConstraint("login_norm ~ '^(phone|name):'", name="login_norm"),
+    CheckConstraint("login_norm ~ '^(phone|name|oidc):'", name="login_norm"),
 )
 
 otp_challenges = declare(
     "otp_challenges",
     "directory",
-    "The one live one-time code of a phone, as a keyed hash, with its wrong tries.",
+    "The last one-time code of a phone, as a keyed hash, with its wrong tries and how many were sent in a day.",
     Column("phone_key", Text, nullable=False),
     Column("code_hash", LargeBinary, nullable=False),
     Column("wrong_tries", SmallInteger, nullable=False),
     Column("sent_at", DateTime(timezone=True), nullable=False),
     Column("expires_at", DateTime(timezone=True), nullable=False),
+    Column("sent_count", SmallInteger, nullable=False),
+    Column("counted_from", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("phone_key", name="otp_challenges_pk"),
     CheckConstraint("wrong_tries between 0 and 5", name="wrong_tries"),
+    CheckConstraint("sent_count between 1 and 10", name="sent_count"),
+)
+
+sign_in_tries = declare(
+    "sign_in_tries",
+    "directory",
+    "Passwords tried for a login name since it last signed in; the name stands as its keyed hash, known or not.",
+    Column("login_key", Text, nullable=False),
+    Column("tries", SmallInteger, nullable=False),
+    Column("counted_from", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("login_key", name="sign_in_tries_pk"),
+    CheckConstraint("tries between 1 and 20", name="tries"),
 )
 
 revoked_tokens = declare(

@@ -16,6 +16,7 @@ TABLES = (
     "refresh_tokens",
     "login_names",
     "otp_challenges",
+    "sign_in_tries",
     "revoked_tokens",
     "api_clients",
     "merchants",
@@ -104,22 +105,37 @@ def upgrade() -> None:
             created_at timestamptz NOT NULL,
             CONSTRAINT login_names_pk PRIMARY KEY (login_norm),
             CONSTRAINT login_names_member_fk FOREIGN KEY(member_id) REFERENCES members (member_id) ON DELETE RESTRICT,
-            CONSTRAINT login_names_login_norm_ck CHECK (login_norm ~ '^(phone|name):')
+            CONSTRAINT login_names_login_norm_ck CHECK (login_norm ~ '^(phone|name|oidc):')
         """,
     )
     ddl.local_only("login_names", "login_names_member_fk")
     ddl.create_table(
         "otp_challenges",
         "directory",
-        "The one live one-time code of a phone, as a keyed hash, with its wrong tries.",
+        "The last one-time code of a phone, as a keyed hash, with its wrong tries and how many were sent in a day.",
         """
             phone_key text NOT NULL,
             code_hash bytea NOT NULL,
             wrong_tries smallint NOT NULL,
             sent_at timestamptz NOT NULL,
             expires_at timestamptz NOT NULL,
+            sent_count smallint NOT NULL,
+            counted_from timestamptz NOT NULL,
             CONSTRAINT otp_challenges_pk PRIMARY KEY (phone_key),
-            CONSTRAINT otp_challenges_wrong_tries_ck CHECK (wrong_tries between 0 and 5)
+            CONSTRAINT otp_challenges_wrong_tries_ck CHECK (wrong_tries between 0 and 5),
+            CONSTRAINT otp_challenges_sent_count_ck CHECK (sent_count between 1 and 10)
+        """,
+    )
+    ddl.create_table(
+        "sign_in_tries",
+        "directory",
+        "Passwords tried for a login name since it last signed in; the name stands as its keyed hash, known or not.",
+        """
+            login_key text NOT NULL,
+            tries smallint NOT NULL,
+            counted_from timestamptz NOT NULL,
+            CONSTRAINT sign_in_tries_pk PRIMARY KEY (login_key),
+            CONSTRAINT sign_in_tries_tries_ck CHECK (tries between 1 and 20)
         """,
     )
     ddl.create_table(

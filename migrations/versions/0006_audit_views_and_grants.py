@@ -53,13 +53,13 @@ SEARCHED = (
     " coupon_places, coupon_stock"
 )
 PEOPLE = (
-    "members, credentials, role_grants, refresh_tokens, login_names, otp_challenges, revoked_tokens, api_clients,"
-    " merchant_staff, staff_places"
+    "members, credentials, role_grants, refresh_tokens, login_names, otp_challenges, sign_in_tries, revoked_tokens,"
+    " api_clients, merchant_staff, staff_places"
 )
 EDITED_BY_APP = (
     "merchants, place_operators, place_overrides, service_areas, service_area_versions, coupons, coupon_places,"
-    " coupon_stock, members, credentials, role_grants, refresh_tokens, login_names, otp_challenges, revoked_tokens,"
-    " api_clients, merchant_staff, staff_places, idempotency_keys, caller_idempotency_keys"
+    " coupon_stock, members, credentials, role_grants, refresh_tokens, login_names, otp_challenges, sign_in_tries,"
+    " revoked_tokens, api_clients, merchant_staff, staff_places, idempotency_keys, caller_idempotency_keys"
 )
 APPENDED_BY_APP = "coupon_versions, coupon_scopes"
 LOADED = (
