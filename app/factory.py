@@ -17,7 +17,7 @@ from app.core.paging import CursorCodec
 from app.core.settings import Settings
 from app.http.api import create_api, undeclared_routes
 from app.http.errors import register_error_handlers
-from app.http.operations import ROUTES, create_operations, exempt_from_policy
+from app.http.operations import create_operations
 from app.http.principals import Principals
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
@@ -56,8 +56,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         api.register_blueprint(blueprint)
     operations = create_operations(api)
     limiter.exempt(operations)
-    app.register_blueprint(operations)
-    exempt_from_policy(app, ROUTES)
+    api.register_blueprint(operations)
     _register_pages(app)
     app.cli.add_command(_commands())
     _refuse_undeclared(app)
@@ -84,7 +83,7 @@ def _blueprints() -> list[Any]:
     found = [
         _optional("app.members.routes", "blueprint", None),
         _optional("app.merchants.routes", "blueprint", None),
-        _optional("app.imports.routes", "blueprint", None),
+        _optional("app.cities.routes", "blueprint", None),
         *_optional("app.discovery.routes", "blueprints", ()),
     ]
     return [blueprint for blueprint in found if blueprint is not None]
@@ -95,8 +94,7 @@ def _register_pages(app: Flask) -> None:
     if create is not None:
         pages = create()
         app.register_blueprint(pages)
-        names = [rule.endpoint for rule in app.url_map.iter_rules() if rule.endpoint.startswith(f"{pages.name}.")]
-        exempt_from_policy(app, tuple(names))
+        app.config["PAGES"] = pages.name
 
 
 def _commands() -> click.Group:

@@ -299,6 +299,27 @@ def versions_of(
     return tuple(_dataset_version(row) for row in conn.execute(statement.order_by(*order).limit(limit)))
 
 
+def versions_open_to(
+    conn: Connection, slug: str, kind: str, city_ids: Iterable[int] | None, version: int | None = None, limit: int = 500
+) -> tuple[DatasetVersion, ...]:
+    """Versions of a territory's kind, newest first, for an operator of some cities (None: of all).
+
+    Ownership is part of the WHERE: a foreign city's versions are not there.
+    """
+    statement = (
+        select(*_VERSION)
+        .join(cities, cities.c.city_id == datasets.c.city_id)
+        .outerjoin(active_dataset, _POINTED)
+        .where(cities.c.slug == slug, datasets.c.kind == kind)
+    )
+    if city_ids is not None:
+        statement = statement.where(datasets.c.city_id.in_(list(city_ids)))
+    if version is not None:
+        statement = statement.where(datasets.c.version == version)
+    rows = conn.execute(statement.order_by(datasets.c.version.desc()).limit(limit))
+    return tuple(_dataset_version(row) for row in rows)
+
+
 def active_version(conn: Connection, city_id: int, kind: str) -> DatasetVersion | None:
     """The version that readers see."""
     statement = (

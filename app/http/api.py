@@ -115,6 +115,10 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
         return declare
 
+    def _prepare_response_doc(self, doc: dict[str, Any], _doc_info: Any, **_: Any) -> dict[str, Any]:
+        """Nothing to add: ``operation`` documents every answer itself, without a catch-all."""
+        return doc
+
     def get(self, path: str, **declared: Any) -> Callable[[View], View]:
         """A read."""
         return self.operation("GET", path, **declared)
@@ -240,10 +244,10 @@ def create_api(app: Flask, version: str) -> Api:
 
 def undeclared_routes(app: Flask) -> list[str]:
     """Routes without a policy; the factory refuses to start with any."""
-    exempt = set(app.config.get("ROUTES_WITHOUT_POLICY", ()))
+    pages = f"{app.config.get('PAGES', '')}."  # plain pages: open to all, and they show nothing but the API's answers
     missing = []
     for rule in app.url_map.iter_rules():
         view = app.view_functions[rule.endpoint]
-        if rule.endpoint not in exempt and not hasattr(view, "policy"):
+        if not rule.endpoint.startswith(pages) and not hasattr(view, "policy"):
             missing.append(f"{','.join(sorted(rule.methods or ()))} {rule.rule} ({rule.endpoint})")
     return sorted(missing)

@@ -3,53 +3,88 @@
 from __future__ import annotations
 
 import os
-from typing import Any
 
 import sqlalchemy.exc
-from flask import Blueprint, Flask, Response
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest, multiprocess
+from marshmallow import Schema, fields
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
 from sqlalchemy import text
 
 from app.core.clock import MAX_SKEW_S, database_skew_s
 from app.core.db import check_database
+from app.core.errors import Fault, Unavailable
 from app.http.answers import Answer
-from app.http.api import Api
+from app.http.api import Api, Blueprint
+from app.http.auth import PUBLIC
 from app.http.problems import problem_list
 from app.http.services import services
 
 MIGRATED_TO = "0006"
-ROUTES = ("operations.healthz", "operations.readyz", "operations.metrics", "operations.openapi", "operations.problems")
+METRICS = "text/plain; version=1.0.0; charset=utf-8"
+_FRESH = {"Cache-Control": "no-store"}
+
+
+class AliveSchema(Schema):
+    """The process answers."""
+
+    alive = fields.Boolean(required=True)
+
+
+class ReadySchema(Schema):
+    """Requests can be sent here."""
+
+    ready = fields.Boolean(required=True)
+
+
+class ProblemKindSchema(Schema):
+    """One kind of problem and what a caller should do about it."""
+
+    code = fields.String(required=True)
+    type = fields.String(required=True)
+    status = fields.Integer(required=True)
+    title = fields.String(required=True)
+    advice = fields.String(required=True)
+
+
+class ProblemListSchema(Schema):
+    """Every problem this API answers with."""
+
+    items = fields.List(fields.Nested(ProblemKindSchema), required=True)
 
 
 def create_operations(api: Api) -> Blueprint:
-    """The blueprint of routes without a policy of their own: all are open, none shows anything private."""
-    blueprint = Blueprint("operations", __name__)
+    """The blueprint; its routes are open to all and show nothing private."""
+    blueprint = Blueprint("operations", __name__, description="Running it, and reading about it.")
     document: dict[str, bytes] = {}
 
-    @blueprint.get("/healthz")
-    def healthz() -> Response:
-        return Answer({"alive": True}, headers={"Cache-Control": "no-store"}).response()
+    @blueprint.get("/healthz", policy=PUBLIC, answer=AliveSchema)
+    def healthz() -> Answer:
+        """Whether the process answers at all."""
+        return Answer({"alive": True}, headers=_FRESH)
 
-    @blueprint.get("/readyz")
-    def readyz() -> Response:
+    @blueprint.get("/readyz", policy=PUBLIC, answer=ReadySchema)
+    def readyz() -> Answer:
+        """Whether requests should be sent here: database, migrations and clock are as they must be."""
         faults = readiness_faults()
-        body: dict[str, Any] = {"ready": not faults, "faults": faults}
-        headers = {"Cache-Control": "no-store"} | ({"Retry-After": "1"} if faults else {})
-        return Answer(body, 503 if faults else 200, headers).response()
+        if faults:
+            raise Unavailable("not ready: " + "; ".join(faults), faults=[Fault(fault) for fault in faults])
+        return Answer({"ready": True}, headers=_FRESH)
 
-    @blueprint.get("/metrics")
-    def metrics() -> Response:
-        return Response(_metrics(), mimetype=CONTENT_TYPE_LATEST)
+    @blueprint.get("/metrics", policy=PUBLIC, answer=None, media_types=["text/plain"])
+    def metrics() -> Answer:
+        """Counters and times in the Prometheus text format."""
+        return Answer(_metrics(), headers=_FRESH, media_type=METRICS)
 
-    @blueprint.get("/openapi.json")
-    def openapi() -> Response:
+    @blueprint.get("/openapi.json", policy=PUBLIC, answer=None)
+    def openapi() -> Answer:
+        """This document."""
         if "json" not in document:
             document["json"] = Answer(api.spec.to_dict()).encoded()
-        return Response(document["json"], mimetype="application/json")
+        return Answer(document["json"])
 
-    @blueprint.get("/problems")
-    def problems() -> Response:
-        return Answer({"items": problem_list()}).response()
+    @blueprint.get("/problems", policy=PUBLIC, answer=ProblemListSchema)
+    def problems() -> Answer:
+        """Every kind of problem, with what a caller should do about it."""
+        return Answer({"items": problem_list()})
 
     return blueprint
 
@@ -79,8 +114,3 @@ def _metrics() -> bytes:
         multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
         return generate_latest(registry)
     return generate_latest()
-
-
-def exempt_from_policy(app: Flask, endpoints: tuple[str, ...]) -> None:
-    """Names endpoints that need no policy: these routes and the pages."""
-    app.config["ROUTES_WITHOUT_POLICY"] = (*app.config.get("ROUTES_WITHOUT_POLICY", ()), *endpoints)

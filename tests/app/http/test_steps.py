@@ -196,4 +196,4 @@ def test_a_clock_two_seconds_off_refuses_writes(app_settings: Any, database: Dat
         run_plan(plan(), scope())
     response = late.test_client().get("/readyz")
     assert response.status_code == 503
-    assert "clock" in response.get_json()["faults"][0]
+    assert "clock" in response.get_json()["errors"][0]["detail"]
