@@ -115,19 +115,30 @@ def bbox_of(geometry: shapely.Geometry) -> Bbox:
 def geodesic_area_m2(geometry: shapely.Geometry) -> float:
     """Square metres on the WGS 84 ellipsoid of a polygon whose edges are straight in longitude and latitude.
 
-    Computed on the cylindrical equal-area map (Snyder 1987, eq. 3-12 and 10-14), after edges are cut every
-    quarter of a degree. Agrees with the geodesic area to 1e-6 where edges are short, and unlike that is also
-    right for a polygon around a pole or the whole globe.
+    Sums for each edge the area between it and the equator: its width times the mean of the authalic ordinate q
+    (Snyder 1987, eq. 3-12), by five-point Gauss quadrature. Agrees with the geodesic area where edges are short,
+    and unlike that is also right for a polygon around a pole or the whole globe. Any ring order will do.
     """
-    return float(shapely.area(shapely.transform(shapely.segmentize(geometry, 0.25), _equal_area)))
+    area = 0.0
+    for polygon in shapely.get_parts(geometry):
+        shell, *holes = (abs(_ring_area_m2(shapely.get_coordinates(ring))) for ring in _rings_of(polygon))
+        area += shell - sum(holes)
+    return area
 
 
-def _equal_area(positions: Positions) -> Positions:
-    """Longitude and latitude in degrees to metres on a map of true areas."""
-    sine = np.sin(np.radians(positions[:, 1]))
+def _rings_of(polygon: Polygon) -> list[shapely.LinearRing]:
+    return [polygon.exterior, *polygon.interiors]
+
+
+def _ring_area_m2(positions: Positions) -> float:
+    starts, ends = positions[:-1], positions[1:]
+    nodes, weights = np.polynomial.legendre.leggauss(5)
+    middle, half = (starts[:, 1] + ends[:, 1]) / 2.0, (ends[:, 1] - starts[:, 1]) / 2.0
+    sines = np.sin(np.radians(middle[:, None] + half[:, None] * nodes))
     e = _ECCENTRICITY
-    q = (1.0 - e * e) * (sine / (1.0 - (e * sine) ** 2) + np.arctanh(e * sine) / e)
-    return np.column_stack([MERCATOR_RADIUS_M * np.radians(positions[:, 0]), MERCATOR_RADIUS_M * q / 2.0])
+    q = (1.0 - e * e) * (sines / (1.0 - (e * sines) ** 2) + np.arctanh(e * sines) / e)
+    widths = np.radians(ends[:, 0] - starts[:, 0])
+    return float((MERCATOR_RADIUS_M**2 / 2.0) * (widths * (q @ weights) / 2.0).sum())
 
 
 def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: bool, pointer: str) -> CheckedPolygons:

@@ -78,6 +78,8 @@ def checked_positions(raw: object, pointer: str) -> tuple[Positions, list[Remark
     """
     if not isinstance(raw, list | tuple | np.ndarray):
         raise InvalidGeometry("An array of positions is expected here.", pointer=pointer)
+    if isinstance(raw, np.ndarray) and raw.ndim == 2 and raw.shape[1] == 2 and raw.dtype == np.float64:
+        return _checked_array(raw, pointer), []
     pairs, with_height = [], 0
     for index, position in enumerate(raw):
         if not isinstance(position, list | tuple | np.ndarray) or len(position) not in (2, 3):
@@ -89,6 +91,15 @@ def checked_positions(raw: object, pointer: str) -> tuple[Positions, list[Remark
         detail = f"The third number (height) of {with_height} positions was left out."
         remarks.append(Remark("height-dropped", detail, pointer))
     return np.array(pairs, dtype=np.float64).reshape(-1, 2), remarks
+
+
+def _checked_array(raw: Positions, pointer: str) -> Positions:
+    """The short way for shapes that a reader built: all at once, and one by one only to name a fault."""
+    good = np.isfinite(raw).all(axis=1) & (np.abs(raw) <= (180.0, 90.0)).all(axis=1)
+    if not good.all():
+        index = int(np.argmin(good))
+        checked_position(raw[index].tolist(), f"{pointer}/{index}")
+    return raw + 0.0
 
 
 def checked_position(position: Sequence[object] | Positions, pointer: str) -> tuple[float, float]:

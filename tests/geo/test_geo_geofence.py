@@ -1,0 +1,75 @@
+"""Fences: edges, accuracy, the antimeridian, and the distance to the border."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from geo.coordinates import LonLat
+from geo.distance import destination, distances_m
+from geo.errors import InvalidRadius
+from geo.geofence import Circle, border_distance_m, inside
+from geo.polygons import REGION, checked_polygon
+
+centers = st.builds(LonLat, st.floats(-180, 180), st.floats(-85, 85))
+BLOCK = checked_polygon([[[120.0, 30.0], [120.01, 30.0], [120.01, 30.01], [120.0, 30.01]]], REGION)
+FIJI = checked_polygon([[[179, -18], [-179, -18], [-179, -16], [179, -16]]], REGION)
+
+
+@given(centers, st.floats(10, 50_000), st.floats(0, 360))
+def test_a_millimetre_decides_at_the_edge_of_a_circle(center: LonLat, radius: float, bearing: float) -> None:
+    fence = Circle(center, radius)
+    assert inside(fence, destination(center, bearing, radius - 0.001))
+    assert not inside(fence, destination(center, bearing, radius + 0.001))
+
+
+def test_the_edge_itself_is_inside() -> None:
+    assert inside(Circle(LonLat(1, 1), 0), LonLat(1, 1))
+    assert inside(BLOCK, LonLat(120.0, 30.005))
+
+
+def test_accuracy_widens_a_fence_up_to_a_hundred_metres() -> None:
+    center = LonLat(179.9999, 50)
+    for metres, accuracy, expected in [(150, 49, False), (150, 51, True), (250, 5000, False), (199, 5000, True)]:
+        assert inside(Circle(center, 100), destination(center, 90, metres), accuracy) is expected
+
+
+def test_accuracy_widens_a_polygon_too() -> None:
+    east = LonLat(120.01 + 0.0005, 30.005)  # 48.15 m east of the border
+    assert not inside(BLOCK, east)
+    assert not inside(BLOCK, east, 48.0)
+    assert inside(BLOCK.geometry, east, 48.3)
+
+
+def test_the_cut_at_the_antimeridian_is_no_border() -> None:
+    assert border_distance_m(FIJI, LonLat(180, -17)) == pytest.approx(-106336, abs=50)
+    assert border_distance_m(FIJI, LonLat(-179.5, -17)) == pytest.approx(-53168, abs=25)
+    assert border_distance_m(FIJI, LonLat(-178.9, -17)) == pytest.approx(10634, abs=5)
+    assert inside(FIJI, LonLat(-178.9995, -17), 60)
+
+
+@given(st.floats(119.9, 120.1), st.floats(29.9, 30.1))
+def test_the_distance_to_a_border_is_that_of_the_nearest_sample(lon: float, lat: float) -> None:
+    side = np.linspace(0, 0.01, 2001)
+    flat, far = np.zeros_like(side), np.full_like(side, 0.01)
+    lons = 120.0 + np.concatenate([side, side, flat, far])
+    lats = 30.0 + np.concatenate([flat, far, side, side])
+    nearest = distances_m(lon, lat, lons, lats).min()
+    signed = border_distance_m(BLOCK, LonLat(lon, lat))
+    assert abs(signed) == pytest.approx(nearest, rel=1e-3, abs=0.5)
+    assert (signed < 0) == (120.0 < lon < 120.01 and 30.0 < lat < 30.01) or abs(signed) < 1e-6
+
+
+def test_the_distance_to_a_circle_is_signed() -> None:
+    center = LonLat(8, 50)
+    assert border_distance_m(Circle(center, 500), destination(center, 10, 200)) == pytest.approx(-300, abs=1e-6)
+    assert border_distance_m(Circle(center, 500), destination(center, 10, 800)) == pytest.approx(300, abs=1e-6)
+    assert Circle(center, 500).bbox().contains(destination(center, 45, 499))
+
+
+@pytest.mark.parametrize("bad", [-1.0, float("nan"), float("inf")])
+def test_impossible_radii_and_accuracies_are_refused(bad: float) -> None:
+    with pytest.raises(InvalidRadius):
+        Circle(LonLat(0, 0), bad)
+    with pytest.raises(InvalidRadius):
+        inside(Circle(LonLat(0, 0), 1), LonLat(0, 0), bad)
