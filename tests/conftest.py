@@ -6,11 +6,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -23,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from app.core.db import Database, normalised_url, open_database
 from app.core.settings import Settings, load_settings
 from app.factory import create_app
+from tests.servers import fujin, running_server
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
@@ -148,3 +151,27 @@ def app(app_settings: Settings, database: Database) -> Flask:
 def client(app: Flask) -> FlaskClient:
     """A client of that application."""
     return app.test_client()
+
+
+@pytest.fixture(scope="session")
+def seeded_settings(
+    make_database: MakeDatabase, migrated_template: str, settings_for: Callable[[str], Settings]
+) -> Settings:
+    """Settings over a database with the four cities and the demo data, which tests only read."""
+    settings = settings_for(make_database(migrated_template))
+    fujin(settings, "seed")
+    return settings
+
+
+@pytest.fixture(scope="session")
+def live_server_url(seeded_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Address of a real server process over the seeded database."""
+    with running_server(seeded_settings, tmp_path_factory.mktemp("server") / "server.log") as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def demo_tokens(seeded_settings: Settings, live_server_url: str) -> dict[str, dict[str, str]]:
+    """One principal and token per demo role, as ``./dev tokens`` prints them, for the running server."""
+    found: dict[str, dict[str, str]] = json.loads(fujin(replace(seeded_settings, public_url=live_server_url), "tokens"))
+    return found

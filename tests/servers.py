@@ -1,0 +1,101 @@
+"""Real server processes for tests: started on a free port, stopped by their own pid."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from app.core.settings import Settings
+
+ROOT = Path(__file__).parent.parent
+
+
+def free_port() -> int:
+    """A port nobody listens on at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def environment(settings: Settings, **more: str) -> dict[str, str]:
+    """The environment that gives a process these settings."""
+    return {
+        **os.environ,
+        "DATABASE_URL": settings.database_url,
+        "DATABASE_OWNER_URL": settings.database_owner_url or "",
+        "DATABASE_READ_URL": settings.database_read_url or "",
+        "DATABASE_IMPORT_URL": settings.database_import_url or "",
+        "FUJIN_SECRET_KEY": settings.secret_key,
+        "FUJIN_CODE_PEPPER": settings.code_pepper,
+        "FUJIN_STATE_DIR": str(settings.state_dir),
+        "FUJIN_PUBLIC_URL": settings.public_url,
+        "FUJIN_DEMO": "1",
+        "FUJIN_LOG_LEVEL": settings.log_level,
+        "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
+        "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",
+        **more,
+    }
+
+
+def fujin(settings: Settings, *arguments: str) -> str:
+    """Runs a ``fujin`` command in a process of its own and returns what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", "wsgi", "fujin", *arguments],
+        cwd=ROOT,
+        env=environment(settings),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+@contextmanager
+def running_server(settings: Settings, log: Path, **more: str) -> Iterator[str]:
+    """The web server over these settings; yields its address once it is ready."""
+    port = free_port()
+    address = f"http://127.0.0.1:{port}"
+    granian = Path(sys.executable).parent / "granian"
+    command = [str(granian), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+    command += ["--blocking-threads", "4", "wsgi:app"]
+    with log.open("wb") as output:
+        server = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env=environment(settings, FUJIN_PUBLIC_URL=address, **more),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+        try:
+            _wait_until_ready(server, address, log)
+            yield address
+        finally:
+            server.terminate()
+            try:
+                server.wait(10)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait(5)
+
+
+def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
+    end = time.monotonic() + 60
+    while time.monotonic() < end:
+        if server.poll() is not None:
+            raise AssertionError(f"the server ended: {log.read_text()[-4000:]}")
+        try:
+            with urllib.request.urlopen(f"{address}/readyz", timeout=2) as answer:
+                if answer.status == 200:
+                    return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise AssertionError(f"the server was not ready in 60 s: {log.read_text()[-4000:]}")
