@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from devtools.frontend import MODULES, WEB
-from devtools.processes import die_with_parent
 from devtools.state import PYTHON, ROOT, VENV, State
-from devtools.terminal import Stopped, Trouble, mark, say, span, tail, work
+from devtools.terminal import Stopped, Trouble, die_with_parent, mark, say, span, tail, work
 
 OWN_WAY = ("-n", "--numprocesses", "--pdb", "-s", "--capture=no", "--trace", "--co", "--collect-only", "--dist")
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from devtools import checks, cluster, database, ports, server
 from devtools.database import BLANK, DEMO, SCALE, Database
 from devtools.frontend import BUILD, MODULES, ensure_build
-from devtools.packages import choose, ensure_browser, find_postgres
+from devtools.packages import choose, ensure_browser, ensure_postgres, find_postgres
 from devtools.python_env import ensure_python
 from devtools.state import PYTHON, ROOT, VENV, State, open_state, secrets_of, set_up_lock, state_path
 from devtools.terminal import NO_SPACE, Stopped, Trouble, on_signals, say, span
@@ -78,6 +78,7 @@ def prepared(
 ) -> Iterator[tuple[Database, dict[str, str]]]:
     """Have Python, pages and a migrated database ready for the time of the block."""
     with set_up_lock(state) as unlock:
+        _system_packages(state, "demo")
         ensure_python(state, dev=dev)
         if pages:
             ensure_build(state)
@@ -88,6 +89,12 @@ def prepared(
                 database.seed(state, ready, env)
             unlock()
             yield ready, env
+
+
+def _system_packages(state: State, name: str) -> None:
+    """Have PostgreSQL before anything else, so that a password is asked for, or a refusal comes, at the start."""
+    if not database.given_url():
+        ensure_postgres(state, cluster.made_by(state, name))
 
 
 def serve(kind: str, arguments: Sequence[str]) -> int:
@@ -134,9 +141,10 @@ def test(arguments: Sequence[str]) -> int:
     begin = time.monotonic()
     state = open_state()
     with set_up_lock(state) as unlock:
+        _system_packages(state, "test")
+        browser = ensure_browser(state)
         ensure_python(state, dev=True)
         ensure_build(state)
-        browser = ensure_browser(state)
         env = checks.clean_env()
         if browser:
             env["FUJIN_CHROMIUM"] = browser
@@ -225,9 +233,9 @@ def stop(arguments: Sequence[str]) -> int:
         return 0
     state = open_state()
     stopped = [kind for kind in ("demo", "run") if server.stop(state, kind)]
+    say("Stopped." if stopped else "No copy of this checkout is running.")
     for left in _clusters(state):
         left.stop_if_unused()
-    say("Stopped." if stopped else "No copy of this checkout is running.")
     return 0
 
 

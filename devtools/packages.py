@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from devtools.state import State
@@ -63,6 +64,7 @@ def major_version(text: str) -> int:
     return int(found[1]) if found else 0
 
 
+@cache
 def find_postgres() -> list[Postgres]:
     """Return every usable server on this machine: first those with PostGIS, the newest first."""
     found: dict[Path, Postgres] = {}
@@ -72,11 +74,16 @@ def find_postgres() -> list[Postgres]:
         version = major_version(_answer([str(folder / "postgres"), "--version"]))
         if version not in SUPPORTED:
             continue
-        share = _answer([str(folder / "pg_config"), "--sharedir"]) or f"/usr/share/postgresql/{version}"
-        places = (Path(share), folder.parent / "share" / "postgresql", folder.parent / "share")
-        postgis = any((place / "extension" / "postgis.control").exists() for place in places)
-        found[folder] = Postgres(version, folder, postgis)
+        found[folder] = Postgres(version, folder, has_postgis(folder, version))
     return sorted(found.values(), key=lambda each: (each.postgis, each.version), reverse=True)
+
+
+def has_postgis(folder: Path, version: int) -> bool:
+    """Return whether both halves of PostGIS are there: its SQL and its library (two packages on Debian)."""
+    config = str(folder / "pg_config")
+    share = _answer([config, "--sharedir"]) or f"/usr/share/postgresql/{version}"
+    library = _answer([config, "--pkglibdir"]) or str(folder.parent / "lib")
+    return Path(share, "extension", "postgis.control").exists() and any(Path(library).glob("postgis-3.*"))
 
 
 def choose(found: Sequence[Postgres], made_by: int | None) -> Postgres | None:
@@ -89,6 +96,7 @@ def ensure_postgres(state: State, made_by: int | None) -> Postgres:
     chosen = choose(find_postgres(), made_by)
     if chosen is None or not chosen.postgis:
         _install_postgres(state, chosen.version if chosen else made_by, fresh=chosen is None)
+        find_postgres.cache_clear()
         chosen = choose(find_postgres(), made_by)
     if chosen is None or not chosen.postgis:
         what = f"PostgreSQL {made_by} with PostGIS" if made_by else "PostgreSQL with PostGIS"
@@ -120,10 +128,13 @@ def _install_postgres(state: State, version: int | None, *, fresh: bool) -> None
 class Apt:
     """apt-get with the rights it needs; without them a Trouble that holds the command to run."""
 
+    refreshed = False
+
     def __init__(self, state: State, words: str, packages: Sequence[str]) -> None:
         self.state = state
         self.words = words
-        self.command = f"apt-get update && apt-get install -y {' '.join(packages)}"
+        all_missing = [*packages, *([] if venv_works() or venv_package() in packages else [venv_package()])]
+        self.command = f"apt-get update && apt-get install -y {' '.join(all_missing)}"
         say(f"{words} will be installed from this system's packages (apt-get install {' '.join(packages)}).")
         self.prefix = privilege()
 
@@ -139,6 +150,9 @@ class Apt:
                 f"{self.words} must be installed, and this account may not do it (not root, and sudo refuses).",
                 "ask someone who may to " + self.by_hand,
             )
+        if Apt.refreshed:
+            return
+        Apt.refreshed = True
         try:
             self._run("Updating the package lists", ["apt-get", "update"], "apt-update")
         except Trouble as trouble:
@@ -196,12 +210,23 @@ def privilege() -> list[str] | None:
     return None
 
 
+@cache
+def venv_works() -> bool:
+    """Return whether this Python has the modules that make an environment with pip."""
+    probe = [sys.executable, "-c", "import ensurepip, venv"]
+    return subprocess.run(probe, capture_output=True, check=False).returncode == 0
+
+
+def venv_package() -> str:
+    """Return Debian's package of those modules."""
+    return f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+
+
 def ensure_venv_module(state: State) -> None:
     """Make sure that this Python can make a virtual environment with pip (Debian keeps that in python3-venv)."""
-    probe = [sys.executable, "-c", "import ensurepip, venv"]
-    if subprocess.run(probe, capture_output=True, check=False).returncode == 0:
+    if venv_works():
         return
-    package = f"python{sys.version_info[0]}.{sys.version_info[1]}-venv"
+    package = venv_package()
     if not shutil.which("apt-get") or not sys.executable.startswith("/usr/bin/"):
         raise Trouble(
             f"{sys.executable} can't make virtual environments: its modules venv or ensurepip are missing.",

@@ -1,6 +1,5 @@
 """Which process is whose: pids come round again, so a pid counts only together with the moment it began."""
 
-import ctypes
 import json
 import os
 import signal
@@ -9,8 +8,6 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-
-PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -110,9 +107,3 @@ def _session_members(leader: int, mark: str, program: str) -> list[int]:
         if int(fields[3]) == leader and own_boot == boot and own_since.isdigit() and int(own_since) >= int(since or 0):
             found += [int(entry.name)] * any(os.fsencode(program) in word for word in words)
     return found
-
-
-def die_with_parent() -> None:
-    """Ask the kernel to end this process when its parent dies, kill -9 included (Linux; prctl(2))."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)

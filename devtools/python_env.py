@@ -15,7 +15,7 @@ from devtools.terminal import Trouble, warn, work
 STAMP = "fujin-installed"
 RUNTIME = ("requirements.txt", "constraints.txt")
 DEVELOPMENT = ("requirements-dev.txt", *RUNTIME)
-INDEX_KEYS = ("index-url", "extra-index-url", "find-links", "no-index")
+INDEX_KEYS = ("index-url", "extra-index-url", "find-links", "no-index", "cert", "client-cert", "proxy", "trusted-host")
 
 
 def ensure_python(state: State, *, dev: bool) -> None:
@@ -83,13 +83,13 @@ def _make(state: State) -> None:
 
 
 def usable_uv() -> str:
-    """Return uv's path, unless pip is configured to look elsewhere than the public index: uv would not know."""
+    """Return uv's path, unless pip is configured in a way that uv would not know of."""
     path = shutil.which("uv")
     return path if path and not pip_is_configured() else ""
 
 
 def pip_is_configured() -> bool:
-    """Return whether this machine tells pip where packages come from, by environment or by a pip.conf."""
+    """Return whether this machine tells pip where packages come from and how, by environment or by a pip.conf."""
     if any(os.environ.get("PIP_" + key.upper().replace("-", "_")) for key in INDEX_KEYS):
         return True
     home = Path(os.environ.get("HOME") or "/")

@@ -13,7 +13,7 @@ from pathlib import Path
 from devtools import ports, processes
 from devtools.processes import Running
 from devtools.state import PYTHON, ROOT, VENV, State
-from devtools.terminal import Step, Trouble, end_group, failure, say, span
+from devtools.terminal import Step, Trouble, die_with_parent, end_group, failure, say, span
 
 READY_S = 60.0
 WORKERS = 2
@@ -96,7 +96,7 @@ def serve(
             env=dict(env) | {"FUJIN_BIND": f"127.0.0.1:{held.port}"},
             cwd=ROOT,
             start_new_session=True,
-            preexec_fn=processes.die_with_parent,  # noqa: PLW1509 - there is one thread at this point
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread at this point
         )
     me = os.getpid()
     mark = processes.began(child.pid)

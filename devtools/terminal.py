@@ -1,6 +1,7 @@
 """What ./dev says, and how long things take; progress goes to stderr so that stdout carries answers alone."""
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -11,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 
+PR_SET_PDEATHSIG = 1
 QUIET_S = 1.0
 HEARTBEAT_S = 10.0
 FRAMES = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
@@ -47,7 +49,9 @@ def on_signals() -> None:
         raise Stopped(number)
 
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(each, stop)
+        # nohup ignores SIGHUP on purpose; a shell script that ignores SIGINT for its background jobs does not mean us.
+        if each != signal.SIGHUP or signal.getsignal(each) != signal.SIG_IGN:
+            signal.signal(each, stop)
 
 
 def interactive() -> bool:
@@ -62,7 +66,7 @@ def mark(symbol: str, plain: str) -> str:
 
 def say(text: str = "") -> None:
     """Write a line to stderr; a reader that went away is no error."""
-    with contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(OSError):
         print(text, file=sys.stderr, flush=True)
 
 
@@ -139,6 +143,12 @@ def _columns() -> int:
         return 80
 
 
+def die_with_parent() -> None:
+    """Ask the kernel to end this process when its parent dies, kill -9 included (Linux; prctl(2))."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None, use_errno=True).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
 def end_group(child: "subprocess.Popen[bytes]", grace_s: float = 10.0) -> None:
     """Ask a child's own process group to end, then make it; the child must have been started in a new session."""
     for number in (signal.SIGTERM, signal.SIGKILL):
@@ -168,31 +178,10 @@ def work(
     The command runs in its own session, so that Ctrl-C reaches it through us alone; `same_session` keeps it on the
     terminal, where sudo looks for its ticket.
     """
+    child = _start(argv, log, env, cwd, same_session)
     with Step(title, log) as step:
-        code = _run(argv, log, env, cwd, same_session)
-        if code:
-            raise failure(f"{title} failed (exit code {code}).", mend, log)
-    return step.elapsed_s
-
-
-def _run(argv: Sequence[str], log: Path, env: Mapping[str, str] | None, cwd: Path | None, same_session: bool) -> int:
-    with log.open("wb") as out:
-        out.write(f"$ {' '.join(argv)}\n".encode())
-        out.flush()
         try:
-            child = subprocess.Popen(
-                list(argv),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=subprocess.STDOUT,
-                env=None if env is None else dict(env),
-                cwd=cwd,
-                start_new_session=not same_session,
-            )
-        except OSError as error:
-            raise Trouble(f"{argv[0]} can't be started: {error.strerror}.", log=log) from error
-        try:
-            return child.wait()
+            code = child.wait()
         except BaseException:
             if same_session:
                 child.terminate()
@@ -200,6 +189,30 @@ def _run(argv: Sequence[str], log: Path, env: Mapping[str, str] | None, cwd: Pat
             else:
                 end_group(child)
             raise
+        if code:
+            raise failure(f"{title} failed (exit code {code}).", mend, log)
+    return step.elapsed_s
+
+
+def _start(
+    argv: Sequence[str], log: Path, env: Mapping[str, str] | None, cwd: Path | None, same_session: bool
+) -> "subprocess.Popen[bytes]":
+    with log.open("wb") as out:
+        out.write(f"$ {' '.join(argv)}\n".encode())
+        out.flush()
+        try:
+            return subprocess.Popen(
+                list(argv),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                env=None if env is None else dict(env),
+                cwd=cwd,
+                start_new_session=not same_session,
+                preexec_fn=None if same_session else die_with_parent,  # noqa: PLW1509 - no Step's thread runs yet
+            )
+        except OSError as error:
+            raise Trouble(f"{argv[0]} can't be started: {error.strerror}.", log=log) from error
 
 
 def failure(what: str, mend: str, log: Path) -> Trouble:
