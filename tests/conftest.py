@@ -175,3 +175,17 @@ def demo_tokens(seeded_settings: Settings, live_server_url: str) -> dict[str, di
     """One principal and token per demo role, as ``./dev tokens`` prints them, for the running server."""
     found: dict[str, dict[str, str]] = json.loads(fujin(replace(seeded_settings, public_url=live_server_url), "tokens"))
     return found
+
+
+@pytest.fixture(scope="session")
+def seeded_app(seeded_settings: Settings) -> Iterator[Flask]:
+    """The application in this process over the seeded database."""
+    opened = open_database(seeded_settings)
+    yield create_app(seeded_settings, database=opened)
+    opened.dispose()
+
+
+@pytest.fixture
+def seeded_client(seeded_app: Flask) -> FlaskClient:
+    """A client of the application over the seeded database."""
+    return seeded_app.test_client()

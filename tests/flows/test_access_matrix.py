@@ -1,0 +1,258 @@
+"""Every operation × every role × {own, other merchant's, other city's, missing}, generated from the API document.
+
+What a role may do is read from the document (``x-roles``, ``security``); what it owns stands in ``things``. Foreign
+things must answer exactly as missing ones: same status, same body but for the request id.
+"""
+
+from __future__ import annotations
+
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from app.core.ids import new_city_id, new_id
+from app.core.settings import Settings
+
+ROLES = ("anonymous", "member1", "staff1", "owner1", "owner2", "operator1", "operator2", "admin", "partner1")
+OWNERS_OF_MERCHANT_1 = {"staff1", "owner1", "partner1"}
+Values = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Case:
+    """Path values, and which principals see the thing as theirs (None: it is open to all whom the policy admits)."""
+
+    values: Values
+    seen_by: frozenset[str] | None = None
+
+
+@dataclass(frozen=True)
+class Answered:
+    status: int
+    body: Any
+
+
+def ask(url: str, method: str, path: str, token: str | None, body: Any = None) -> Answered:
+    headers = {"Content-Type": "application/json"} if body is not None else {}
+    if token is not None:
+        headers["Authorization"] = f"Bearer {token}"
+    data = json.dumps(body).encode() if body is not None else None
+    call = urllib.request.Request(url + path, data=data, method=method, headers=headers)
+    try:
+        with urllib.request.urlopen(call, timeout=20) as answer:
+            status, raw, media = answer.status, answer.read(), answer.headers.get_content_type()
+    except urllib.error.HTTPError as refused:
+        status, raw, media = refused.code, refused.read(), refused.headers.get_content_type()
+    return Answered(status, json.loads(raw) if raw and "json" in media else None)
+
+
+@pytest.fixture(scope="module")
+def things(seeded_settings: Settings) -> dict[str, dict[str, Case]]:
+    """Per path of the document: own, other merchant's, other city's and missing path values."""
+    engine = sa.create_engine(seeded_settings.database_owner_url or "")
+    with engine.connect() as conn:
+
+        def one(statement: str, **given: Any) -> str:
+            return str(conn.execute(sa.text(statement), given).scalar_one())
+
+        staff = "SELECT merchant_id FROM login_names JOIN merchant_staff USING (member_id) WHERE login_norm = :name"
+        first, second = one(staff, name="name:owner1"), one(staff, name="name:owner2")
+        coupon = (
+            "SELECT coupon_id FROM coupons WHERE merchant_id = :merchant AND state = :state ORDER BY coupon_id LIMIT 1"
+        )
+        foreign_coupon = "SELECT coupon_id FROM coupons WHERE city_id = 3 AND state = 'draft' ORDER BY 1 LIMIT 1"
+        place = "SELECT place_id FROM place_operators WHERE merchant_id = :merchant ORDER BY place_id LIMIT 1"
+        far_place = "SELECT place_id FROM place_facts WHERE city_id = 3 ORDER BY place_id LIMIT 1"
+        region = "SELECT region_id FROM region_facts WHERE city_id = :city ORDER BY region_id LIMIT 1"
+        far_merchant = "SELECT merchant_id FROM merchants WHERE home_city_id = 3 ORDER BY 1 LIMIT 1"
+        found = {
+            "/v1/places/{place_id}": {
+                "own": Case({"place_id": one(place, merchant=first)}),
+                "other merchant's": Case({"place_id": one(place, merchant=second)}),
+                "other city's": Case({"place_id": one(far_place)}),
+                "missing": Case({"place_id": str(new_city_id(2))}, frozenset()),
+            },
+            "/v1/coupons/{coupon_id}": {
+                "own": Case(
+                    {"coupon_id": one(coupon, merchant=first, state="draft")},
+                    frozenset({*OWNERS_OF_MERCHANT_1, "admin"}),
+                ),
+                "other merchant's": Case(
+                    {"coupon_id": one(coupon, merchant=second, state="draft")}, frozenset({"owner2", "admin"})
+                ),
+                "other city's": Case({"coupon_id": one(foreign_coupon)}, frozenset({"admin"})),
+                "missing": Case({"coupon_id": str(new_city_id(2))}, frozenset()),
+            },
+            "/v1/merchants/{merchant_id}": {
+                "own": Case({"merchant_id": first}),
+                "other merchant's": Case({"merchant_id": second}),
+                "other city's": Case({"merchant_id": one(far_merchant)}),
+                "missing": Case({"merchant_id": str(new_id())}, frozenset()),
+            },
+            "/v1/merchants/{merchant_id}/staff": {
+                "own": Case({"merchant_id": first}, frozenset({"owner1", "admin"})),
+                "other merchant's": Case({"merchant_id": second}, frozenset({"owner2", "admin"})),
+                "other city's": Case({"merchant_id": one(far_merchant)}, frozenset({"admin"})),
+                "missing": Case({"merchant_id": str(new_id())}, frozenset()),
+            },
+            "/v1/regions/{region_id}": {
+                "own": Case({"region_id": one(region, city=2)}),
+                "other city's": Case({"region_id": one(region, city=3)}),
+                "missing": Case({"region_id": str(new_city_id(2))}, frozenset()),
+            },
+            "/v1/datasets/{city}/{kind}/versions": {
+                "own": Case({"city": "hangzhou", "kind": "places"}, frozenset({"operator1", "admin"})),
+                "other city's": Case({"city": "berlin", "kind": "places"}, frozenset({"operator2", "admin"})),
+                "missing": Case({"city": "atlantis", "kind": "places"}, frozenset()),
+            },
+            "/v1/datasets/{city}/{kind}/versions/{version}": {
+                "own": Case({"city": "hangzhou", "kind": "regions", "version": "1"}, frozenset({"operator1", "admin"})),
+                "other city's": Case(
+                    {"city": "berlin", "kind": "regions", "version": "1"}, frozenset({"operator2", "admin"})
+                ),
+                "missing": Case({"city": "hangzhou", "kind": "regions", "version": "99"}, frozenset()),
+            },
+        }
+    engine.dispose()
+    return found
+
+
+# Operations without a thing of anyone's in their path: query values and bodies that make them answer.
+OPEN = {
+    "GET /v1/places/nearby": "?lat=30.25&lon=120.16",
+    "GET /v1/coupons/nearby": "?lat=30.25&lon=120.16",
+    "GET /v1/regions/lookup": "?lat=30.25&lon=120.16",
+    "GET /v1/service-areas/containing": "?lat=30.25&lon=120.16",
+    "GET /v1/regions": "",
+    "GET /v1/categories": "",
+    "GET /v1/cities": "",
+    "GET /v1/me": "",
+    "GET /healthz": "",
+    "GET /readyz": "",
+    "GET /metrics": "",
+    "GET /openapi.json": "",
+    "GET /problems": "",
+    "GET /.well-known/jwks.json": "",
+}
+TILES = {
+    "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
+    "/v1/tiles/{layer}.json": "/v1/tiles/places.json",
+}
+# Writes have tests of their own; here they must refuse whoever may not call them, without any effect.
+WRITES = {"POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"}
+
+
+@pytest.fixture(scope="module")
+def document(live_server_url: str) -> dict[str, Any]:
+    body = ask(live_server_url, "GET", "/openapi.json", None).body
+    assert body["openapi"].startswith("3.1")
+    return dict(body)
+
+
+def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
+    methods = ("get", "post", "put", "patch", "delete")
+    return [
+        (method.upper(), path, item[method])
+        for path, item in sorted(document["paths"].items())
+        for method in methods
+        if method in item
+    ]
+
+
+def role_of(name: str) -> str:
+    return name.rstrip("12")
+
+
+def admitted(operation: Mapping[str, Any], name: str) -> bool:
+    if name == "anonymous":
+        return {} in operation["security"]
+    return role_of(name) in operation["x-roles"]
+
+
+def test_every_operation_is_in_the_matrix(document: dict[str, Any], things: dict[str, dict[str, Case]]) -> None:
+    known = {f"{method} {path}" for method, path, _ in operations(document)}
+    listed = set(OPEN) | WRITES | {f"GET {path}" for path in (*things, *TILES)}
+    assert known == listed
+
+
+def test_roles_reach_what_the_document_says_and_nothing_else(
+    document: dict[str, Any],
+    things: dict[str, dict[str, Case]],
+    live_server_url: str,
+    demo_tokens: dict[str, dict[str, str]],
+) -> None:
+    wrong: list[str] = []
+    tried = 0
+    for method, path, operation in operations(document):
+        if f"{method} {path}" in WRITES:
+            continue
+        cases = things.get(path, {"open": Case({"": TILES.get(path, path) + OPEN.get(f"{method} {path}", "")})})
+        missing: dict[str, Answered] = {}
+        for kind in sorted(cases, key=lambda kind: kind != "missing"):
+            case = cases[kind]
+            for name in ROLES:
+                token = None if name == "anonymous" else demo_tokens[name]["token"]
+                target = case.values.get("", path).format(**{k: v for k, v in case.values.items() if k})
+                answer = ask(live_server_url, method, target, token)
+                tried += 1
+                expected = _expected(operation, case, name)
+                said = f"{method} {target} as {name}, {kind}: {answer.status}, expected {expected}"
+                if answer.status not in expected:
+                    wrong.append(said)
+                elif kind == "missing":
+                    missing[name] = answer
+                elif answer.status == 404 and not _alike(answer, missing[name]):
+                    wrong.append(f"{said}, but its body differs from a missing thing's")
+    assert not wrong, "\n".join(wrong)
+    assert tried > 250
+
+
+def _expected(operation: Mapping[str, Any], case: Case, name: str) -> set[int]:
+    if not admitted(operation, name):
+        return {401} if name == "anonymous" else {403}
+    if case.seen_by is not None and name not in case.seen_by:
+        return {404}
+    return {200, 204}
+
+
+def _alike(one: Answered, other: Answered) -> bool:
+    return {**one.body, "request_id": ""} == {**other.body, "request_id": ""}
+
+
+@pytest.mark.parametrize("operation", sorted(WRITES))
+def test_writes_refuse_whoever_may_not_call_them(
+    operation: str, document: dict[str, Any], live_server_url: str, demo_tokens: dict[str, dict[str, str]]
+) -> None:
+    method, path = operation.split(" ")
+    declared = document["paths"][path][method.lower()]
+    for name in ROLES:
+        token = None if name == "anonymous" else demo_tokens[name]["token"]
+        if admitted(declared, name):
+            continue
+        answer = ask(live_server_url, method, path, token, {} if method != "DELETE" else None)
+        assert answer.status == (401 if name == "anonymous" else 403), name
+
+
+@pytest.mark.parametrize(
+    "forged",
+    ["x", "a.b.c", "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiIsInJvbGUiOiJhZG1pbiJ9.", str(UUID(int=0))],
+)
+def test_a_forged_token_is_refused_by_every_operation(
+    forged: str, document: dict[str, Any], live_server_url: str
+) -> None:
+    for method, path, _ in operations(document):
+        target = TILES.get(path, path)
+        for name, value in {"{city}": "berlin", "{kind}": "places", "{version}": "1"}.items():
+            target = target.replace(name, value)
+        while "{" in target:
+            start, end = target.index("{"), target.index("}")
+            target = target[:start] + str(UUID(int=7)) + target[end + 1 :]
+        answer = ask(live_server_url, method, target, forged)
+        assert (answer.status, answer.body["code"]) == (401, "invalid-token"), f"{method} {target}"
