@@ -1,0 +1,266 @@
+"""Commands: seed, import, datasets."""
+
+from __future__ import annotations
+
+import resource
+import sys
+import time
+from datetime import datetime
+from pathlib import Path
+
+import click
+from sqlalchemy import Connection, text
+
+from app.cities import queries as cities
+from app.cities.types import Origin, Territory
+from app.core.clock import system_clock
+from app.imports import actions, seeding
+from app.imports.console import (
+    USER_FAULT,
+    Console,
+    connected,
+    guarded,
+    import_engine,
+    owner_engine,
+    settings,
+)
+from app.imports.errors import UnknownTerritory, UnreadableFile
+from app.imports.seeded_ids import seeded_city_id
+from app.imports.types import LoadReport, LoadRequest
+from geo.errors import UnknownDatum
+from geo.grid_shift import Datum, parse_datum
+
+_json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for scripts.")
+
+
+@click.command()
+@click.option("--scale", type=click.IntRange(1, 20_000_000), help="Adds this many synthetic places in six territories.")
+@click.option("--seed", "number", type=int, default=7, show_default=True, help="Two runs with one number agree.")
+@_json
+@guarded
+def seed(scale: int | None, number: int, as_json: bool) -> None:
+    """Load the seed territories and, for a demo, merchants, coupons and people; a second run changes nothing."""
+    console = Console(as_json)
+    chosen = settings()
+    now = system_clock()
+    with connected(owner_engine(chosen)) as conn:
+        if scale is not None:
+            _scale(conn, console, scale, number, now)
+            return
+        _seed_territories(conn, console, now)
+        if chosen.demo:
+            _seed_demo(conn, console, number, now)
+        conn.execute(text("ANALYZE"))
+        conn.commit()
+
+
+def _seed_territories(conn: Connection, console: Console, now: datetime) -> None:
+    seeds = seeding.read_seeds()
+    seeding.put_territories(conn, seeds, now)
+    conn.commit()
+    for entry in seeds:
+        for request in entry.loads:
+            report = _loaded(conn, console, request, now)
+            if report.outcome == "staged":
+                actions.activate(conn, request.city_id, request.kind, report.version, now)
+            conn.commit()
+            _tell(console, report, entry.territory.slug)
+            if report.outcome == "failed":
+                sys.exit(USER_FAULT)
+
+
+def _seed_demo(conn: Connection, console: Console, number: int, now: datetime) -> None:
+    from app.imports.demo.actions import put_demo
+
+    started = time.monotonic()
+    with console.progress("demo", 0):
+        counts = put_demo(conn, number, now)
+    conn.commit()
+    if counts is None:
+        console.result("demo: already there", {"demo": "unchanged"})
+        return
+    told = ", ".join(f"{count} {name}" for name, count in counts.items())
+    console.result(f"demo: {told} ({time.monotonic() - started:.1f} s)", {"demo": "added", **counts})
+
+
+def _scale(conn: Connection, console: Console, count: int, number: int, now: datetime) -> None:
+    from app.imports.scale import put_scale
+
+    started = time.monotonic()
+    with console.progress(f"{count:,} places", count) as progress:
+        rows = put_scale(conn, count, number, now, progress)
+    conn.commit()
+    loaded = time.monotonic() - started
+    conn.execute(text("ANALYZE"))
+    conn.commit()
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
+    console.result(
+        f"{rows:,} places in {loaded:.1f} s ({rows / loaded:,.0f} a second), {memory} MB of memory",
+        {"places": rows, "seconds": round(loaded, 1), "rows_per_s": round(rows / loaded), "memory_mb": memory},
+    )
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--city", required=True, help="Slug of the territory; world for categories, holidays, brands.")
+@click.option("--kind", required=True, type=click.Choice([*actions.CITY_KINDS, *actions.WORLD_KINDS]))
+@click.option("--source-name", required=True, help="Who made the data.")
+@click.option("--source-url", help="Where it came from.")
+@click.option("--licence", required=True, help="On what terms it may be used.")
+@click.option("--attribution", required=True, help="What has to be shown to readers.")
+@click.option("--retrieved-on", type=click.DateTime(["%Y-%m-%d"]), help="The day it was fetched.")
+@click.option("--datum", default="wgs84", show_default=True, help="Datum of the points: wgs84, gcj02 or bd09.")
+@click.option("--dry-run", is_flag=True, help="Go the whole way and roll back.")
+@click.option("--activate", "then_activate", is_flag=True, help="Show the version to readers when it is staged.")
+@_json
+@guarded
+def import_file(
+    file: Path,
+    city: str,
+    kind: str,
+    source_name: str,
+    source_url: str | None,
+    licence: str,
+    attribution: str,
+    retrieved_on: datetime | None,
+    datum: str,
+    dry_run: bool,
+    then_activate: bool,
+    as_json: bool,
+) -> None:
+    """Load FILE as the next version of one kind of data of a territory."""
+    console, now = Console(as_json), system_clock()
+    with connected(import_engine(settings())) as conn:
+        territory = _territory(conn, city)
+        origin = Origin(source_name, licence, attribution, source_url, retrieved_on.date() if retrieved_on else None)
+        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum))
+        try:
+            report = _loaded(conn, console, request, now)
+        except UnreadableFile:
+            if not dry_run:
+                conn.commit()
+            raise
+        if report.outcome == "staged" and then_activate:
+            actions.activate(conn, territory.city_id, kind, report.version, now)
+        conn.rollback() if dry_run else conn.commit()
+        _tell(console, report, city, activated=then_activate, dry_run=dry_run)
+        if report.outcome == "failed":
+            sys.exit(USER_FAULT)
+
+
+@click.group()
+def datasets() -> None:
+    """List dataset versions, show another one, or go back."""
+
+
+@datasets.command("list")
+@click.option("--city", help="Only this territory.")
+@_json
+@guarded
+def list_datasets(city: str | None, as_json: bool) -> None:
+    """Every version, newest first; the active one is marked."""
+    console = Console(as_json)
+    with connected(import_engine(settings())) as conn:
+        only = _territory(conn, city).city_id if city else None
+        for found in cities.versions_of(conn, only):
+            territory = cities.territory_by_id(conn, found.city_id)
+            slug = territory.slug if territory else str(found.city_id)
+            mark = "*" if found.active else " "
+            console.result(
+                f"{mark} {slug:12} {found.kind:10} v{found.version:<3} {found.state:10} {found.rows_stored:>9,} rows,"
+                f" {found.rows_refused:,} refused  {found.source_name}",
+                {
+                    "city": slug,
+                    "kind": found.kind,
+                    "version": found.version,
+                    "state": found.state,
+                    "active": found.active,
+                    "rows_declared": found.rows_declared,
+                    "rows_stored": found.rows_stored,
+                    "rows_refused": found.rows_refused,
+                    "source_name": found.source_name,
+                    "sha256": found.source_sha256.hex(),
+                },
+            )
+
+
+@datasets.command("activate")
+@click.argument("city")
+@click.argument("kind")
+@click.argument("version", type=int)
+@_json
+@guarded
+def activate_dataset(city: str, kind: str, version: int, as_json: bool) -> None:
+    """Show VERSION of KIND of CITY to every reader."""
+    with connected(import_engine(settings())) as conn:
+        done = actions.activate(conn, _territory(conn, city).city_id, kind, version, system_clock())
+        conn.commit()
+    facts = {"city": city, "kind": kind, "version": done.version, "active": True}
+    Console(as_json).result(f"{city} {kind}: version {done.version} is active", facts)
+
+
+@datasets.command("rollback")
+@click.argument("city")
+@click.argument("kind")
+@_json
+@guarded
+def rollback_dataset(city: str, kind: str, as_json: bool) -> None:
+    """Show the version before the active one again."""
+    with connected(import_engine(settings())) as conn:
+        done = actions.rollback(conn, _territory(conn, city).city_id, kind, system_clock())
+        conn.commit()
+    facts = {"city": city, "kind": kind, "version": done.version, "active": True}
+    Console(as_json).result(f"{city} {kind}: back to version {done.version}", facts)
+
+
+def _territory(conn: Connection, slug: str) -> Territory:
+    territory = cities.territory_by_slug(conn, slug)
+    if territory is None:
+        raise UnknownTerritory(f"there is no territory {slug}; fujin datasets list shows those with data")
+    return territory
+
+
+def _datum(name: str) -> Datum:
+    try:
+        return parse_datum(name)
+    except UnknownDatum as error:
+        raise click.BadParameter(error.detail, param_hint="--datum") from error
+
+
+def _loaded(conn: Connection, console: Console, request: LoadRequest, now: datetime) -> LoadReport:
+    size = request.path.stat().st_size if request.path.exists() else 0
+    make_id = seeded_city_id if request.path.is_relative_to(seeding.SEEDS) else actions.random_id
+    with console.progress(f"{request.path.name}", size) as progress:
+        return actions.load(conn, request, now, make_id=make_id, progress=progress)
+
+
+def _tell(console: Console, report: LoadReport, slug: str, *, activated: bool = True, dry_run: bool = False) -> None:
+    where = f"{slug} {report.kind}"
+    if report.outcome == "unchanged":
+        sentence = f"{where}: unchanged, version {report.version} is this file"
+    else:
+        end = report.outcome if report.outcome == "failed" or not activated else "active"
+        sentence = (
+            f"{where}: version {report.version} {end}, {report.stored:,} of {report.declared:,} rows stored,"
+            f" {report.refused:,} refused{' (dry run: nothing was kept)' if dry_run else ''}"
+        )
+        if report.unreadable_hours:
+            sentence += f", {report.unreadable_hours:,} with hours that can't be read"
+    facts = {
+        "city": slug,
+        "kind": report.kind,
+        "version": report.version,
+        "outcome": report.outcome,
+        "declared": report.declared,
+        "stored": report.stored,
+        "refused": report.refused,
+        "dry_run": dry_run,
+        "unreadable_hours": report.unreadable_hours,
+        "faults": [{"row": f.row, "source_key": f.source_key, "reason": f.reason} for f in report.faults],
+    }
+    console.result(sentence, facts)
+    for line in actions.report_faults(report):
+        console.say(f"  {line}")
+
+
+commands: list[click.Command] = [seed, import_file, datasets]

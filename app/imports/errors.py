@@ -1,0 +1,37 @@
+"""Refusals of a load."""
+
+from __future__ import annotations
+
+from app.core.errors import AppError
+
+
+class UnknownTerritory(AppError):
+    """No territory has that slug."""
+
+    code = "unknown-territory"
+    title = "There is no such territory"
+
+
+class UnreadableFile(AppError):
+    """The file as a whole can't be used: wrong form, not stated or foreign reference system, cut short."""
+
+    code = "unreadable-file"
+    title = "The file can't be read"
+
+
+class UnknownVersion(AppError):
+    """No such dataset version, or none that could be activated."""
+
+    code = "unknown-version"
+    title = "There is no such dataset version"
+
+
+class VersionNotReady(AppError):
+    """The version's state doesn't allow what was asked."""
+
+    code = "version-not-ready"
+    title = "The dataset version can't be activated"
+
+
+class RowRefused(Exception):
+    """One row that the load leaves out; the text says why."""

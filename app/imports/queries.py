@@ -1,0 +1,203 @@
+"""Statements of a load: identities, corrections to apply again, extents, and where coupons can be used."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, union_all
+
+from app.cities.tables import active_dataset
+from app.core import spatial
+from app.coupons.tables import coupon_places, coupon_scopes, coupon_versions, coupons
+from app.merchants.tables import place_operators
+from app.places.tables import brands, categories, place_facts, place_overrides
+from app.regions.tables import region_facts
+from app.service_areas.tables import service_area_versions, service_areas
+from geo.bbox import Bbox
+
+
+def ids_of_sources(conn: Connection, table: Table, column: str, city_id: int, keys: Sequence[str]) -> dict[str, UUID]:
+    """Which of these source keys are known, and the id each stands for (``table`` is place_ or region_sources)."""
+    rows = conn.execute(
+        select(table.c.source_key, table.c[column]).where(
+            table.c.city_id == city_id, table.c.source_key == func.any(list(keys))
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+def places_stated(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID]) -> set[UUID]:
+    """Which of these places a version already has facts of."""
+    return set(
+        conn.execute(
+            select(place_facts.c.place_id).where(
+                place_facts.c.city_id == city_id,
+                place_facts.c.version == version,
+                place_facts.c.place_id == func.any(list(place_ids)),
+            )
+        ).scalars()
+    )
+
+
+def overrides_of(conn: Connection, city_id: int, place_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
+    """Corrections by place and field."""
+    found: dict[UUID, dict[str, Any]] = defaultdict(dict)
+    rows = conn.execute(
+        select(place_overrides.c.place_id, place_overrides.c.field, place_overrides.c.value).where(
+            place_overrides.c.city_id == city_id, place_overrides.c.place_id == func.any(list(place_ids))
+        )
+    )
+    for row in rows:
+        found[row.place_id][row.field] = row.value
+    return found
+
+
+def category_ids(conn: Connection, version: int) -> frozenset[str]:
+    """Every category of a version of the taxonomy."""
+    return frozenset(conn.execute(select(categories.c.category_id).where(categories.c.version == version)).scalars())
+
+
+def brand_ids(conn: Connection, version: int) -> frozenset[str]:
+    """Every brand of a version."""
+    return frozenset(conn.execute(select(brands.c.brand_id).where(brands.c.version == version)).scalars())
+
+
+def places_extent(conn: Connection, city_id: int, version: int) -> tuple[Bbox | None, int]:
+    """The smallest box around the live places of a version, crossing 180° when that is narrower; and their number.
+
+    Longitudes are read as at most 361 ranges, one a degree: a gap inside a degree never is the widest.
+    """
+    lon, lat = spatial.longitude(place_facts.c.location), spatial.latitude(place_facts.c.location)
+    degree = func.floor(lon, type_=Double)
+    rows = conn.execute(
+        select(
+            func.min(lon).label("west"),
+            func.max(lon).label("east"),
+            func.min(lat).label("south"),
+            func.max(lat).label("north"),
+            func.count().label("places"),
+        )
+        .where(place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.closed.is_(False))
+        .group_by(degree)
+    ).all()
+    if not rows:
+        return None, 0
+    lats = [lat for row in rows for lat in (row.south, row.north)]
+    return Bbox.of_ranges([(row.west, row.east) for row in rows], lats), sum(row.places for row in rows)
+
+
+def count_rows(conn: Connection, table: Table, version: int, city_id: int | None) -> int:
+    """Rows of a version; ``city_id`` is None for reference tables."""
+    statement = select(func.count()).select_from(table).where(table.c.version == version)
+    if city_id is not None:
+        statement = statement.where(table.c.city_id == city_id)
+    return conn.execute(statement).scalar_one()
+
+
+def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
+    """Works every coupon's scope out to the places of the active version; returns how many rows there are.
+
+    Scope ``places``: those named. ``service_areas``: the place of each published area, the area of highest priority,
+    then the smallest. ``regions``: the merchant's places inside a named region, border included.
+    """
+    conn.execute(delete(coupon_places).where(coupon_places.c.city_id == city_id))
+    candidates = union_all(_named_places(city_id), _served_places(city_id), _places_in_regions(city_id)).subquery()
+    chosen = (
+        select(candidates.c.city_id, candidates.c.coupon_id, candidates.c.place_id, candidates.c.service_area_id)
+        .distinct(candidates.c.coupon_id, candidates.c.place_id)
+        .order_by(
+            candidates.c.coupon_id,
+            candidates.c.place_id,
+            candidates.c.priority.desc(),
+            candidates.c.area_m2,
+            candidates.c.service_area_id,
+        )
+    )
+    columns = ["city_id", "coupon_id", "place_id", "service_area_id"]
+    return conn.execute(insert(coupon_places).from_select(columns, chosen)).rowcount
+
+
+def _scoped(kind: str, city_id: int) -> Any:
+    """The condition that ties coupons, their current terms and the scope's members together."""
+    return and_(
+        coupons.c.city_id == city_id,
+        coupon_versions.c.city_id == coupons.c.city_id,
+        coupon_versions.c.coupon_id == coupons.c.coupon_id,
+        coupon_versions.c.version == coupons.c.current_version,
+        coupon_versions.c.scope_kind == kind,
+        coupon_scopes.c.city_id == coupons.c.city_id,
+        coupon_scopes.c.coupon_id == coupons.c.coupon_id,
+        coupon_scopes.c.version == coupons.c.current_version,
+    )
+
+
+def _listed(place_id: Any) -> Any:
+    """The condition that a place stands in the active version of its city's places."""
+    return and_(
+        active_dataset.c.city_id == coupons.c.city_id,
+        active_dataset.c.kind == "places",
+        place_facts.c.city_id == coupons.c.city_id,
+        place_facts.c.version == active_dataset.c.version,
+        place_facts.c.place_id == place_id,
+    )
+
+
+def _named_places(city_id: int) -> Any:
+    return select(
+        coupons.c.city_id,
+        coupons.c.coupon_id,
+        place_facts.c.place_id,
+        null().cast(service_areas.c.service_area_id.type).label("service_area_id"),
+        null().cast(service_area_versions.c.priority.type).label("priority"),
+        null().cast(service_area_versions.c.area_m2.type).label("area_m2"),
+    ).where(_scoped("places", city_id), _listed(coupon_scopes.c.scope_id))
+
+
+def _served_places(city_id: int) -> Any:
+    return select(
+        coupons.c.city_id,
+        coupons.c.coupon_id,
+        place_facts.c.place_id,
+        service_areas.c.service_area_id,
+        service_area_versions.c.priority,
+        service_area_versions.c.area_m2,
+    ).where(
+        _scoped("service_areas", city_id),
+        service_areas.c.city_id == coupons.c.city_id,
+        service_areas.c.service_area_id == coupon_scopes.c.scope_id,
+        service_area_versions.c.city_id == coupons.c.city_id,
+        service_area_versions.c.service_area_id == service_areas.c.service_area_id,
+        service_area_versions.c.state == "published",
+        _listed(service_areas.c.place_id),
+    )
+
+
+def _places_in_regions(city_id: int) -> Any:
+    pointed = active_dataset.alias("pointed")
+    return select(
+        coupons.c.city_id,
+        coupons.c.coupon_id,
+        place_facts.c.place_id,
+        null().cast(service_areas.c.service_area_id.type).label("service_area_id"),
+        null().cast(service_area_versions.c.priority.type).label("priority"),
+        null().cast(service_area_versions.c.area_m2.type).label("area_m2"),
+    ).where(
+        _scoped("regions", city_id),
+        pointed.c.city_id == coupons.c.city_id,
+        pointed.c.kind == "regions",
+        region_facts.c.city_id == coupons.c.city_id,
+        region_facts.c.version == pointed.c.version,
+        region_facts.c.region_id == coupon_scopes.c.scope_id,
+        place_operators.c.city_id == coupons.c.city_id,
+        place_operators.c.merchant_id == coupons.c.merchant_id,
+        _listed(place_operators.c.place_id),
+        spatial.covers(region_facts.c.boundary, place_facts.c.location),
+    )
+
+
+def delete_rows(conn: Connection, table: Table, conditions: Mapping[str, Any]) -> int:
+    """Removes rows that equal all conditions."""
+    return conn.execute(delete(table).where(*(table.c[name] == value for name, value in conditions.items()))).rowcount

@@ -1,0 +1,152 @@
+"""What readers yield, what a load is asked and what it reports."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+import shapely
+
+from app.cities.types import Origin
+from geo.coordinates import LonLat
+from geo.grid_shift import Datum
+
+MAX_SHOWN_FAULTS: Final = 100
+
+IdMaker = Callable[[int, str], UUID]
+"""Makes the id of a new thing of a city from its source's key."""
+
+Progress = Callable[[int], None]
+"""Told how many more bytes or rows are done."""
+
+
+@dataclass(frozen=True, slots=True)
+class RowFault:
+    """A row that was refused: its number in the file from 1, its own key if it has one, and why."""
+
+    row: int
+    source_key: str | None
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceRecord:
+    """One place as a source states it; ``source_lon`` and ``source_lat`` are the digits of the file."""
+
+    row: int
+    source_key: str
+    location: LonLat
+    name: str
+    names: Mapping[str, str]
+    category_id: str
+    alternate_category_ids: tuple[str, ...]
+    brand_id: str | None
+    address: Mapping[str, Any]
+    phone: str | None
+    website: str | None
+    opening_hours: str | None
+    workday_calendar: bool
+    price_level: int | None
+    attributes: Mapping[str, Any]
+    closed: bool
+    source_datum: str
+    source_lon: float
+    source_lat: float
+
+
+@dataclass(frozen=True, slots=True)
+class RegionRecord:
+    """One area as a source states it; ``parent_key`` is the source key of the area above."""
+
+    row: int
+    source_key: str
+    kind: str
+    admin_level: int
+    region_code: str
+    names: Mapping[str, str]
+    parent_key: str | None
+    note: str | None
+    demo: bool
+    extend_m: int
+    boundary: shapely.MultiPolygon
+    area_m2: float
+
+
+@dataclass(frozen=True, slots=True)
+class BasemapRecord:
+    """One road, water or green area under the map."""
+
+    row: int
+    layer: str
+    feature_class: str
+    name: str | None
+    min_zoom: int
+    shape: shapely.Geometry
+
+
+@dataclass(frozen=True, slots=True)
+class CategoryRecord:
+    """One category with what other schemes call it, as (scheme, code)."""
+
+    row: int
+    category_id: str
+    parent_id: str | None
+    names: Mapping[str, str]
+    aliases: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BrandRecord:
+    """One chain."""
+
+    row: int
+    brand_id: str
+    names: Mapping[str, str]
+    wikidata: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class HolidayRecord:
+    """One special date of a calendar."""
+
+    row: int
+    calendar: str
+    on_date: date
+    kind: str
+    as_weekday: int | None
+    names: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadRequest:
+    """A file to load as the next version of one kind of data of one territory.
+
+    ``max_refused_share`` blocks the version when more of its rows were refused; None takes the kind's default.
+    """
+
+    city_id: int
+    kind: str
+    path: Path
+    origin: Origin
+    datum: Datum = Datum.WGS84
+    max_refused_share: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class LoadReport:
+    """What a load did; ``outcome`` is staged, unchanged (same file as the active version) or failed."""
+
+    city_id: int
+    kind: str
+    version: int
+    outcome: str
+    declared: int
+    stored: int
+    refused: int
+    faults: tuple[RowFault, ...]
+    created: int = 0
+    unreadable_hours: int = 0
