@@ -16,7 +16,23 @@ from app.http.problems import PROBLEMS
 
 NEARBY = ["/v1/places/nearby", "/v1/coupons/nearby"]
 POINTS = [*NEARBY, "/v1/regions/lookup", "/v1/service-areas/containing"]
-BAD_NUMBERS = ["nan", "NaN", "inf", "-Infinity", "1e400", "9" * 400, "1e5", "0x10", "1_0", "٣٠", "", " 30", "30,1", "abc", "\x00"]
+BAD_NUMBERS = [
+    "nan",
+    "NaN",
+    "inf",
+    "-Infinity",
+    "1e400",
+    "9" * 400,
+    "1e5",
+    "0x10",
+    "1_0",
+    "٣٠",
+    "",
+    " 30",
+    "30,1",
+    "abc",
+    "\x00",
+]
 
 
 def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
@@ -76,8 +92,9 @@ def test_a_radius_out_of_its_range(seeded_client: FlaskClient, path: str, bad: s
     ],
 )
 @pytest.mark.parametrize("path", NEARBY)
-def test_a_query_that_makes_no_sense(seeded_client: FlaskClient, path: str, query: str, code: str, parameter: str)
--> None:
+def test_a_query_that_makes_no_sense(
+    seeded_client: FlaskClient, path: str, query: str, code: str, parameter: str
+) -> None:
     body = problem(seeded_client.get(f"{path}?{query}"), 400, code)
     assert parameter in [fault["parameter"] for fault in body["errors"]]
 
