@@ -86,7 +86,8 @@ class OlSearchMap implements SearchMap {
       controls: [],
       interactions: defaultInteractions({ altShiftDragRotate: false, pinchRotate: false }),
       layers: [...Object.values(this.tiles), this.under, this.results],
-      view: new View({ center: [0, 0], zoom: 2, minZoom: 2, maxZoom: 19, enableRotation: false }),
+      // Without a centre nothing is drawn and no tile is asked for until the first point is known.
+      view: new View({ minZoom: 2, maxZoom: 19, enableRotation: false }),
     });
     this.paint();
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
@@ -160,8 +161,8 @@ class OlSearchMap implements SearchMap {
     this.here.setGeometry(new Point(centre));
     const view = this.map.getView();
     if (fit) {
-      const first = view.getZoom() === 2;
-      view.fit(circle.getExtent(), { padding: [64, 16, 36, 16], duration: first ? 0 : duration(350) });
+      const wait = view.isDef() ? duration(350) : 0;
+      view.fit(circle.getExtent(), { padding: [64, 16, 36, 16], duration: wait });
     } else {
       view.animate({ center: centre, duration: duration(250) });
     }
@@ -191,10 +192,14 @@ class OlSearchMap implements SearchMap {
 
   zoomBy(delta: number): void {
     const view = this.map.getView();
-    view.animate({ zoom: (view.getZoom() ?? 2) + delta, duration: duration(200) });
+    if (view.isDef()) view.animate({ zoom: (view.getZoom() ?? 2) + delta, duration: duration(200) });
   }
 
   drawn(then: () => void): void {
+    if (!this.map.getView().isDef()) {
+      then();
+      return;
+    }
     this.map.once("rendercomplete", then);
     this.map.render();
   }

@@ -1,0 +1,171 @@
+"""The pages' server side: languages, headers, files, and that words and lock file are whole."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import re
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+
+from app.web import pages
+
+WEB = Path(pages.__file__).parent
+
+
+@pytest.fixture
+def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
+    """A client of the pages over a build folder of one script and one style sheet."""
+    names = {name: name.replace(".", "-0123456789ab.") for name in ("page.js", "page.css", "docs.js", "docs.css")}
+    names |= {"swagger-ui.js": "swagger-ui-0.js", "swagger-ui.css": "swagger-ui-0.css"}
+    for name in names.values():
+        (tmp_path / name).write_text("built")
+        (tmp_path / f"{name}.gz").write_bytes(gzip.compress(b"built"))
+    (tmp_path / "manifest.json").write_text(json.dumps(names))
+    monkeypatch.setattr(pages, "_BUILD", tmp_path)
+    app = Flask("pages-only", static_folder=None)
+    app.register_blueprint(pages.create_pages())
+    return app.test_client()
+
+
+@pytest.mark.parametrize(
+    ("query", "accepted", "lang"),
+    [
+        ("", None, "en"),
+        ("", "zh-CN,zh;q=0.9,en;q=0.8", "zh-CN"),
+        ("", "zh-Hant-TW", "zh-CN"),
+        ("", "de, en;q=0.5, zh;q=0.4", "en"),
+        ("", "zh;q=0, en;q=0.1", "en"),
+        ("", "fr", "en"),
+        ("?lang=zh-CN", "en", "zh-CN"),
+        ("?lang=xx", "zh", "zh-CN"),
+        ("?lang=../../etc", None, "en"),
+    ],
+)
+def test_language_is_asked_for_or_negotiated(built: FlaskClient, query: str, accepted: str | None, lang: str) -> None:
+    answer = built.get(f"/{query}", headers={"Accept-Language": accepted} if accepted else {})
+    assert answer.status_code == 200
+    assert f'<html lang="{lang}">' in answer.text
+    assert answer.headers["Content-Language"] == lang
+    assert "Accept-Language" in answer.headers["Vary"]
+    assert "Set-Cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/", "/docs", "/manifest.webmanifest", "/favicon.ico", "/static/icons/icon.svg"])
+def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str) -> None:
+    headers = built.get(path, buffered=True).headers
+    policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
+    assert policy["default-src"] == "'none'"
+    assert policy["script-src"] == "'self'"
+    assert policy["style-src"] == "'self'"
+    assert policy["frame-ancestors"] == "'none'"
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "no-referrer"
+
+
+@pytest.mark.parametrize("path", ["/", "/docs"])
+def test_no_page_holds_inline_script_style_or_a_foreign_address(built: FlaskClient, path: str) -> None:
+    html = built.get(path).text
+    assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
+    assert re.findall(r"<style|\sstyle=|\son\w+=|javascript:", html) == []
+    loaded = re.findall(r'(?:src|href)="(https?://[^"]*)"', html)
+    assert set(loaded) <= {"https://www.openstreetmap.org/copyright"}
+
+
+@pytest.mark.parametrize(
+    ("query", "title"),
+    [
+        ("", "Fujin: places and deals nearby"),
+        ("?lat=30.25&lon=120.16", "What is near this point, on Fujin"),
+        ("?lat=30.25&lon=120.16&place=p1", "A place on Fujin"),
+        ("?lang=zh-CN&coupon=c1", "「附近」上的一张优惠券"),
+    ],
+)
+def test_share_links_have_open_graph_titles(built: FlaskClient, query: str, title: str) -> None:
+    html = built.get(f"/{query}").text
+    assert f'<meta property="og:title" content="{title}">' in html
+    assert '<meta property="og:image" content="http://localhost/static/icons/icon-512.png">' in html
+
+
+def test_a_hostile_address_stays_text_in_the_head(built: FlaskClient) -> None:
+    html = built.get('/?place="><script>alert(1)</script>').text
+    assert "<script>alert" not in html
+
+
+def test_built_files_are_kept_for_ever_and_sent_small(built: FlaskClient) -> None:
+    plain = built.get("/static/build/page-0123456789ab.js", buffered=True)
+    small = built.get("/static/build/page-0123456789ab.js", headers={"Accept-Encoding": "gzip, br"}, buffered=True)
+    assert plain.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert plain.data == b"built"
+    assert plain.mimetype == small.mimetype == "text/javascript"
+    assert small.headers["Content-Encoding"] == "gzip"
+    assert gzip.decompress(small.data) == b"built"
+    assert "Accept-Encoding" in plain.headers["Vary"]
+    assert built.get("/static/build/page-0123456789ab.css", buffered=True).mimetype == "text/css"
+
+
+@pytest.mark.parametrize("name", ["nothing.js", "manifest.json", "page-0123456789ab.js.gz", "..%2f..%2fpages.py"])
+def test_only_files_of_the_build_are_served(built: FlaskClient, name: str) -> None:
+    assert built.get(f"/static/build/{name}").status_code == 404
+
+
+@pytest.mark.parametrize("name", ["nothing.svg", "..%2fpages.py", "../../pages.py"])
+def test_only_our_icons_are_served(built: FlaskClient, name: str) -> None:
+    assert built.get(f"/static/icons/{name}").status_code == 404
+
+
+def test_before_the_first_build_the_page_says_what_to_run(
+    built: FlaskClient, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pages, "_BUILD", tmp_path / "nothing")
+    answer = built.get("/")
+    assert answer.status_code == 503
+    assert "npm ci && npm run build" in answer.text
+
+
+def test_the_installed_copy_is_named_in_its_language(built: FlaskClient) -> None:
+    answer = built.get("/manifest.webmanifest?lang=zh-CN")
+    assert answer.mimetype == "application/manifest+json"
+    assert json.loads(answer.text)["short_name"] == "附近"
+    for icon in json.loads(answer.text)["icons"]:
+        assert built.get(icon["src"], buffered=True).status_code == 200
+
+
+def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
+    english, chinese = pages.words("en"), pages.words("zh-CN")
+    assert list(english) == list(chinese)
+    for key, text in english.items():
+        assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese[key])), key
+
+
+def test_every_word_is_used_and_every_used_word_exists() -> None:
+    sources = "".join(
+        path.read_text(encoding="utf-8")
+        for folder in ("src", "templates", ".")
+        for path in sorted((WEB / folder).iterdir())
+        if path.suffix in (".ts", ".html", ".py")
+    )
+    # Words of these families are looked up with a value of the API in their name.
+    families = ("coupon.kind.", "coupon.fulfilment.", "terms.stacking.", "terms.refund.", "hours.", "filter.")
+    unused = [
+        key
+        for key in pages.words("en")
+        if f'"{key}"' not in sources
+        and f"'{key}'" not in sources
+        and not key.startswith(families)
+        and f'"{key.removesuffix("_one").removesuffix("_other")}"' not in sources
+    ]
+    assert unused == []
+
+
+def test_the_lock_file_names_no_registry_and_pins_every_package() -> None:
+    lock = json.loads((WEB / "package-lock.json").read_text())
+    packages = {name: each for name, each in lock["packages"].items() if name}
+    assert [name for name, each in packages.items() if "resolved" in each] == []
+    assert [name for name, each in packages.items() if "integrity" not in each] == []
+    wanted = json.loads((WEB / "package.json").read_text())
+    versions = (wanted["dependencies"] | wanted["devDependencies"]).values()
+    assert [version for version in versions if not re.fullmatch(r"\d+\.\d+\.\d+", version)] == []
