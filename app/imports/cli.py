@@ -47,14 +47,16 @@ def seed(scale: int | None, number: int, as_json: bool) -> None:
         if scale is not None:
             _scale(conn, console, scale, number, now)
             return
-        _seed_territories(conn, console, now)
+        changed = _seed_territories(conn, console, now)
         if chosen.demo:
-            _seed_demo(conn, console, number, now)
-        conn.execute(text("ANALYZE"))
-        conn.commit()
+            changed |= _seed_demo(conn, console, number, now, chosen.secret_key)
+        if changed:
+            conn.execute(text("ANALYZE"))
+            conn.commit()
 
 
-def _seed_territories(conn: Connection, console: Console, now: datetime) -> None:
+def _seed_territories(conn: Connection, console: Console, now: datetime) -> bool:
+    changed = False
     seeds = seeding.read_seeds()
     seeding.put_territories(conn, seeds, now)
     conn.commit()
@@ -67,20 +69,23 @@ def _seed_territories(conn: Connection, console: Console, now: datetime) -> None
             _tell(console, report, entry.territory.slug)
             if report.outcome == "failed":
                 sys.exit(USER_FAULT)
+            changed |= report.outcome == "staged"
+    return changed
 
 
-def _seed_demo(conn: Connection, console: Console, number: int, now: datetime) -> None:
+def _seed_demo(conn: Connection, console: Console, number: int, now: datetime, secret_key: str) -> bool:
     from app.imports.demo.actions import put_demo
 
     started = time.monotonic()
     with console.progress("demo", 0):
-        counts = put_demo(conn, number, now)
+        counts = put_demo(conn, number, now, secret_key)
     conn.commit()
     if counts is None:
         console.result("demo: already there", {"demo": "unchanged"})
-        return
+        return False
     told = ", ".join(f"{count} {name}" for name, count in counts.items())
     console.result(f"demo: {told} ({time.monotonic() - started:.1f} s)", {"demo": "added", **counts})
+    return True
 
 
 def _scale(conn: Connection, console: Console, count: int, number: int, now: datetime) -> None:
