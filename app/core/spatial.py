@@ -91,3 +91,13 @@ def tile_shape(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int = 
 def tile_bytes(row: Any, layer: str) -> ColumnElement[bytes]:
     """Rows of a subquery (with a column ``shape``) as one layer of a vector tile."""
     return func.ST_AsMVT(row, layer, 4096, "shape", type_=LargeBinary)
+
+
+def as_wkb(shape: ColumnElement[Any]) -> ColumnElement[bytes]:
+    """A planar shape as well-known binary."""
+    return func.ST_AsBinary(shape, type_=LargeBinary)
+
+
+def from_wkb(shape: bytes) -> ColumnElement[Any]:
+    """A planar shape in degrees from well-known binary."""
+    return func.ST_GeomFromWKB(literal(shape, LargeBinary), 4326, type_=_ANY)

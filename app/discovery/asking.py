@@ -1,0 +1,33 @@
+"""What every route of the read side begins with: its caches, the caller's languages, a read-only connection."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from flask import current_app, request
+
+from app.core.languages import preferences
+from app.discovery.caches import Caches
+from app.discovery.search import Reading
+from app.http.services import services
+from app.http.transaction import reading
+
+
+def languages() -> tuple[str, ...]:
+    """The caller's languages, best first."""
+    return preferences(request.headers.get("Accept-Language"))
+
+
+def caches() -> Caches:
+    """The caches of this process and application."""
+    found: Caches = current_app.extensions.setdefault("fujin.discovery", Caches())
+    return found
+
+
+@contextmanager
+def asking() -> Iterator[Reading]:
+    """A read-only connection with what else a search needs."""
+    parts = services()
+    with reading() as conn:
+        yield Reading(conn, caches(), parts.cursors, parts.clock())

@@ -1,0 +1,39 @@
+"""Joins what several cities found: exact order, and no city is asked that can't matter any more; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from app.discovery.types import TOTAL_CAP, CityPage, Hit, Reach, Total
+
+H = TypeVar("H", bound=Hit)
+
+
+@dataclass(frozen=True, slots=True)
+class Merged(Generic[H]):
+    """One page over all cities; ``more`` when something follows; ``total`` None when it was not asked."""
+
+    hits: tuple[H, ...]
+    more: bool
+    total: Total | None
+
+
+def merge(reaches: Iterable[Reach], limit: int, count: bool, ask: Callable[[Reach], CityPage[H]]) -> Merged[H]:
+    """The first ``limit`` of all cities in the order (distance, id).
+
+    ``ask`` answers at most ``limit + 1`` hits of a city and, when counting, how many it has up to one past the cap.
+    A city whose nearest possible place is farther than what is held already is asked only while the total is open.
+    """
+    held: list[H] = []
+    total = 0
+    for reach in sorted(reaches, key=lambda reach: (reach.lower_mm, reach.city_id)):
+        full = len(held) > limit and held[limit].distance_mm < reach.lower_mm
+        if full and (not count or total > TOTAL_CAP):
+            break
+        page = ask(reach)
+        total += page.total
+        held = sorted([*held, *page.hits], key=lambda hit: hit.position)[: limit + 1]
+    counted = Total(min(total, TOTAL_CAP), total <= TOTAL_CAP) if count else None
+    return Merged(tuple(held[:limit]), len(held) > limit, counted)

@@ -1,0 +1,74 @@
+"""Small reads beside the searches: which versions are kept, merchants' names, live coupons a city."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Uuid, and_, any_, case, exists, func, literal, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY
+
+from app.cities.tables import datasets
+from app.coupons.queries import current_terms, live_at
+from app.coupons.tables import coupon_versions, coupons
+from app.merchants.tables import merchants
+from app.places.tables import place_facts
+from app.regions.tables import region_facts
+
+VersionKey = tuple[int, str, int]
+
+
+def kept_versions(conn: Connection, wanted: Collection[VersionKey]) -> set[VersionKey]:
+    """Those of some (city, kind, version) whose rows can still be read."""
+    rows_there = case(
+        (
+            datasets.c.kind == "places",
+            exists(
+                select(1).where(
+                    place_facts.c.city_id == datasets.c.city_id, place_facts.c.version == datasets.c.version
+                )
+            ),
+        ),
+        else_=exists(
+            select(1).where(region_facts.c.city_id == datasets.c.city_id, region_facts.c.version == datasets.c.version)
+        ),
+    )
+    named = or_(
+        *(
+            and_(datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version == version)
+            for city_id, kind, version in wanted
+        )
+    )
+    rows = conn.execute(
+        select(datasets.c.city_id, datasets.c.kind, datasets.c.version)
+        .where(named, or_(datasets.c.rows_stored == 0, rows_there))
+        .limit(len(wanted))
+    )
+    return {(row.city_id, row.kind, row.version) for row in rows}
+
+
+def merchant_names(conn: Connection, merchant_ids: Collection[UUID]) -> Mapping[UUID, Mapping[str, str]]:
+    """Names of some merchants by id."""
+    if not merchant_ids:
+        return {}
+    rows = conn.execute(
+        select(merchants.c.merchant_id, merchants.c.names)
+        .where(merchants.c.merchant_id == any_(literal(list(merchant_ids), ARRAY(Uuid))))
+        .limit(len(merchant_ids))
+    )
+    return {row.merchant_id: row.names for row in rows}
+
+
+def live_coupon_counts(conn: Connection, instant: datetime) -> Mapping[int, int]:
+    """How many coupons of each city can be claimed at an instant; cross-city."""
+    rows: Any = conn.execute(
+        select(coupons.c.city_id, func.count().label("number"))
+        .prefix_with("/* cross-city: counts by city */")
+        .join(coupon_versions, current_terms())
+        .where(live_at(instant))
+        .group_by(coupons.c.city_id)
+        .limit(10_000)
+    )
+    return {row.city_id: row.number for row in rows}

@@ -1,0 +1,8 @@
+"""Every route of the read side."""
+
+from __future__ import annotations
+
+from app.discovery import routes_nearby
+from app.http.api import Blueprint
+
+blueprints: tuple[Blueprint, ...] = (routes_nearby.blueprint,)

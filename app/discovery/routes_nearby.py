@@ -1,0 +1,63 @@
+"""Searches around a point: places and coupons."""
+
+from __future__ import annotations
+
+from app.discovery.asking import asking, languages
+from app.discovery.present import as_features, coupons_answer, places_answer
+from app.discovery.schemas import CouponsNearbyQuery, PlacesNearbyQuery
+from app.discovery.search import search_coupons, search_places
+from app.discovery.shapes import CouponsShape, PlacesShape
+from app.discovery.types import CouponSearch, NearbySearch
+from app.http.answers import GEOJSON, JSON, Answer
+from app.http.api import Blueprint
+from app.http.auth import PUBLIC
+from app.http.media import wants_geojson
+
+blueprint = Blueprint("nearby", __name__, description="What is around a point")
+PROBLEMS = (
+    "invalid-coordinate",
+    "invalid-radius",
+    "unknown-category",
+    "unknown-region",
+    "invalid-cursor",
+    "expired-cursor",
+    "not-acceptable",
+)
+
+
+@blueprint.get(
+    "/v1/places/nearby",
+    policy=PUBLIC,
+    query=PlacesNearbyQuery,
+    answer=PlacesShape,
+    media_types=(JSON, GEOJSON),
+    problems=PROBLEMS,
+)
+def places_nearby(query: NearbySearch) -> Answer:
+    """Places within a radius, nearest first, ties by id."""
+    geojson = wants_geojson()
+    with asking() as reading:
+        found = search_places(reading, query)
+    listing = places_answer(found, query, languages())
+    if geojson:
+        return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
+    return Answer(listing)
+
+
+@blueprint.get(
+    "/v1/coupons/nearby",
+    policy=PUBLIC,
+    query=CouponsNearbyQuery,
+    answer=CouponsShape,
+    media_types=(JSON, GEOJSON),
+    problems=PROBLEMS,
+)
+def coupons_nearby(query: CouponSearch) -> Answer:
+    """Coupons by distance to the nearest place where they can be used, ties by id."""
+    geojson = wants_geojson()
+    with asking() as reading:
+        found = search_coupons(reading, query)
+    listing = coupons_answer(found, query, languages())
+    if geojson:
+        return Answer(as_features(listing, "coupon_id", ("place", "location")), media_type=GEOJSON)
+    return Answer(listing)

@@ -1,0 +1,234 @@
+"""Frozen values of the read side: what is asked, what a page of one city holds, what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, Protocol, TypeVar
+from uuid import UUID
+
+from app.places.opening_hours import HoursPattern
+from geo.coordinates import LonLat
+from geo.grid_shift import Datum
+
+TOTAL_CAP = 1000
+"""Totals are exact up to here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AroundSearch:
+    """What both searches around a point share.
+
+    ``given`` are the digits as they came, in ``datum``; ``origin`` is the same point in WGS 84, seven decimals.
+    The radius is in whole millimetres and its edge is inside.
+    """
+
+    given: LonLat
+    origin: LonLat
+    datum: Datum
+    radius_mm: int
+    categories: tuple[str, ...]
+    region_id: UUID | None
+    limit: int
+    cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearbySearch(AroundSearch):
+    """Places around a point."""
+
+    open_now: bool
+    include_unknown: bool
+    has_coupon: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponSearch(AroundSearch):
+    """Coupons around a point; ``group_deal`` None takes both sorts."""
+
+    kinds: tuple[str, ...]
+    group_deal: bool | None
+    in_service_area: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """A city within the radius: the version that all pages read, and how near its places can be at the least."""
+
+    city_id: int
+    version: int
+    lower_mm: int
+
+
+@dataclass(frozen=True, slots=True)
+class RegionFilter:
+    """An area to keep to, in the version of its own city; ``boundary`` (WKB) is bound where another city is asked."""
+
+    region_id: UUID
+    city_id: int
+    version: int
+    boundary: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PatternsAt:
+    """Numbers of a version's hours patterns that are open at an instant, and those of which nothing is known."""
+
+    opened: tuple[int, ...]
+    unknown: tuple[int, ...]
+
+
+Position = tuple[int, UUID]
+"""Where a page ends: distance in millimetres, then id."""
+
+
+@dataclass(frozen=True, slots=True)
+class SourcePoint:
+    """The digits that the source gave, in its own datum."""
+
+    datum: str
+    lon: float
+    lat: float
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceFacts:
+    """What the version in force states about one place; ``merchant_id`` is who runs it, if anyone does."""
+
+    city_id: int
+    place_id: UUID
+    location: LonLat
+    source: SourcePoint
+    names: Mapping[str, str]
+    category_id: str
+    address: Mapping[str, Any]
+    hours: HoursPattern | None
+    merchant_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceHit:
+    """A place with its distance from the origin."""
+
+    distance_mm: int
+    place: PlaceFacts
+
+    @property
+    def position(self) -> Position:
+        """Its place in the order."""
+        return self.distance_mm, self.place.place_id
+
+
+@dataclass(frozen=True, slots=True)
+class CouponBrief:
+    """A coupon as a place lists it."""
+
+    coupon_id: UUID
+    kind: str
+    titles: Mapping[str, str]
+    terms: Terms
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a coupon costs and gives, enough for a badge and a summary; minor units of ``currency``."""
+
+    kind: str
+    currency: str
+    price_minor: int
+    list_price_minor: int | None
+    face_value_minor: int | None
+    percent_off_bp: int | None
+    cap_minor: int | None
+    min_spend_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class GroupDeal:
+    """A price for several who join."""
+
+    target: int
+    seats: int
+    price_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponFacts:
+    """A coupon under the terms in force."""
+
+    city_id: int
+    coupon_id: UUID
+    version: int
+    merchant_id: UUID
+    state: str
+    terms: Terms
+    titles: Mapping[str, str]
+    summaries: Mapping[str, str]
+    time_zone: str
+    claim_until: datetime
+    use_until: datetime | None
+    stock_left: int
+    group_deal: GroupDeal | None
+    fulfilment: str
+    place_count: int
+
+
+@dataclass(frozen=True, slots=True)
+class CouponHit:
+    """A coupon with the nearest place where it can be used, and an area of its scope that covers the origin."""
+
+    distance_mm: int
+    coupon: CouponFacts
+    place: PlaceFacts
+    service_area_id: UUID | None
+
+    @property
+    def position(self) -> Position:
+        """Its place in the order."""
+        return self.distance_mm, self.coupon.coupon_id
+
+
+H = TypeVar("H")
+
+
+class Hit(Protocol):
+    """Anything with a place in the order."""
+
+    @property
+    def distance_mm(self) -> int:
+        """Whole millimetres from the origin."""
+
+    @property
+    def position(self) -> Position:
+        """Distance, then id."""
+
+
+@dataclass(frozen=True, slots=True)
+class CityPage(Generic[H]):
+    """The nearest of one city past a position; ``total`` counts all of it, up to one more than the cap."""
+
+    hits: Sequence[H]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Total:
+    """How many there are: exactly, or at least."""
+
+    value: int
+    exact: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Frozen:
+    """What the first page settles for all that follow it; travels in the cursor."""
+
+    origin: LonLat
+    as_of: datetime
+    reaches: tuple[Reach, ...]
+    categories_version: int
+    holidays_version: int
+    region_version: int
+    total: Total | None
+    after: Position | None

@@ -1,0 +1,86 @@
+"""The category tree, brands, opening-hours patterns and the calendars behind them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from app.places.opening_hours import Calendar, HoursPattern, SpecialDay
+from app.places.tables import brands, categories, holidays, hours_patterns, places
+from app.places.types import Brand, Category, Taxonomy
+
+MAX_CATEGORIES = 10_000
+MAX_PATTERNS = 200_000
+MAX_HOLIDAYS = 50_000
+
+
+def taxonomy(conn: Connection, version: int) -> Taxonomy:
+    """The category tree of a version; empty when that version holds none."""
+    rows = conn.execute(
+        select(categories.c.category_id, categories.c.parent_id, categories.c.names, categories.c.depth)
+        .where(categories.c.version == version)
+        .order_by(categories.c.depth, categories.c.sort_order, categories.c.category_id)
+        .limit(MAX_CATEGORIES)
+    ).all()
+    nodes = {row.category_id: Category(row.category_id, row.parent_id, row.names, row.depth) for row in rows}
+    children: dict[str | None, list[str]] = {}
+    for node in nodes.values():
+        children.setdefault(node.parent_id, []).append(node.category_id)
+    ordered: dict[str, Category] = {}
+    waiting = list(reversed(children.get(None, [])))
+    while waiting:
+        here = waiting.pop()
+        ordered[here] = nodes[here]
+        waiting.extend(reversed(children.get(here, [])))
+    return Taxonomy(version, ordered, {parent: tuple(found) for parent, found in children.items()})
+
+
+def brand(conn: Connection, version: int, brand_id: str) -> Brand | None:
+    """One chain of a version."""
+    row = conn.execute(
+        select(brands.c.brand_id, brands.c.names).where(brands.c.version == version, brands.c.brand_id == brand_id)
+    ).one_or_none()
+    return None if row is None else Brand(row.brand_id, row.names)
+
+
+def hours_patterns_of(conn: Connection, city_id: int, version: int) -> tuple[HoursPattern, ...]:
+    """The distinct opening hours of a city's version, by number."""
+    rows = conn.execute(
+        select(
+            hours_patterns.c.hours_no,
+            hours_patterns.c.opening_hours,
+            hours_patterns.c.time_zone,
+            hours_patterns.c.calendar,
+            hours_patterns.c.workday_calendar,
+            hours_patterns.c.parsed,
+        )
+        .where(hours_patterns.c.city_id == city_id, hours_patterns.c.version == version)
+        .order_by(hours_patterns.c.hours_no)
+        .limit(MAX_PATTERNS)
+    ).all()
+    return tuple(HoursPattern(*row) for row in rows)
+
+
+def calendars(conn: Connection, version: int) -> Mapping[str, Calendar]:
+    """Every calendar of a version: its special days by date."""
+    rows = conn.execute(
+        select(holidays.c.calendar, holidays.c.on_date, holidays.c.kind, holidays.c.as_weekday)
+        .where(holidays.c.version == version)
+        .order_by(holidays.c.calendar, holidays.c.on_date)
+        .limit(MAX_HOLIDAYS)
+    ).all()
+    found: dict[str, dict[date, SpecialDay]] = {}
+    for row in rows:
+        found.setdefault(row.calendar, {})[row.on_date] = SpecialDay(row.kind, row.as_weekday)
+    return found
+
+
+def moved_to(conn: Connection, city_id: int, place_id: UUID) -> tuple[bool, UUID | None]:
+    """Whether the place's identity exists, and the one it was merged into."""
+    row = conn.execute(
+        select(places.c.moved_to).where(places.c.city_id == city_id, places.c.place_id == place_id)
+    ).one_or_none()
+    return (False, None) if row is None else (True, row.moved_to)

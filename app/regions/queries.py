@@ -1,0 +1,94 @@
+"""Areas of the version in force: one, a list, and those that cover a point."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, select
+
+from app.core.spatial import as_wkb, covers_point, geojson
+from app.regions.tables import region_facts
+from app.regions.types import Region
+from geo.coordinates import LonLat
+
+AnyRow = Row[*tuple[Any, ...]]
+MAX_AT_POINT = 200
+
+_REGION = (
+    region_facts.c.city_id,
+    region_facts.c.region_id,
+    region_facts.c.kind,
+    region_facts.c.admin_level,
+    region_facts.c.region_code,
+    region_facts.c.names,
+    region_facts.c.parent_id,
+    region_facts.c.area_m2,
+    region_facts.c.note,
+    region_facts.c.demo,
+)
+
+
+def region_by_id(conn: Connection, city_id: int, version: int, region_id: UUID) -> Region | None:
+    """One area of a city's version."""
+    row = conn.execute(
+        select(*_REGION).where(
+            region_facts.c.city_id == city_id,
+            region_facts.c.version == version,
+            region_facts.c.region_id == region_id,
+        )
+    ).one_or_none()
+    return None if row is None else _region(row)
+
+
+def boundary_geojson(conn: Connection, city_id: int, version: int, region_id: UUID) -> str:
+    """The drawing of an area as GeoJSON text; the area must be there."""
+    return conn.execute(
+        select(geojson(region_facts.c.boundary)).where(
+            region_facts.c.city_id == city_id,
+            region_facts.c.version == version,
+            region_facts.c.region_id == region_id,
+        )
+    ).scalar_one()
+
+
+def boundary_wkb(conn: Connection, city_id: int, version: int, region_id: UUID) -> bytes | None:
+    """The drawing of an area as well-known binary."""
+    found = conn.execute(
+        select(as_wkb(region_facts.c.boundary)).where(
+            region_facts.c.city_id == city_id,
+            region_facts.c.version == version,
+            region_facts.c.region_id == region_id,
+        )
+    ).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def regions_at(conn: Connection, city_id: int, version: int, point: LonLat) -> tuple[Region, ...]:
+    """Areas of a city's version that cover a point, border included; by level, then code, then id."""
+    rows = conn.execute(
+        select(*_REGION)
+        .where(
+            region_facts.c.city_id == city_id,
+            region_facts.c.version == version,
+            covers_point(region_facts.c.boundary, point),
+        )
+        .order_by(region_facts.c.admin_level, region_facts.c.region_code, region_facts.c.region_id)
+        .limit(MAX_AT_POINT)
+    ).all()
+    return tuple(_region(row) for row in rows)
+
+
+def _region(row: AnyRow) -> Region:
+    return Region(
+        city_id=row.city_id,
+        region_id=row.region_id,
+        kind=row.kind,
+        admin_level=row.admin_level,
+        region_code=row.region_code,
+        names=row.names,
+        parent_id=row.parent_id,
+        area_m2=row.area_m2,
+        note=row.note,
+        demo=row.demo,
+    )
