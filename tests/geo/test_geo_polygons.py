@@ -109,8 +109,20 @@ def test_a_mended_bow_tie_is_two_triangles() -> None:
     assert codes(checked) == ["repaired"]
 
 
+def test_a_star_of_many_crossings_is_not_mended() -> None:
+    def star(count: int) -> list[list[float]]:
+        step = 2 * pi * ((count - 1) // 2) / count
+        return [[cos(k * step), sin(k * step)] for k in range(count)]
+
+    # Each edge of the star {n / (n-1)/2} crosses n - 3 others: 44 crossings for n = 11, 101,925 for n = 453.
+    assert codes(checked_polygon([star(11)], REGION, repair=True)) == ["ring-closed", "repaired"]
+    assert "more than 100 times" in refusal([star(453)], repair=True).detail
+
+
 @pytest.mark.parametrize("repair", [False, True])
-@pytest.mark.parametrize("ring", [[[0, 0], [1, 1], [3, 3], [0, 0]], [[0.1, 0.1], [0.2, 0.2], [0.3, 0.3], [0.1, 0.1]]])
+@pytest.mark.parametrize(
+    "ring", [[[0, 0], [1, 1], [3, 3], [0, 0]], [[120.01, 30.01], [120.02, 30.02], [120.03, 30.03]]]
+)
 def test_a_ring_on_one_line_is_refused_even_when_repair_is_asked(ring: Any, repair: bool) -> None:
     fault = refusal([ring], repair=repair)
     assert "one line" in fault.detail
@@ -243,6 +255,7 @@ def circle(count: int, radius: float = 0.1) -> list[list[float]]:
 def test_the_limit_of_points_is_allowed_and_one_more_is_refused() -> None:
     assert checked_polygon([circle(1999)], DRAWN_AREA).point_count == 2000
     assert type(refusal([circle(2000)], DRAWN_AREA)) is GeometryTooLarge
+    assert type(refusal([circle(2000)[:-1]], DRAWN_AREA)) is GeometryTooLarge  # 2,000, then closed
     assert checked_polygon([circle(9999)], QUERY_POLYGON).point_count == 10_000
     assert type(refusal([circle(10_000)], QUERY_POLYGON)) is GeometryTooLarge
 
