@@ -112,12 +112,15 @@ def test_wgs84_is_left_alone() -> None:
     assert from_wgs84_many(lons, lats, Datum.WGS84) == (lons, lats)
 
 
-def test_a_border_position_given_in_gcj02_is_read_as_shifted() -> None:
-    """Lo Wu station lies 300 m outside; its digits are also those of a shifted position in Shenzhen."""
-    lo_wu = LonLat(114.1132, 22.5280)
-    assert from_wgs84(lo_wu, Datum.GCJ02) == lo_wu
-    read = to_wgs84(lo_wu, Datum.GCJ02)
-    assert (read == lo_wu) == (not in_mainland(read))
+def test_digits_of_two_positions_at_the_border_are_read_as_the_one_on_the_mainland() -> None:
+    """On the Hong Kong bank of the river; the same digits are those of a shifted position 604 m away in Shenzhen."""
+    bank = LonLat(114.1140, 22.5295)
+    assert not in_mainland(bank)
+    assert from_wgs84(bank, Datum.GCJ02) == bank
+    read = to_wgs84(bank, Datum.GCJ02)
+    assert in_mainland(read)
+    assert distance_m(read, bank) == pytest.approx(604, abs=1)
+    assert distance_m(from_wgs84(read, Datum.GCJ02), bank) < 1e-6
 
 
 MAINLAND = {
