@@ -173,13 +173,13 @@ RULES: tuple[DataRule, ...] = (
         "pg_stat_activity WHERE datname = current_database()",
         """
         SELECT 'session ' || pid || ' of ' || usename, 'idle in a transaction for '
-               || extract(epoch FROM clock_timestamp() - state_change)::integer || ' s'
+               || extract(epoch FROM :now - state_change)::integer || ' s'
         FROM pg_stat_activity
-        WHERE datname = current_database() AND state ~ '^idle in transaction'
-          AND clock_timestamp() - state_change > interval '60 seconds'
+        WHERE datname = current_database() AND state ~ '^idle in transaction' AND application_name <> 'fujin audit'
+          AND :now - state_change > interval '60 seconds'
         UNION ALL
         SELECT 'prepared transaction ' || gid, 'waits since ' || prepared FROM pg_prepared_xacts
-        WHERE database = current_database() AND clock_timestamp() - prepared > interval '60 seconds'
+        WHERE database = current_database() AND :now - prepared > interval '60 seconds'
         """,
         each_login=True,
     ),

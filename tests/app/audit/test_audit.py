@@ -1,0 +1,279 @@
+"""Each invariant names the one violation planted for it; a sound database is silent."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from click.testing import CliRunner
+
+from app.audit.actions import audit_data, rules_of
+from app.audit.cli import audit
+from app.audit.rules import DURABILITY
+from app.core.clock import system_clock
+from app.core.ids import new_city_id, new_id
+from app.core.settings import Settings
+from tests.conftest import NOW, MakeDatabase, as_role
+from tests.factories.tidy import HERE, THERE, Tidy, plant_tidy_world
+
+# A bow tie: it crosses itself at 0, 0.
+BOW_TIE = "st_multi(st_geomfromtext('POLYGON((-1 -1, 1 1, 1 -1, -1 1, -1 -1))', 4326))"
+
+# rule → statements that break it; {names} are ids of the planted world.
+PLANTS = {
+    "coupon-oversold": "ALTER TABLE coupon_stock DROP CONSTRAINT coupon_stock_taken_ck;"
+    " UPDATE coupon_stock SET taken = 11 WHERE coupon_id = '{coupon}'",
+    "bucket-oversold": "ALTER TABLE coupon_stock DROP CONSTRAINT coupon_stock_taken_ck;"
+    " UPDATE coupon_stock SET quota = 9 WHERE coupon_id = '{coupon}';"
+    " INSERT INTO coupon_stock VALUES ({here}, '{coupon}', 1, 1, 2)",
+    "stock-equals-quota": "UPDATE coupon_stock SET quota = 9 WHERE coupon_id = '{coupon}'",
+    "coupon-terms-there": "UPDATE coupons SET current_version = 7, state = 'paused'"
+    " WHERE coupon_id = '{region_coupon}'",
+    "coupon-places-in-scope": "INSERT INTO coupon_places VALUES ({here}, '{coupon}', '{place2}', NULL)",
+    "coupon-places-whole": "DELETE FROM coupon_places WHERE coupon_id = '{coupon}' AND place_id = '{place1}'",
+    "staff-place-known": "INSERT INTO staff_places VALUES ('{merchant}', '{member}', '{far_place}')",
+    "client-merchant-known": "UPDATE api_clients SET merchant_ids = merchant_ids || '{stranger}'::uuid",
+    "stuck-key": "UPDATE idempotency_keys SET locked_until = '{now}'::timestamptz - interval '5 minutes 1 second'",
+    "import-whole": "DELETE FROM coupon_places WHERE place_id = '{place3}';"
+    " DELETE FROM place_facts WHERE place_id = '{place3}'",
+    "import-counted": "UPDATE datasets SET rows_declared = rows_declared + 1 WHERE kind = 'categories'",
+    "facts-without-dataset": "INSERT INTO hours_patterns VALUES ({here}, 9, 1, 'Mo', 'UTC', NULL, false, true)",
+    "active-pointer": "UPDATE datasets SET state = 'retired' WHERE kind = 'regions' AND city_id = {here}",
+    "active-row-count": "UPDATE active_dataset SET row_count = 2 WHERE kind = 'places' AND city_id = {there}",
+    "active-single": "INSERT INTO datasets SELECT city_id, '{new_here}', kind, 2, 'active', source_name, source_url,"
+    " source_sha256, licence, attribution, retrieved_on, 0, 0, 0, created_at, activated_at FROM datasets"
+    " WHERE city_id = {here} AND kind = 'places'",
+    "service-area-shape": "ALTER TABLE service_area_versions DROP CONSTRAINT service_area_versions_boundary_ck;"
+    " UPDATE service_area_versions SET boundary = {bow_tie}",
+    "region-shape": "ALTER TABLE region_facts DROP CONSTRAINT region_facts_boundary_ck;"
+    " UPDATE region_facts SET boundary = st_translate(boundary, 0, 60) WHERE city_id = {there}",
+    "place-point": "UPDATE place_facts SET location = 'SRID=4326;POINT EMPTY' WHERE place_id = '{place3}'",
+    "extent-covers": "UPDATE active_dataset SET extent_north = 30.34 WHERE city_id = {here} AND kind = 'places'",
+    "place-identity": "ALTER TABLE place_facts DROP CONSTRAINT place_facts_place_fk;"
+    " UPDATE place_facts SET place_id = '{new_here}' WHERE place_id = '{place3}'",
+    "region-identity": "UPDATE region_facts SET parent_id = '{new_here}' WHERE parent_id IS NOT NULL",
+    "hours-resolve": "ALTER TABLE place_facts DROP CONSTRAINT place_facts_hours_fk;"
+    " UPDATE place_facts SET hours_no = 9 WHERE place_id = '{place1}'",
+    "category-known": "UPDATE place_facts SET category_id = 'moon_base' WHERE place_id = '{place1}'",
+    "brand-known": "UPDATE place_facts SET brand_id = 'nobody' WHERE place_id = '{place1}'",
+    "id-names-city": "INSERT INTO places VALUES ({here}, '{new_there}', '{now}', NULL)",
+    "orphan-coupons_merchant_fk": "ALTER TABLE coupons DROP CONSTRAINT coupons_merchant_fk;"
+    " UPDATE coupons SET merchant_id = '{stranger}' WHERE coupon_id = '{coupon}';"
+    " ALTER TABLE coupons ADD CONSTRAINT coupons_merchant_fk FOREIGN KEY (merchant_id)"
+    " REFERENCES merchants (merchant_id) ON DELETE RESTRICT NOT VALID; COMMENT ON CONSTRAINT coupons_merchant_fk ON coupons IS '[local_only]'",
+}
+# Rules that can't be broken by rows; each has a test of its own below.
+BY_THE_SERVER = {DURABILITY, "forgotten-transaction"}
+
+
+@pytest.fixture(scope="module")
+def planted(make_database: MakeDatabase, migrated_template: str) -> Iterator[tuple[sa.Engine, str, Tidy]]:
+    """The owner's engine over a small sound world, its URL and its ids; every test rolls back."""
+    url = make_database(migrated_template)
+    engine = sa.create_engine(url)
+    yield engine, url, plant_tidy_world(engine)
+    engine.dispose()
+
+
+def words(tidy: Tidy) -> dict[str, object]:
+    """What the plants may name."""
+    places = {f"place{number}": place for number, place in enumerate(tidy.places)}
+    return places | {
+        "coupon": tidy.coupon,
+        "region_coupon": tidy.region_coupon,
+        "merchant": tidy.merchant,
+        "member": tidy.member,
+        "far_place": tidy.far_place,
+        "stranger": new_id(),
+        "new_here": new_city_id(HERE),
+        "new_there": new_city_id(THERE),
+        "here": HERE,
+        "there": THERE,
+        "now": NOW.isoformat(),
+        "bow_tie": BOW_TIE,
+    }
+
+
+def broken(conn: sa.Connection) -> dict[str, int]:
+    """Rules that found something, and how much."""
+    results = audit_data(conn, NOW, allow_unsafe=True)
+    return {result.rule: len(result.violations) for result in results if result.violations}
+
+
+def test_sound_world_is_silent_and_every_rule_read_rows(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        results = audit_data(conn, NOW, count=True)
+        found = [v for result in results for v in result.violations if v.rule != DURABILITY]
+        assert found == []
+        unread = {result.rule for result in results if not result.rows_read}
+    assert unread == {"brand-known"}  # no place of the world has a brand
+
+
+@pytest.mark.parametrize("rule", sorted(PLANTS))
+def test_rule_names_its_planted_violation(planted: tuple[sa.Engine, str, Tidy], rule: str) -> None:
+    engine, _, tidy = planted
+    with engine.connect() as conn:
+        for statement in PLANTS[rule].format(**words(tidy)).split("; "):
+            conn.exec_driver_sql(statement)
+        found = broken(conn)
+    expected = {rule: 1}
+    if rule == "coupon-oversold":  # a coupon over its quota has a bucket over its own
+        expected["bucket-oversold"] = 1
+    assert found == expected
+
+
+def test_every_rule_has_a_plant(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        names = [rule.name for rule in rules_of(conn)]
+    assert len(names) == len(set(names))
+    orphans = {name for name in names if name.startswith("orphan-")}
+    assert orphans == {
+        "orphan-coupons_merchant_fk",
+        "orphan-login_names_member_fk",
+        "orphan-merchant_staff_member_fk",
+        "orphan-place_operators_merchant_fk",
+        "orphan-service_areas_merchant_fk",
+    }
+    assert set(names) - orphans == (set(PLANTS) | BY_THE_SERVER) - orphans
+
+
+def test_new_local_only_foreign_key_is_covered_by_itself(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        conn.exec_driver_sql(
+            "ALTER TABLE coupons ADD CONSTRAINT coupons_campaign_fk FOREIGN KEY (campaign_id)"
+            " REFERENCES members (member_id) ON DELETE RESTRICT NOT VALID"
+        )
+        conn.exec_driver_sql("COMMENT ON CONSTRAINT coupons_campaign_fk ON coupons IS '[local_only]'")
+        assert "orphan-coupons_campaign_fk" in {rule.name for rule in rules_of(conn)}
+        assert broken(conn) == {}
+
+
+def test_id_of_another_version_is_named(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    version_7 = str(new_city_id(HERE))
+    version_4 = f"{version_7[:14]}4{version_7[15:]}"
+    with engine.connect() as conn:
+        conn.execute(sa.text("INSERT INTO regions VALUES (:c, :id, :now)"), {"c": HERE, "id": version_4, "now": NOW})
+        assert broken(conn) == {"id-names-city": 1}
+
+
+def test_setting_that_loses_acknowledged_work_is_named(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
+        found = next(result for result in audit_data(conn, NOW) if result.rule == DURABILITY)
+    assert "synchronous_commit is off: acknowledged work can be lost" in {v.detail for v in found.violations}
+
+
+def test_role_that_loses_acknowledged_work_is_named(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        name = conn.exec_driver_sql("SELECT current_database()").scalar_one()
+        conn.exec_driver_sql(f'ALTER ROLE CURRENT_USER IN DATABASE "{name}" SET synchronous_commit = off')
+        found = next(result for result in audit_data(conn, NOW) if result.rule == DURABILITY)
+    assert "role fujin_owner" in {v.thing for v in found.violations}
+
+
+def test_stuck_key_is_left_in_peace_for_five_minutes(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        conn.execute(sa.text("UPDATE idempotency_keys SET locked_until = :now"), {"now": NOW})
+        results = audit_data(conn, NOW + timedelta(minutes=5), allow_unsafe=True)
+        assert not [v for result in results for v in result.violations]
+        results = audit_data(conn, NOW + timedelta(minutes=5, seconds=1), allow_unsafe=True)
+        assert [v.rule for result in results for v in result.violations] == ["stuck-key"]
+
+
+def test_forgotten_transaction_of_another_role_is_named(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    """The clock is moved on, so that nobody has to wait; the owner alone would not see the other role's session."""
+    engine, url, _ = planted
+    other = sa.create_engine(as_role(url, "fujin_app"))
+    with engine.connect() as conn, other.connect() as forgotten, other.connect() as login:
+        pid = forgotten.exec_driver_sql("SELECT pg_backend_pid()").scalar_one()
+        before = audit_data(conn, system_clock() + timedelta(seconds=30), logins=[login], allow_unsafe=True)
+        after = audit_data(conn, system_clock() + timedelta(seconds=62), logins=[login], allow_unsafe=True)
+    other.dispose()
+    assert not [v for result in before for v in result.violations]
+    named = {v.thing for result in after for v in result.violations if v.rule == "forgotten-transaction"}
+    assert named == {f"session {pid} of fujin_app"}
+
+
+def test_missing_tables_skip_their_rules(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        conn.exec_driver_sql("DROP TABLE api_clients")
+        skipped = {result.rule for result in audit_data(conn, NOW) if result.skipped}
+    assert skipped == {"client-merchant-known"}
+
+
+@pytest.fixture
+def environment(planted: tuple[sa.Engine, str, Tidy], settings_for: Callable[[str], Settings]) -> dict[str, str]:
+    """The environment of a command over the planted world."""
+    settings = settings_for(planted[1])
+    return {
+        "DATABASE_URL": settings.database_url,
+        "DATABASE_OWNER_URL": settings.database_owner_url or "",
+        "DATABASE_READ_URL": settings.database_read_url or "",
+        "DATABASE_IMPORT_URL": settings.database_import_url or "",
+        "FUJIN_SECRET_KEY": settings.secret_key,
+        "FUJIN_CODE_PEPPER": settings.code_pepper,
+    }
+
+
+def test_command_ends_well_over_a_sound_database(environment: dict[str, str]) -> None:
+    done = CliRunner().invoke(audit, ["--allow-unsafe"], env=environment)
+    assert (done.exit_code, done.output.count("\n")) == (0, 1)
+    assert done.output.endswith(" rules, 0 violations\n")
+    assert CliRunner().invoke(audit, ["--schema"], env=environment).exit_code == 0
+
+
+def test_command_prints_a_line_a_violation_and_ends_with_1(
+    planted: tuple[sa.Engine, str, Tidy], environment: dict[str, str]
+) -> None:
+    engine, _, tidy = planted
+    stock = sa.text("UPDATE coupon_stock SET quota = :quota WHERE coupon_id = :coupon")
+    with engine.begin() as conn:
+        conn.execute(stock, {"quota": 9, "coupon": tidy.coupon})
+    try:
+        done = CliRunner().invoke(audit, ["--allow-unsafe"], env=environment)
+        lines = (
+            CliRunner().invoke(audit, ["--allow-unsafe", "--json", "--verbose"], env=environment).output.splitlines()
+        )
+    finally:
+        with engine.begin() as conn:
+            conn.execute(stock, {"quota": 10, "coupon": tidy.coupon})
+    named = f"coupon {tidy.coupon} of city {HERE}"
+    detail = "its buckets hold 9, its terms say 10"
+    assert done.exit_code == 1
+    assert done.output.splitlines()[0] == f"stock-equals-quota (I01): {named}: {detail}"
+    answers = [json.loads(line) for line in lines]
+    assert {"rule": "stock-equals-quota", "source": "I01", "thing": named, "detail": detail} in answers
+    assert {"rule": "stock-equals-quota", "state": "broken", "rows_read": 3, "more": False} in answers
+    assert answers[-1]["violations"] == 1
+
+
+def test_command_shows_what_each_rule_read(environment: dict[str, str]) -> None:
+    done = CliRunner().invoke(audit, ["--allow-unsafe", "--verbose"], env=environment)
+    assert "ok place-point (I27): every place's point is in range: holds, 5 rows read" in done.output.splitlines()
+
+
+def test_limit_says_that_there_is_more(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = planted
+    with engine.connect() as conn:
+        conn.exec_driver_sql("UPDATE place_facts SET category_id = 'moon_base'")
+        results = {result.rule: result for result in audit_data(conn, NOW, limit=3)}
+    assert len(results["category-known"].violations) == 3
+    assert results["category-known"].more
+
+
+def test_unreachable_database_ends_with_2(environment: dict[str, str]) -> None:
+    nowhere = as_role(environment["DATABASE_OWNER_URL"], "nobody_of_that_name")
+    done = CliRunner().invoke(audit, [], env=environment | {"DATABASE_OWNER_URL": nowhere})
+    assert done.exit_code == 2
+    assert "the database refused" in done.output
