@@ -40,15 +40,23 @@ Options of demo and run:
 
 DATABASE_URL, when set, is the database to use: then no package is installed and no server started.
 """
-READY = """
+READY = {
+    "demo": """
   Fujin is ready:  {url}
   API and docs:    {url}/docs
   Tokens:          ./dev tokens        one access token a role
   One-time codes:  ./dev otp           what a phone would have got
   Database:        ./dev db
   Log:             {log}
-  To stop:         {stop}
-"""
+  To stop:         Ctrl-C here, or ./dev stop in another terminal
+""",
+    "run": """
+  Fujin is ready:  {url}               (no demo data)
+  API and docs:    {url}/docs
+  Database:        ./dev db -- -d fujin_run
+  To stop:         Ctrl-C here, or ./dev stop in another terminal
+""",
+}
 
 
 def app_env(state: State, ready: Database, kind: str, url: str) -> dict[str, str]:
@@ -115,9 +123,7 @@ def serve(kind: str, arguments: Sequence[str]) -> int:
         url = f"http://127.0.0.1:{held.port}"
         name = DEMO if kind == "demo" else BLANK
         with prepared(state, kind, name, pages=True, seeded=kind == "demo", url=url) as (_ready, env):
-            words = READY.format(
-                url=url, log=state.log(f"server-{kind}"), stop="Ctrl-C here, or ./dev stop in another terminal"
-            )
+            words = READY[kind].format(url=url, log=state.log(f"server-{kind}"))
             say(f"Set up in {span(time.monotonic() - begin)}.")
             try:
                 server.serve(state, kind, options.server, held, env, words, logged=kind == "demo")

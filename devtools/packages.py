@@ -252,7 +252,7 @@ def ensure_browser(state: State) -> str:
         return found
     packages = ["chromium", "fonts-noto-cjk"]
     try:
-        apt = Apt(state, "Chromium, for the browser tests,", packages)
+        apt = Apt(state, "Chromium (for the browser tests)", packages)
         apt.refresh()
         apt.install(packages)
     except Trouble as trouble:
