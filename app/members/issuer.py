@@ -88,7 +88,8 @@ class SigningKeys:
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Holds the folder's lock, so that two processes starting at once make one key."""
-        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._folder.mkdir(mode=0o700, exist_ok=True)
         self._folder.chmod(0o700)
         # The lock stands beside the folder: a file made inside would change the folder's stamp.
         handle = os.open(self._folder.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
