@@ -56,6 +56,11 @@ export function icon(name: IconName): SVGSVGElement {
   return svg;
 }
 
+/** A language tag fit for the `lang` attribute; null for marks like "local". */
+export function langTag(tag: string | null | undefined): string | null {
+  return tag && /^[a-z]{2,3}(-[A-Za-z0-9]{1,8})*$/.test(tag) ? tag : null;
+}
+
 /** The element with this id; a missing one is a fault of the template. */
 export function byId<T extends HTMLElement = HTMLElement>(id: string): T {
   const node = document.getElementById(id);

@@ -51,7 +51,16 @@ export function showFilters(state: PageState, tree: CategoryTree, events: Filter
   const scroll = chips.scrollLeft;
   chips.replaceChildren(...flagChips(state, events), ...categoryChips(state, tree, events));
   chips.scrollLeft = scroll;
+  revealChoice(chips, state.category);
   if (focused !== null) chips.querySelector<HTMLElement>(`[data-chip="${CSS.escape(focused)}"]`)?.focus();
+}
+
+/** After a choice its own chip leads the row, so that the next level is in sight. */
+function revealChoice(chips: HTMLElement, category: string | null): void {
+  if ((chips.dataset["category"] ?? "") === (category ?? "")) return;
+  chips.dataset["category"] = category ?? "";
+  const chosen = category === null ? null : chips.querySelector<HTMLElement>(`[data-chip="${CSS.escape(category)}"]`);
+  chips.scrollLeft = chosen === null ? 0 : chosen.offsetLeft - 16;
 }
 
 function chip(key: string, text: string, pressed: boolean, run: () => void): HTMLElement {

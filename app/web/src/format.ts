@@ -76,6 +76,8 @@ export function moment(at: string, zone: string | null): string {
   const time = show({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
   const days = daysBetween(local.now, local.date, local.zone);
   if (days === 0) return time;
+  // The end of today is said as such: nobody closes "tomorrow at 00:00".
+  if (days === 1 && time === "00:00") return "24:00";
   if (days === 1) return t("hours.tomorrow", { time });
   if (days > 1 && days < 7) return `${show({ weekday: "short" })} ${time}`;
   return show({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });

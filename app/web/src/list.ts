@@ -1,6 +1,6 @@
 // The result list: place cards, deal tickets, skeleton, empty and error states.
 import { ApiProblem, Unreachable } from "./api";
-import { button, byId, el } from "./dom";
+import { button, byId, el, langTag } from "./dom";
 import * as format from "./format";
 import { counted, t, type Word } from "./i18n";
 import type { Coupon, CouponBrief, Hours, Place } from "./types";
@@ -38,7 +38,7 @@ export function placeCard(place: Place, number: number, zone: string | null, hre
       el(
         "div",
         { class: "card-head" },
-        el("h3", { lang: place.lang }, place.name),
+        el("h3", { lang: langTag(place.lang) }, place.name),
         place.distance_m !== undefined && el("span", { class: "distance" }, format.distance(place.distance_m)),
       ),
       el("p", { class: "card-facts" }, place.category && el("span", {}, place.category.name), openingLine(place.hours, zone)),
@@ -77,7 +77,7 @@ export function couponCard(coupon: Coupon, number: number, zone: string | null, 
     el(
       "div",
       { class: "card-text" },
-      el("h3", { lang: coupon.lang }, coupon.title),
+      el("h3", { lang: langTag(coupon.lang) }, coupon.title),
       coupon.merchant && coupon.merchant.name !== coupon.place?.name && el("p", { class: "merchant" }, coupon.merchant.name),
       coupon.place &&
         el(

@@ -1,7 +1,7 @@
 // The page put together: state in the address bar, one search at a time, sheets over it.
 import "./page.css";
 import * as api from "./api";
-import { byId, el } from "./dom";
+import { byId, el, langTag } from "./dom";
 import { CategoryTree, listenToFilters, showFilters } from "./filters";
 import { devicePosition, NoPosition } from "./geolocate";
 import { t } from "./i18n";
@@ -83,7 +83,7 @@ class Page {
   private showCities(): void {
     const select = byId<HTMLSelectElement>("city");
     const here = this.cityAt(state.point);
-    const options = this.cities.map((city) => el("option", { value: city.city_id, lang: city.lang }, city.name));
+    const options = this.cities.map((city) => el("option", { value: city.city_id, lang: langTag(city.lang) }, city.name));
     if (here === undefined && state.point !== null) options.unshift(el("option", { value: "" }, t("city.elsewhere")));
     select.replaceChildren(...options);
     select.value = here === undefined ? "" : String(here.city_id);

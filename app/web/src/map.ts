@@ -37,6 +37,7 @@ export interface MapEvents {
 }
 
 export interface SearchMap {
+  /** Draws the point and its radius; a filter alone leaves the map where the reader put it. */
   show(point: LonLat, radius_m: number, fit: boolean): void;
   pins(pins: Pin[]): void;
   choose(id: string | null): void;
@@ -154,6 +155,7 @@ class OlSearchMap implements SearchMap {
   }
 
   show(point: LonLat, radius_m: number, fit: boolean): void {
+    const same = this.point?.lon === point.lon && this.point.lat === point.lat;
     this.point = point;
     const centre = fromLonLat([point.lon, point.lat]);
     const circle = circular([point.lon, point.lat], radius_m, 96, EARTH_RADIUS_M).transform("EPSG:4326", "EPSG:3857");
@@ -163,7 +165,7 @@ class OlSearchMap implements SearchMap {
     if (fit) {
       const wait = view.isDef() ? duration(350) : 0;
       view.fit(circle.getExtent(), { padding: [64, 16, 36, 16], duration: wait });
-    } else {
+    } else if (!same) {
       view.animate({ center: centre, duration: duration(250) });
     }
   }

@@ -91,7 +91,7 @@ export function couponLink(coupon: CouponBrief, href: string): HTMLElement {
 
 /** The names in other languages that differ from the one shown; at most two. */
 function otherNames(place: PlaceDetail): string {
-  const wanted = lang === "en" ? ["zh-Hans", "zh", "de", "fi", "ca"] : ["en", "zh-Hans", "zh"];
+  const wanted = lang === "en" ? ["local", "zh-Hans"] : ["local", "en"];
   const names = wanted.map((tag) => place.names?.[tag]).filter((name) => name !== undefined && name !== place.name);
   return [...new Set(names)].slice(0, 2).join(" · ");
 }

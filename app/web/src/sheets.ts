@@ -1,6 +1,6 @@
 // Which sheet is open, kept in step with the browser's history: opening pushes, back closes.
 import * as api from "./api";
-import { byId } from "./dom";
+import { byId, langTag } from "./dom";
 import { couponBody } from "./couponsheet";
 import { placeBody } from "./placesheet";
 import { share } from "./share";
@@ -116,7 +116,7 @@ export class Sheets {
         aroundHref: address({ ...this.state, point: place.location }, null, this.host.lang),
       });
       const share = (): void => this.shareLink({ kind: "place", id }, place.location, place.name);
-      return { title: place.name, titleLang: place.lang ?? null, body, share };
+      return { title: place.name, titleLang: langTag(place.lang), body, share };
     };
   }
 
@@ -128,7 +128,7 @@ export class Sheets {
       });
       const point = coupon.places?.[0]?.location ?? coupon.place?.location ?? null;
       const share = (): void => this.shareLink({ kind: "coupon", id }, point, coupon.title);
-      return { title: coupon.title, titleLang: coupon.lang ?? null, body, share };
+      return { title: coupon.title, titleLang: langTag(coupon.lang), body, share };
     };
   }
 }
