@@ -12,18 +12,26 @@ import { Results } from "./results";
 import { Sheets } from "./sheets";
 import { share } from "./share";
 import { address, readState, type PageState } from "./state";
-import type { City, LonLat } from "./types";
+import type { Category, City, Listing, LonLat } from "./types";
 
 const chosenLang = new URLSearchParams(location.search).get("lang");
 const state: PageState = readState(location.search);
 
+type Catalogue = [Listing<City>, Listing<Category>];
+
+const askCatalogue = (): Promise<Catalogue> => Promise.all([api.cities(), api.categories()]);
+
 class Page {
   private tree = new CategoryTree([]);
   private cities: City[] = [];
+  private listening = false;
   private readonly results: Results;
   private readonly sheets: Sheets;
 
-  constructor(private readonly map: SearchMap) {
+  constructor(
+    private readonly map: SearchMap,
+    private asked: Promise<Catalogue> | null,
+  ) {
     this.sheets = new Sheets(state, {
       lang: chosenLang,
       zone: (cityId) => this.zone(cityId),
@@ -44,10 +52,10 @@ class Page {
 
   async start(): Promise<void> {
     const done = busy();
-    this.listen();
+    if (!this.listening) this.listen();
     showFilters(state, this.tree, { changed: (change) => this.change(change) });
     try {
-      const [cities, categories] = await Promise.all([api.cities(), api.categories()]);
+      const [cities, categories] = await (this.asked ?? askCatalogue());
       // The shared datasets belong to a "city" without places; there is nothing to see there.
       this.cities = cities.items.filter((city) => city.place_count > 0);
       this.tree = new CategoryTree(categories.items);
@@ -58,6 +66,7 @@ class Page {
         return;
       }
     } finally {
+      this.asked = null;
       done();
     }
     state.point ??= this.firstCity()?.centre ?? null;
@@ -93,6 +102,7 @@ class Page {
   }
 
   private listen(): void {
+    this.listening = true;
     listenToFilters(state, { changed: (change) => this.change(change) });
     byId<HTMLSelectElement>("city").addEventListener("change", (event) => {
       const id = Number((event.target as HTMLSelectElement).value);
@@ -161,6 +171,9 @@ class Page {
 
 async function start(): Promise<void> {
   const done = busy();
+  // Asked together with the tile limits; a refusal is met where the answer is used.
+  const catalogue = askCatalogue();
+  catalogue.catch(() => undefined);
   const [basemap, regions, places] = await Promise.all([
     api.tileLimits("basemap"),
     api.tileLimits("regions"),
@@ -176,7 +189,7 @@ async function start(): Promise<void> {
     },
   });
   settleWith((then) => map.drawn(then));
-  page = new Page(map);
+  page = new Page(map, catalogue);
   done();
   await page.start();
 }
