@@ -1,19 +1,16 @@
-"""Small reads beside the searches: which versions are kept, merchants' names, live coupons a city."""
+"""Small reads beside the searches: which versions are kept, how many coupons are live."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
-from uuid import UUID
 
-from sqlalchemy import Connection, Uuid, and_, any_, case, exists, func, literal, or_, select
-from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from app.cities.tables import datasets
 from app.coupons.queries import current_terms, live_at
 from app.coupons.tables import coupon_versions, coupons
-from app.merchants.tables import merchants
 from app.places.tables import place_facts
 from app.regions.tables import region_facts
 
@@ -47,18 +44,6 @@ def kept_versions(conn: Connection, wanted: Collection[VersionKey]) -> set[Versi
         .limit(len(wanted))
     )
     return {(row.city_id, row.kind, row.version) for row in rows}
-
-
-def merchant_names(conn: Connection, merchant_ids: Collection[UUID]) -> Mapping[UUID, Mapping[str, str]]:
-    """Names of some merchants by id."""
-    if not merchant_ids:
-        return {}
-    rows = conn.execute(
-        select(merchants.c.merchant_id, merchants.c.names)
-        .where(merchants.c.merchant_id == any_(literal(list(merchant_ids), ARRAY(Uuid))))
-        .limit(len(merchant_ids))
-    )
-    return {row.merchant_id: row.names for row in rows}
 
 
 def live_coupon_counts(conn: Connection, instant: datetime) -> Mapping[int, int]:

@@ -9,9 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     BigInteger,
-    ColumnElement,
     Connection,
-    DateTime,
     FromClause,
     Integer,
     ScalarSelect,
@@ -20,7 +18,6 @@ from sqlalchemy import (
     any_,
     func,
     literal,
-    or_,
     select,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, distinct_on
@@ -43,6 +40,7 @@ from app.discovery.queries_places import (
 from app.discovery.types import CityPage, CouponFacts, CouponHit, GroupDeal, Position, Reach, RegionFilter
 from app.merchants.tables import place_operators
 from app.places.tables import hours_patterns, place_facts
+from app.service_areas.queries import in_force
 from app.service_areas.tables import service_area_versions
 from geo.coordinates import LonLat
 
@@ -80,7 +78,7 @@ def coupons_around(conn: Connection, asked: CouponsQuestion) -> CityPage[CouponH
             nearest.c.distance_mm,
             bounded_count(around, asked.count).label("total"),
             covering_area(asked.origin, asked.as_of).label("service_area_id"),
-            *coupon_columns(asked.reach),
+            *coupon_columns(asked.reach.version),
             *FACTS,
         )
         .select_from(nearest)
@@ -174,18 +172,8 @@ def covering_area(point: LonLat, instant: datetime) -> ScalarSelect[UUID]:
     )
 
 
-def in_force(instant: datetime) -> list[ColumnElement[bool]]:
-    """Published drawings that are effective at an instant."""
-    areas, at = service_area_versions, literal(instant, DateTime(timezone=True))
-    return [
-        areas.c.state == "published",
-        areas.c.effective_from <= at,
-        or_(areas.c.effective_until.is_(None), areas.c.effective_until > at),
-    ]
-
-
-def coupon_columns(reach: Reach) -> list[Any]:
-    """Columns of a coupon under the terms in force; places are counted in a city's version."""
+def coupon_columns(places_version: int) -> list[Any]:
+    """Columns of a coupon under the terms in force; places are counted in a version of the city."""
     there = place_facts.alias("there")
     usable = (
         select(func.count())
@@ -194,7 +182,7 @@ def coupon_columns(reach: Reach) -> list[Any]:
             there,
             and_(
                 there.c.city_id == coupon_places.c.city_id,
-                there.c.version == literal(reach.version, Integer),
+                there.c.version == literal(places_version, Integer),
                 there.c.place_id == coupon_places.c.place_id,
             ),
         )

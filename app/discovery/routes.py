@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from app.discovery import routes_nearby
+from app.discovery import routes_catalogue, routes_details, routes_nearby
 from app.http.api import Blueprint
 
-blueprints: tuple[Blueprint, ...] = (routes_nearby.blueprint,)
+blueprints: tuple[Blueprint, ...] = (
+    routes_nearby.blueprint,
+    routes_details.blueprint,
+    routes_catalogue.blueprint,
+)

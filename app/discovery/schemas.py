@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
 from app.coupons.tables import COUPON_KINDS
 from app.discovery.types import CouponSearch, NearbySearch
-from app.http.fields import Choice, DecimalNumber, Flag, Id, Text, WholeNumber, fault, latitude, longitude
+from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault, latitude, longitude
+from app.regions.tables import REGION_KINDS
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, to_wgs84
 
@@ -134,3 +138,114 @@ class CouponsNearbyQuery(AroundQuery):
             in_service_area=data["in_service_area"],
             **_around(data),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """In which datum to show one thing."""
+
+    datum: Datum
+
+
+class DatumQuery(Schema):
+    """``GET /v1/places/{id}`` and ``/v1/coupons/{id}``."""
+
+    datum = Choice("wgs84", "gcj02", "bd09", load_default="wgs84")
+
+    @post_load
+    def _view(self, data: dict[str, Any], **_: Any) -> PlaceView:
+        return PlaceView(Datum(data["datum"]))
+
+
+@dataclass(frozen=True, slots=True)
+class PointSearch:
+    """What lies at a point: as given, and in WGS 84."""
+
+    given: LonLat
+    origin: LonLat
+    datum: Datum
+
+
+class LookupQuery(PointQuery):
+    """``GET /v1/regions/lookup``."""
+
+    @post_load
+    def _search(self, data: dict[str, Any], **_: Any) -> PointSearch:
+        return PointSearch(*_point(data))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainingSearch:
+    """Service areas at a point and an instant (None: now)."""
+
+    given: LonLat
+    origin: LonLat
+    datum: Datum
+    at: datetime | None
+    limit: int
+    cursor: str | None
+
+
+class ContainingQuery(PointQuery):
+    """``GET /v1/service-areas/containing``."""
+
+    at = Instant(load_default=None)
+    limit = WholeNumber(low=1, high=MAX_LIMIT, load_default=MAX_LIMIT)
+    cursor = Cursor(load_default=None)
+
+    @post_load
+    def _search(self, data: dict[str, Any], **_: Any) -> ContainingSearch:
+        given, origin, datum = _point(data)
+        return ContainingSearch(
+            given=given, origin=origin, datum=datum, at=data["at"], limit=data["limit"], cursor=data["cursor"]
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegionsSearch:
+    """A list of areas; ``city`` is a slug or an id."""
+
+    city: str | None
+    kind: str | None
+    parent_id: UUID | None
+    limit: int
+    cursor: str | None
+
+
+class RegionsQuery(Schema):
+    """``GET /v1/regions``."""
+
+    city = Text(longest=60, load_default=None)
+    kind = Choice(*REGION_KINDS, load_default=None)
+    parent = Id(load_default=None)
+    limit = WholeNumber(low=1, high=MAX_LIMIT, load_default=DEFAULT_LIMIT)
+    cursor = Cursor(load_default=None)
+
+    @post_load
+    def _search(self, data: dict[str, Any], **_: Any) -> RegionsSearch:
+        return RegionsSearch(
+            city=data["city"],
+            kind=data["kind"],
+            parent_id=data["parent"],
+            limit=data["limit"],
+            cursor=data["cursor"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class CategoriesSearch:
+    """A part of the category tree: what lies beneath a category, and how many levels of it."""
+
+    parent_id: str | None
+    depth: int
+
+
+class CategoriesQuery(Schema):
+    """``GET /v1/categories``."""
+
+    parent = Text(longest=60, load_default=None)
+    depth = WholeNumber(low=1, high=6, load_default=6)
+
+    @post_load
+    def _search(self, data: dict[str, Any], **_: Any) -> CategoriesSearch:
+        return CategoriesSearch(data["parent"], data["depth"])

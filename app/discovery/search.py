@@ -18,7 +18,7 @@ from app.core.paging import CursorCodec, ExpiredCursor
 from app.discovery.caches import Caches
 from app.discovery.errors import UnknownCategory, UnknownRegion
 from app.discovery.merge import merge
-from app.discovery.queries_catalogue import kept_versions, merchant_names
+from app.discovery.queries_catalogue import kept_versions
 from app.discovery.queries_coupons import CouponsQuestion, coupons_around
 from app.discovery.queries_places import PlacesQuestion, coupons_at, places_around
 from app.discovery.types import (
@@ -35,6 +35,7 @@ from app.discovery.types import (
     RegionFilter,
     Total,
 )
+from app.merchants.queries import merchants_by_ids
 from app.places.opening_hours import Calendar
 from app.places.types import Taxonomy
 from app.regions.queries import boundary_wkb
@@ -247,7 +248,9 @@ def _surroundings(
         cities={city.city_id: city for city in active.cities},
         taxonomy=taxonomy,
         calendars=reading.caches.calendars(reading.conn, frozen.holidays_version),
-        merchants=merchant_names(reading.conn, merchants),
+        merchants={
+            known.merchant_id: known.names for known in merchants_by_ids(reading.conn, sorted(merchants)).values()
+        },
         as_of=frozen.as_of,
     )
     return coupons, world

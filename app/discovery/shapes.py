@@ -10,7 +10,8 @@ from app.coupons.tables import COUPON_KINDS
 from app.http.fields import Choice
 
 
-def _nullable(kind: type[fields.Field[Any]] = fields.String, **options: Any) -> fields.Field[Any]:
+def nullable(kind: type[fields.Field[Any]] = fields.String, **options: Any) -> fields.Field[Any]:
+    """A member that is always there and may be null."""
     return kind(required=True, allow_none=True, **options)
 
 
@@ -50,10 +51,10 @@ class CategoryRefShape(Schema):
 class AddressShape(Schema):
     """What is known of an address, and one line to show."""
 
-    street = _nullable()
-    house_number = _nullable()
-    postcode = _nullable()
-    city = _nullable()
+    street = nullable()
+    house_number = nullable()
+    postcode = nullable()
+    city = nullable()
     text = fields.String(required=True)
 
 
@@ -61,7 +62,7 @@ class HoursShape(Schema):
     """Open, closed or unknown at ``as_of``; when that changes."""
 
     state = Choice("open", "closed", "unknown", required=True)
-    next_change_at = _nullable(fields.DateTime)
+    next_change_at = nullable(fields.DateTime)
 
 
 class MerchantRefShape(Schema):
@@ -92,7 +93,7 @@ class PlaceShape(Schema):
     location = fields.Nested(LonLatShape, required=True)
     address = fields.Nested(AddressShape, required=True)
     hours = fields.Nested(HoursShape, required=True)
-    merchant = _nullable(fields.Nested, nested=MerchantRefShape)
+    merchant = nullable(fields.Nested, nested=MerchantRefShape)
     coupons = fields.List(fields.Nested(CouponBriefShape), required=True)
     coupon_count = fields.Integer(required=True)
 
@@ -112,7 +113,7 @@ class AppliedShape(Schema):
     datum = Choice("wgs84", "gcj02", "bd09", required=True)
     as_of = fields.DateTime(required=True)
     categories = fields.List(fields.String(), required=True)
-    region = _nullable(fields.UUID)
+    region = nullable(fields.UUID)
     versions = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     attribution = fields.List(fields.String(), required=True)
 
@@ -129,7 +130,7 @@ class AppliedToCouponsShape(AppliedShape):
     """As for every search around a point, and the filters of coupons."""
 
     kinds = fields.List(fields.String(), required=True)
-    group_deal = _nullable(fields.Boolean)
+    group_deal = nullable(fields.Boolean)
     in_service_area = fields.Boolean(required=True)
 
 
@@ -137,7 +138,7 @@ class PlacesShape(Schema):
     """A page of places."""
 
     items = fields.List(fields.Nested(PlaceHitShape), required=True)
-    next_cursor = _nullable()
+    next_cursor = nullable()
     total = fields.Nested(TotalShape, required=True)
     applied = fields.Nested(AppliedToPlacesShape, required=True)
 
@@ -163,16 +164,16 @@ class CouponShape(Schema):
     summary = fields.String(required=True)
     badge = fields.String(required=True)
     price = fields.Nested(MoneyShape, required=True)
-    face_value = _nullable(fields.Nested, nested=MoneyShape)
-    percent_off_bp = _nullable(fields.Integer)
-    min_spend = _nullable(fields.Nested, nested=MoneyShape)
-    cap = _nullable(fields.Nested, nested=MoneyShape)
+    face_value = nullable(fields.Nested, nested=MoneyShape)
+    percent_off_bp = nullable(fields.Integer)
+    min_spend = nullable(fields.Nested, nested=MoneyShape)
+    cap = nullable(fields.Nested, nested=MoneyShape)
     claim_until = fields.DateTime(required=True)
-    use_until = _nullable(fields.DateTime)
+    use_until = nullable(fields.DateTime)
     stock_left = fields.Integer(required=True)
-    group_deal = _nullable(fields.Nested, nested=GroupDealShape)
+    group_deal = nullable(fields.Nested, nested=GroupDealShape)
     fulfilment = Choice("in_store", "pickup", "delivery", "pre_order", required=True)
-    merchant = _nullable(fields.Nested, nested=MerchantRefShape)
+    merchant = nullable(fields.Nested, nested=MerchantRefShape)
     place_count = fields.Integer(required=True)
 
 
@@ -192,13 +193,13 @@ class CouponHitShape(CouponShape):
 
     distance_m = fields.Float(required=True)
     place = fields.Nested(CouponPlaceShape, required=True)
-    service_area_id = _nullable(fields.UUID)
+    service_area_id = nullable(fields.UUID)
 
 
 class CouponsShape(Schema):
     """A page of coupons."""
 
     items = fields.List(fields.Nested(CouponHitShape), required=True)
-    next_cursor = _nullable()
+    next_cursor = nullable()
     total = fields.Nested(TotalShape, required=True)
     applied = fields.Nested(AppliedToCouponsShape, required=True)

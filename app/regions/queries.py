@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Integer, Row, Text, Uuid, and_, func, literal, or_, select, tuple_
 
 from app.core.spatial import as_wkb, covers_point, geojson
 from app.regions.tables import region_facts
@@ -13,6 +14,9 @@ from app.regions.types import Region
 from geo.coordinates import LonLat
 
 AnyRow = Row[*tuple[Any, ...]]
+RegionPosition = tuple[int, int, str, UUID]
+"""City, level, code, id: where a page of areas ends."""
+
 MAX_AT_POINT = 200
 
 _REGION = (
@@ -92,3 +96,66 @@ def _region(row: AnyRow) -> Region:
         note=row.note,
         demo=row.demo,
     )
+
+
+def regions_covering(conn: Connection, versions: Mapping[int, int], point: LonLat) -> tuple[Region, ...]:
+    """Areas that cover a point in any of some cities' versions (version by city), border included; cross-city."""
+    if not versions:
+        return ()
+    rows = conn.execute(
+        select(*_REGION)
+        .prefix_with("/* cross-city: a point belongs to no city until it is looked up */")
+        .where(_in_versions(versions), covers_point(region_facts.c.boundary, point))
+        .order_by(region_facts.c.admin_level, region_facts.c.region_code, region_facts.c.region_id)
+        .limit(MAX_AT_POINT)
+    ).all()
+    return tuple(_region(row) for row in rows)
+
+
+def _in_versions(versions: Mapping[int, int]) -> ColumnElement[bool]:
+    return or_(
+        *(
+            and_(region_facts.c.city_id == city_id, region_facts.c.version == version)
+            for city_id, version in sorted(versions.items())
+        )
+    )
+
+
+def regions_page(
+    conn: Connection,
+    versions: Mapping[int, int],
+    *,
+    kind: str | None,
+    parent_id: UUID | None,
+    after: RegionPosition | None,
+    limit: int,
+    count_cap: int,
+) -> tuple[tuple[Region, ...], int]:
+    """Areas of some cities' versions by city, level, code and id, and how many there are up to ``count_cap``.
+
+    Cross-city when several are named; ``count_cap`` 0 counts nothing.
+    """
+    if not versions:
+        return (), 0
+    conditions = [_in_versions(versions)]
+    if kind is not None:
+        conditions.append(region_facts.c.kind == kind)
+    if parent_id is not None:
+        conditions.append(region_facts.c.parent_id == parent_id)
+    counted = select(literal(1, Integer).label("one")).where(*conditions).limit(count_cap).subquery("counted")
+    total = select(func.count()).select_from(counted).scalar_subquery().label("total")
+    statement = select(*_REGION, total).prefix_with("/* cross-city: a list over cities */").where(*conditions)
+    order = (
+        region_facts.c.city_id,
+        region_facts.c.admin_level,
+        region_facts.c.region_code,
+        region_facts.c.region_id,
+    )
+    if after is not None:
+        city_id, level, code, region_id = after
+        statement = statement.where(
+            tuple_(*order)
+            > tuple_(literal(city_id, Integer), literal(level, Integer), literal(code, Text), literal(region_id, Uuid))
+        )
+    rows = conn.execute(statement.order_by(*order).limit(limit)).all()
+    return tuple(_region(row) for row in rows), rows[0].total if rows else 0

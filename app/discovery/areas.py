@@ -1,0 +1,192 @@
+"""Areas: lists and details of regions, the chain at a point, and the service areas that cover it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+
+from app.cities.queries import everything_active
+from app.cities.types import ActiveCity, ActiveDatasets
+from app.core.errors import NotFound
+from app.core.ids import city_of
+from app.core.paging import ExpiredCursor
+from app.discovery.catalogue import attributions, listing
+from app.discovery.chain import chain_of
+from app.discovery.errors import UnknownCity, UnknownRegion
+from app.discovery.present import Json, View, localised, money, total_json
+from app.discovery.present_details import region_item
+from app.discovery.queries_catalogue import kept_versions
+from app.discovery.schemas import ContainingSearch, PointSearch, RegionsSearch
+from app.discovery.search import Reading, World
+from app.discovery.types import TOTAL_CAP, Total
+from app.places.types import Taxonomy
+from app.regions.queries import boundary_geojson, region_by_id, regions_covering, regions_page
+from app.service_areas.queries import areas_covering
+from app.service_areas.rules import Ranked, ranked
+from geo.grid_shift import Datum
+
+Versions = dict[int, int]
+
+
+def _view(active: ActiveDatasets, languages: Sequence[str], now: datetime, datum: Datum = Datum.WGS84) -> View:
+    world = World({city.city_id: city for city in active.cities}, Taxonomy(0, {}, {}), {}, {}, now)
+    return View(languages, datum, world)
+
+
+def _named_city(active: ActiveDatasets, named: str) -> ActiveCity:
+    """A city by slug, or by id in digits."""
+    by_id = active.city(int(named)) if named.isascii() and named.isdigit() and len(named) <= 9 else None
+    found = by_id or active.by_slug(named)
+    if found is None:
+        raise UnknownCity
+    return found
+
+
+def regions(reading: Reading, search: RegionsSearch, languages: Sequence[str]) -> Json:
+    """A page of areas by city, level, code and id; later pages stay on the versions of the first."""
+    active = everything_active(reading.conn)
+    filters = {
+        "city": search.city,
+        "kind": search.kind,
+        "parent": None if search.parent_id is None else str(search.parent_id),
+    }
+    total, after = None, None
+    if search.cursor is None:
+        versions = _asked_versions(reading, active, search)
+    else:
+        kept = reading.cursors.decode("regions", filters, search.cursor, reading.now)
+        versions = {int(city_id): version for city_id, version in kept["v"].items()}
+        total = Total(*kept["n"])
+        city_id, level, code, region_id = kept["k"]
+        after = (city_id, level, code, UUID(region_id))
+        _refuse_purged(reading, active, versions)
+    found, counted = regions_page(
+        reading.conn,
+        versions,
+        kind=search.kind,
+        parent_id=search.parent_id,
+        after=after,
+        limit=search.limit + 1,
+        count_cap=0 if total else TOTAL_CAP + 1,
+    )
+    total = total or Total(min(counted, TOTAL_CAP), counted <= TOTAL_CAP)
+    page, cursor = found[: search.limit], None
+    if len(found) > search.limit:
+        last = page[-1]
+        position = {
+            "v": {str(city_id): version for city_id, version in versions.items()},
+            "n": [total.value, total.exact],
+            "k": [last.city_id, last.admin_level, last.region_code, str(last.region_id)],
+        }
+        cursor = reading.cursors.encode("regions", filters, position, reading.now)
+    view = _view(active, languages, reading.now)
+    shown = listing([region_item(region, view) for region in page], _applied(active, versions), cursor)
+    return shown | {"total": total_json(total)}
+
+
+def _asked_versions(reading: Reading, active: ActiveDatasets, search: RegionsSearch) -> Versions:
+    """Versions in force of the cities a list is about: the one named, that of the parent, or all."""
+    cities = active.cities if search.city is None else (_named_city(active, search.city),)
+    if search.parent_id is not None:
+        home = active.city(city_of(search.parent_id))
+        version = home.regions_version if home is not None else None
+        if home is None or version is None:
+            raise UnknownRegion("parent")
+        if region_by_id(reading.conn, home.city_id, version, search.parent_id) is None:
+            raise UnknownRegion("parent")
+        cities = tuple(city for city in cities if city.city_id == home.city_id)
+    return {city.city_id: city.regions_version for city in cities if city.regions_version is not None}
+
+
+def _refuse_purged(reading: Reading, active: ActiveDatasets, versions: Versions) -> None:
+    now = {city.city_id: city.regions_version for city in active.cities}
+    old = [(city_id, "regions", version) for city_id, version in versions.items() if now.get(city_id) != version]
+    if old and kept_versions(reading.conn, old) != set(old):
+        raise ExpiredCursor("the data that this cursor reads were replaced; ask for the first page again")
+
+
+def _applied(active: ActiveDatasets, versions: Versions, kinds: tuple[str, ...] = ("regions",)) -> Json:
+    cities = [city for city in active.cities if city.city_id in versions]
+    return {
+        "versions": {str(city_id): version for city_id, version in versions.items()},
+        "attribution": attributions(cities, kinds),
+    }
+
+
+def region(reading: Reading, region_id: UUID, languages: Sequence[str]) -> Json:
+    """An area with its drawing; raises NotFound."""
+    active = everything_active(reading.conn)
+    city = active.city(city_of(region_id))
+    if city is None or city.regions_version is None:
+        raise NotFound
+    found = region_by_id(reading.conn, city.city_id, city.regions_version, region_id)
+    if found is None:
+        raise NotFound
+    boundary = boundary_geojson(reading.conn, city.city_id, city.regions_version, region_id)
+    return region_item(found, _view(active, languages, reading.now)) | {
+        "boundary": orjson.Fragment(boundary),
+        "area_m2": found.area_m2,
+        "attribution": attributions([city], ("regions",)),
+        "dataset_version": city.regions_version,
+    }
+
+
+def lookup(reading: Reading, search: PointSearch, languages: Sequence[str]) -> Json:
+    """The chain of areas at a point, outermost first; empty outside all."""
+    active = everything_active(reading.conn)
+    versions = {city.city_id: city.regions_version for city in active.cities if city.regions_version is not None}
+    chain, ambiguous = chain_of(regions_covering(reading.conn, versions, search.origin))
+    view = _view(active, languages, reading.now)
+    shown = {region.city_id: versions[region.city_id] for region in chain}
+    applied = _point(search) | _applied(active, shown)
+    return listing([region_item(region, view) for region in chain], applied) | {"ambiguous": ambiguous}
+
+
+def _point(search: PointSearch | ContainingSearch) -> Json:
+    return {"lat": search.given.lat, "lon": search.given.lon, "datum": search.datum.value}
+
+
+def containing(reading: Reading, search: ContainingSearch, languages: Sequence[str]) -> Json:
+    """Service areas in force that cover a point, by place, each place's winner first."""
+    active = everything_active(reading.conn)
+    filters = {
+        "at": search.given.xy,
+        "datum": search.datum.value,
+        "instant": None if search.at is None else search.at.isoformat(),
+    }
+    start, instant = 0, search.at or reading.now
+    if search.cursor is not None:
+        kept = reading.cursors.decode("service-areas/containing", filters, search.cursor, reading.now)
+        start, instant = kept["k"], datetime.fromisoformat(kept["t"])
+    versions = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
+    found = ranked(areas_covering(reading.conn, versions, search.origin, instant))
+    page, cursor = found[start : start + search.limit], None
+    if len(found) > start + search.limit:
+        position = {"k": start + search.limit, "t": instant.isoformat()}
+        cursor = reading.cursors.encode("service-areas/containing", filters, position, reading.now)
+    view = _view(active, languages, reading.now)
+    used = {each.area.city_id: versions[each.area.city_id] for each in found}
+    applied = _point(search) | {"at": instant.isoformat()} | _applied(active, used, ("places",))
+    total = Total(min(len(found), TOTAL_CAP), len(found) <= TOTAL_CAP)
+    return listing([_area(each, view) for each in page], applied, cursor) | {"total": total_json(total)}
+
+
+def _area(ranked_area: Ranked, view: View) -> dict[str, Any]:
+    area = ranked_area.area
+    return {
+        "service_area_id": str(area.service_area_id),
+        "city_id": area.city_id,
+        "place_id": str(area.place_id),
+        "merchant_id": str(area.merchant_id),
+        "kind": area.kind,
+        **localised(area.names, view, area.city_id),
+        "fee": money(area.fee_minor, area.currency),
+        "min_order": money(area.min_order_minor, area.currency),
+        "priority": area.priority,
+        "winner": ranked_area.winner,
+        "why": ranked_area.why,
+    }

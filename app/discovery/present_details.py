@@ -1,0 +1,142 @@
+"""One place, one coupon: the JSON of docs/api.md; pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+from app.cities.types import ActiveCity
+from app.core.languages import pick_name
+from app.discovery.present import (
+    Json,
+    View,
+    coupon_item,
+    coupon_place,
+    hours_now,
+    local_time,
+    localised,
+    money,
+    place_item,
+)
+from app.discovery.queries_details import CouponDetail, PlaceDetail
+from app.discovery.search import PlaceCoupons
+from app.discovery.types import PlaceFacts
+from app.places.opening_hours import DAY_MIN, NO_CALENDAR, Day, HoursPattern, clock_time, week
+from app.places.types import Brand, Category
+from app.regions.types import Region
+
+
+def place_detail(
+    place: PlaceDetail, brand: Brand | None, regions: Sequence[Region], coupons: PlaceCoupons, view: View
+) -> Json:
+    """A place with everything that is known of it."""
+    facts = place.facts
+    city = view.world.cities[facts.city_id]
+    shown = place_item(facts, coupons, view)
+    return shown | {
+        "phone": place.phone,
+        "website": place.website,
+        "opening_hours": facts.hours.opening_hours if facts.hours is not None else None,
+        "hours": hours_now(facts.hours, view) | {"week": _week(facts.hours, view)},
+        "time_zone": facts.hours.time_zone if facts.hours is not None else city.time_zone,
+        "price_level": place.price_level,
+        "attributes": dict(place.attributes),
+        "brand": None if brand is None else {"brand_id": brand.brand_id, **localised(brand.names, view, facts.city_id)},
+        "categories": _categories(facts.category_id, place.alternate_category_ids, view),
+        "regions": [region_item(region, view) for region in regions],
+        "source": _source(city, place.source_key),
+        "dataset_version": city.places_version,
+    }
+
+
+def _week(pattern: HoursPattern | None, view: View) -> list[Any] | None:
+    """Seven days, Monday first, of the week at hand; a day that is partly unknown is null."""
+    if pattern is None or not pattern.parsed:
+        return None
+    zone_today = date.fromisoformat(local_time(view.world.as_of, pattern.time_zone)[:10])
+    calendar = view.world.calendars.get(pattern.calendar or "", NO_CALENDAR)
+    days = week(pattern.opening_hours, zone_today, calendar, workday_calendar=pattern.workday_calendar)
+    return None if days is None else [_day(day) for day in days]
+
+
+def _day(day: Day) -> list[Json] | None:
+    if any(span.state == "unknown" for span in day):
+        return None
+    return [{"from": clock_time(span.start % DAY_MIN), "until": clock_time(span.end)} for span in day]
+
+
+def _categories(primary: str, alternates: Iterable[str], view: View) -> list[Json]:
+    """The primary category with its ancestors, topmost first, then those of the alternates."""
+    taxonomy = view.world.taxonomy
+    found: dict[str, Category] = {}
+    for category_id in (primary, *alternates):
+        for node in taxonomy.chain(category_id):
+            found.setdefault(node.category_id, node)
+    return [category_item(node, bool(taxonomy.children.get(node.category_id)), view) for node in found.values()]
+
+
+def category_item(node: Category, has_children: bool, view: View) -> Json:
+    """A node of the tree."""
+    name, language = pick_name(node.names, view.languages, "en")
+    return {
+        "category_id": node.category_id,
+        "parent_id": node.parent_id,
+        "name": name,
+        "lang": language,
+        "names": dict(node.names),
+        "has_children": has_children,
+    }
+
+
+def region_item(region: Region, view: View) -> Json:
+    """An area without its drawing."""
+    return {
+        "region_id": str(region.region_id),
+        "city_id": region.city_id,
+        "kind": region.kind,
+        "admin_level": region.admin_level,
+        "region_code": region.region_code,
+        **localised(region.names, view, region.city_id),
+        "parent_id": None if region.parent_id is None else str(region.parent_id),
+        "note": region.note,
+        "demo": region.demo,
+    }
+
+
+def _source(city: ActiveCity, key: str) -> Json | None:
+    for origin in city.attributions:
+        if origin.kind == "places":
+            return {
+                "name": origin.source_name,
+                "licence": origin.licence,
+                "attribution": origin.attribution,
+                "key": key,
+            }
+    return None
+
+
+def coupon_detail(found: CouponDetail, places: Sequence[PlaceFacts], view: View) -> Json:
+    """A coupon with its full terms and all places where it can be used."""
+    coupon = found.coupon
+    shown = [coupon_place(place, view) for place in places]
+    return coupon_item(coupon, view) | {
+        "place": shown[0] if shown else None,
+        "places": shown,
+        "terms": _terms(found.terms, coupon.terms.currency, coupon.time_zone),
+    }
+
+
+def _terms(columns: Mapping[str, Any], currency: str, time_zone: str) -> Json:
+    """Terms by name; amounts as money, times on the coupon's own clock."""
+    shown: Json = {}
+    for name, value in columns.items():
+        if name.endswith("_minor"):
+            shown[name.removesuffix("_minor")] = money(value, currency)
+        elif isinstance(value, datetime):
+            shown[name] = local_time(value, time_zone)
+        elif isinstance(value, list):
+            shown[name] = [on.isoformat() for on in value]
+        else:
+            shown[name] = value
+    return shown

@@ -1,0 +1,119 @@
+"""Cities, categories, regions and service areas."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from app.discovery import areas, catalogue
+from app.discovery.asking import asking, languages
+from app.discovery.routes_details import NOT_MODIFIED, TAGGED
+from app.discovery.schemas import (
+    CategoriesQuery,
+    CategoriesSearch,
+    ContainingQuery,
+    ContainingSearch,
+    LookupQuery,
+    PointSearch,
+    RegionsQuery,
+    RegionsSearch,
+)
+from app.discovery.shapes_details import (
+    CategoriesShape,
+    CitiesShape,
+    CoveringAreasShape,
+    LookupShape,
+    RegionDetailShape,
+    RegionsShape,
+)
+from app.http.answers import GEOJSON, JSON, Answer
+from app.http.api import Blueprint
+from app.http.auth import PUBLIC
+from app.http.caching import tagged
+from app.http.media import wants_geojson
+
+blueprint = Blueprint("catalogue", __name__, description="Cities, categories, regions and service areas")
+SHORT_S = 60
+
+
+@blueprint.get("/v1/cities", policy=PUBLIC, answer=CitiesShape, other_statuses=NOT_MODIFIED, headers=TAGGED)
+def cities() -> Answer:
+    """Every territory with live places."""
+    with asking() as reading:
+        found = catalogue.cities(reading, languages())
+    return tagged(Answer(found), max_age_s=SHORT_S)
+
+
+@blueprint.get(
+    "/v1/categories",
+    policy=PUBLIC,
+    query=CategoriesQuery,
+    answer=CategoriesShape,
+    other_statuses=NOT_MODIFIED,
+    problems=("unknown-category",),
+    headers=TAGGED,
+)
+def categories(query: CategoriesSearch) -> Answer:
+    """The category tree, or what lies beneath one category."""
+    with asking() as reading:
+        found = catalogue.categories(reading, query.parent_id, query.depth, languages())
+    return tagged(Answer(found), max_age_s=SHORT_S)
+
+
+@blueprint.get(
+    "/v1/regions",
+    policy=PUBLIC,
+    query=RegionsQuery,
+    answer=RegionsShape,
+    problems=("unknown-city", "unknown-region", "invalid-cursor", "expired-cursor"),
+)
+def regions(query: RegionsSearch) -> Answer:
+    """Areas by city, kind and parent."""
+    with asking() as reading:
+        return Answer(areas.regions(reading, query, languages()))
+
+
+@blueprint.get(
+    "/v1/regions/lookup",
+    policy=PUBLIC,
+    query=LookupQuery,
+    answer=LookupShape,
+    problems=("invalid-coordinate",),
+)
+def regions_lookup(query: PointSearch) -> Answer:
+    """The chain of areas at a point, outermost first."""
+    with asking() as reading:
+        return Answer(areas.lookup(reading, query, languages()))
+
+
+@blueprint.get(
+    "/v1/regions/<uuid:region_id>",
+    policy=PUBLIC,
+    answer=RegionDetailShape,
+    media_types=(JSON, GEOJSON),
+    other_statuses=NOT_MODIFIED,
+    problems=("not-found", "no-such-route", "not-acceptable"),
+    headers=TAGGED,
+)
+def region(region_id: UUID) -> Answer:
+    """An area with its drawing."""
+    geojson = wants_geojson()
+    with asking() as reading:
+        found = areas.region(reading, region_id, languages())
+    if geojson:
+        properties = {name: value for name, value in found.items() if name != "boundary"}
+        shape = {"type": "Feature", "id": found["region_id"], "geometry": found["boundary"], "properties": properties}
+        return tagged(Answer(shape, media_type=GEOJSON), max_age_s=SHORT_S)
+    return tagged(Answer(found), max_age_s=SHORT_S)
+
+
+@blueprint.get(
+    "/v1/service-areas/containing",
+    policy=PUBLIC,
+    query=ContainingQuery,
+    answer=CoveringAreasShape,
+    problems=("invalid-coordinate", "invalid-cursor", "expired-cursor"),
+)
+def service_areas_containing(query: ContainingSearch) -> Answer:
+    """Service areas that cover a point, and which of each place's serves it."""
+    with asking() as reading:
+        return Answer(areas.containing(reading, query, languages()))

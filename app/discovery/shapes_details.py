@@ -1,0 +1,282 @@
+"""Answers about one thing and of the catalogue, as the API document shows them."""
+
+from __future__ import annotations
+
+from marshmallow import Schema, fields
+
+from app.discovery.shapes import (
+    CouponPlaceShape,
+    CouponShape,
+    HoursShape,
+    LonLatShape,
+    MoneyShape,
+    PlaceShape,
+    TotalShape,
+    names,
+    nullable,
+)
+from app.http.fields import Choice
+from app.regions.tables import REGION_KINDS
+
+
+class OpenSpanShape(Schema):
+    """Open from, until; an end before the start is on the next day."""
+
+    start = fields.String(required=True, data_key="from")
+    until = fields.String(required=True)
+
+
+class HoursOfWeekShape(HoursShape):
+    """The state now, and the week: seven days, Monday first; a day partly unknown is null."""
+
+    week = nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanShape), allow_none=True))
+
+
+class BrandShape(Schema):
+    """A chain."""
+
+    brand_id = fields.String(required=True)
+    name = fields.String(required=True)
+    lang = fields.String(required=True)
+    names = names()
+
+
+class CategoryShape(Schema):
+    """A node of the category tree."""
+
+    category_id = fields.String(required=True)
+    parent_id = nullable()
+    name = fields.String(required=True)
+    lang = fields.String(required=True)
+    names = names()
+    has_children = fields.Boolean(required=True)
+
+
+class RegionShape(Schema):
+    """An area without its drawing."""
+
+    region_id = fields.UUID(required=True)
+    city_id = fields.Integer(required=True)
+    kind = Choice(*REGION_KINDS, required=True)
+    admin_level = fields.Integer(required=True)
+    region_code = fields.String(required=True)
+    name = fields.String(required=True)
+    lang = fields.String(required=True)
+    names = names()
+    parent_id = nullable(fields.UUID)
+    note = nullable()
+    demo = fields.Boolean(required=True)
+
+
+class SourceShape(Schema):
+    """Where a place's data come from, on what terms, and its key there."""
+
+    name = fields.String(required=True)
+    licence = fields.String(required=True)
+    attribution = fields.String(required=True)
+    key = fields.String(required=True)
+
+
+class PlaceDetailShape(PlaceShape):
+    """A place with everything that is known of it."""
+
+    hours = fields.Nested(HoursOfWeekShape, required=True)
+    phone = nullable()
+    website = nullable()
+    opening_hours = nullable()
+    time_zone = fields.String(required=True)
+    price_level = nullable(fields.Integer)
+    attributes = fields.Dict(keys=fields.String(), required=True)
+    brand = nullable(fields.Nested, nested=BrandShape)
+    categories = fields.List(fields.Nested(CategoryShape), required=True)
+    regions = fields.List(fields.Nested(RegionShape), required=True)
+    source = nullable(fields.Nested, nested=SourceShape)
+    dataset_version = fields.Integer(required=True)
+
+
+class MovedShape(Schema):
+    """The place was merged into another."""
+
+    moved_to = fields.UUID(required=True)
+
+
+class TermsShape(Schema):
+    """The full terms of a coupon; times are half-open, from and until."""
+
+    list_price = nullable(fields.Nested, nested=MoneyShape)
+    claim_from = fields.DateTime(required=True)
+    claim_until = fields.DateTime(required=True)
+    use_from = nullable(fields.DateTime)
+    use_until = nullable(fields.DateTime)
+    valid_days_after_claim = nullable(fields.Integer)
+    blackout_dates = fields.List(fields.Date(), required=True)
+    use_hours = nullable()
+    scope_kind = Choice("places", "service_areas", "regions", required=True)
+    claim_within_m = nullable(fields.Integer)
+    party_min = nullable(fields.Integer)
+    party_max = nullable(fields.Integer)
+    quota = fields.Integer(required=True)
+    per_day = nullable(fields.Integer)
+    per_member = fields.Integer(required=True)
+    per_member_day = nullable(fields.Integer)
+    per_device = nullable(fields.Integer)
+    units = fields.Integer(required=True)
+    group_deadline_s = nullable(fields.Integer)
+    stacking = Choice("exclusive", "with_others", "within_group", required=True)
+    stack_group = nullable()
+    reversal_window_s = fields.Integer(required=True)
+    refund_policy = Choice("none", "unused", "unused_and_expired", required=True)
+    refund_below_min_spend = Choice("keep", "claw_back", required=True)
+    rounding_rule = Choice("floor", "half_even", required=True)
+    offline_allowed = fields.Boolean(required=True)
+
+
+class CouponDetailShape(CouponShape):
+    """A coupon with its full terms and all places where it can be used."""
+
+    place = nullable(fields.Nested, nested=CouponPlaceShape)
+    places = fields.List(fields.Nested(CouponPlaceShape), required=True)
+    terms = fields.Nested(TermsShape, required=True)
+
+
+class CityShape(Schema):
+    """A territory with live places."""
+
+    city_id = fields.Integer(required=True)
+    slug = fields.String(required=True)
+    kind = Choice("city", "country", required=True)
+    name = fields.String(required=True)
+    lang = fields.String(required=True)
+    names = names()
+    centre = fields.Nested(LonLatShape, required=True)
+    zoom = fields.Integer(required=True)
+    bbox = fields.List(fields.Float(), required=True)
+    time_zone = fields.String(required=True)
+    currency = nullable()
+    attribution = fields.List(fields.String(), required=True)
+    place_count = fields.Integer(required=True)
+    coupon_count = fields.Integer(required=True)
+
+
+class AppliedToListShape(Schema):
+    """Versions by city that the list shows, and whom to name."""
+
+    versions = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    attribution = fields.List(fields.String(), required=True)
+
+
+class AppliedToPointShape(AppliedToListShape):
+    """The point asked, and the versions that answered."""
+
+    lat = fields.Float(required=True)
+    lon = fields.Float(required=True)
+    datum = Choice("wgs84", "gcj02", "bd09", required=True)
+
+
+class AppliedToAreasShape(AppliedToPointShape):
+    """The point and the instant asked."""
+
+    at = fields.DateTime(required=True)
+
+
+class CitiesShape(Schema):
+    """All territories."""
+
+    items = fields.List(fields.Nested(CityShape), required=True)
+    next_cursor = nullable()
+    total = fields.Nested(TotalShape, required=True)
+    applied = fields.Nested(AppliedToListShape, required=True)
+
+
+class CategoriesShape(Schema):
+    """A part of the category tree, depth first."""
+
+    items = fields.List(fields.Nested(CategoryShape), required=True)
+    next_cursor = nullable()
+    total = fields.Nested(TotalShape, required=True)
+    applied = fields.Nested(AppliedToListShape, required=True)
+
+
+class RegionsShape(Schema):
+    """A page of areas."""
+
+    items = fields.List(fields.Nested(RegionShape), required=True)
+    next_cursor = nullable()
+    total = fields.Nested(TotalShape, required=True)
+    applied = fields.Nested(AppliedToListShape, required=True)
+
+
+class LookupShape(Schema):
+    """The chain of areas at a point, outermost first; ``ambiguous`` on a shared border."""
+
+    items = fields.List(fields.Nested(RegionShape), required=True)
+    next_cursor = nullable()
+    total = fields.Nested(TotalShape, required=True)
+    applied = fields.Nested(AppliedToPointShape, required=True)
+    ambiguous = fields.Boolean(required=True)
+
+
+class GeometryShape(Schema):
+    """A GeoJSON Polygon or MultiPolygon."""
+
+    type = Choice("Polygon", "MultiPolygon", required=True)
+    coordinates = fields.List(fields.Raw(), required=True)
+
+
+class RegionDetailShape(RegionShape):
+    """An area with its drawing."""
+
+    boundary = fields.Nested(GeometryShape, required=True)
+    area_m2 = fields.Float(required=True)
+    attribution = fields.List(fields.String(), required=True)
+    dataset_version = fields.Integer(required=True)
+
+
+class CoveringAreaShape(Schema):
+    """A service area that covers the point; ``why`` says what decided among the areas of its place."""
+
+    service_area_id = fields.UUID(required=True)
+    city_id = fields.Integer(required=True)
+    place_id = fields.UUID(required=True)
+    merchant_id = fields.UUID(required=True)
+    kind = Choice("delivery", "visit", "pickup", "territory", required=True)
+    name = fields.String(required=True)
+    lang = fields.String(required=True)
+    names = names()
+    fee = fields.Nested(MoneyShape, required=True)
+    min_order = fields.Nested(MoneyShape, required=True)
+    priority = fields.Integer(required=True)
+    winner = fields.Boolean(required=True)
+    why = Choice("only", "priority", "area", "newest", "id", required=True)
+
+
+class CoveringAreasShape(Schema):
+    """Service areas at a point by place, the winner of each first."""
+
+    items = fields.List(fields.Nested(CoveringAreaShape), required=True)
+    next_cursor = nullable()
+    total = fields.Nested(TotalShape, required=True)
+    applied = fields.Nested(AppliedToAreasShape, required=True)
+
+
+class TileLayerShape(Schema):
+    """A layer of a vector tile and its attributes."""
+
+    id = fields.String(required=True)
+    description = fields.String(required=True)
+    attributes = fields.Dict(keys=fields.String(), values=fields.String(), required=True, data_key="fields")
+
+
+class TileJsonShape(Schema):
+    """TileJSON 3.0."""
+
+    tilejson = fields.String(required=True)
+    name = fields.String(required=True)
+    tiles = fields.List(fields.String(), required=True)
+    scheme = fields.String(required=True)
+    minzoom = fields.Integer(required=True)
+    maxzoom = fields.Integer(required=True)
+    bounds = fields.List(fields.Float(), required=True)
+    attribution = fields.String(required=True)
+    version = fields.String(required=True)
+    vector_layers = fields.List(fields.Nested(TileLayerShape), required=True)
