@@ -101,7 +101,9 @@ def prepared(
 
 def _system_packages(state: State, name: str) -> None:
     """Have PostgreSQL before anything else, so that a password is asked for, or a refusal comes, at the start."""
-    if not database.given_url():
+    if database.given_url():
+        database.libpq_url(database.given_url())
+    else:
         ensure_postgres(state, cluster.made_by(state, name))
 
 
@@ -156,7 +158,9 @@ def test(arguments: Sequence[str]) -> int:
             env["FUJIN_CHROMIUM"] = browser
         results = [] if arguments else checks.run_linters(state, env)
         with database.database(state, cluster.TEMPLATE, "test") as ready:
-            owner = ready.cluster.url("fujin_owner", "postgres") if ready.cluster else ready.urls["DATABASE_OWNER_URL"]
+            # Not the template itself: nobody may be connected to what is being copied.
+            given = database.sqlalchemy_url(database.given_url()) if database.given_url() else ""
+            owner = ready.cluster.url("fujin_owner", "postgres") if ready.cluster else given
             env |= {"FUJIN_TEST_OWNER_URL": owner, "FUJIN_TEST_TEMPLATE": cluster.TEMPLATE}
             unlock()
             results.append(checks.run_pytest(state, env, arguments))

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from devtools.cluster import Cluster, made_by
 from devtools.packages import ensure_postgres
-from devtools.state import PYTHON, ROOT, State, digest_of, files_below, secrets_of
+from devtools.state import PYTHON, ROOT, State, digest_of, files_below
 from devtools.terminal import Trouble, failure, say, warn, work
 
 VARIABLES = {
@@ -51,10 +51,12 @@ def sqlalchemy_url(url: str) -> str:
     return f"postgresql+psycopg2://{libpq_url(url).partition('://')[2]}"
 
 
-def for_role(url: str, role: str, password: str) -> str:
-    """Return a URL with another user and password."""
+def for_role(url: str, role: str) -> str:
+    """Return a URL with another user and the same password."""
     parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=f"{role}:{password}@{parts.netloc.rpartition('@')[2]}"))
+    user, found, host = parts.netloc.rpartition("@")
+    secret = f":{user.partition(':')[2]}" if found and ":" in user else ""
+    return urlunsplit(parts._replace(netloc=f"{role}{secret}@{host}"))
 
 
 def shown(url: str) -> str:
@@ -83,10 +85,10 @@ def _given(state: State, given: str, name: str) -> Database:
     say(f"Using the database of DATABASE_URL ({shown(url)}); no packages are installed and no server is started.")
     own = {variable: os.environ[variable] for variable in VARIABLES.values() if os.environ.get(variable)}
     mine = set(own) == {"DATABASE_URL"} or not own
-    passwords = secrets_of(state, [f"password of {role}" for role in VARIABLES]) if mine else {}
-    # Making objects is the given user's part; only the lesser roles are made beside it.
-    wanted = {role: passwords[f"password of {role}"] for role in VARIABLES if mine and role != "fujin_owner"}
-    order = {"url": url, "database": "" if name in (DEMO, BLANK) else name, "passwords": wanted}
+    # Making objects is the given user's part; only the lesser roles are made beside it, with the given password: it
+    # is the same for every checkout that uses this server, and the tests know no other.
+    wanted = [role for role in VARIABLES if role != "fujin_owner"] if mine else []
+    order = {"url": url, "database": "" if name in (DEMO, BLANK) else name, "roles": wanted}
     done = subprocess.run(
         [str(PYTHON), "-m", "devtools.probe"],
         input=json.dumps(order),
@@ -104,7 +106,7 @@ def _given(state: State, given: str, name: str) -> Database:
     for line in answer["warnings"]:
         warn(line)
     urls = {variable: sqlalchemy_url(own.get(variable, answer["url"])) for variable in VARIABLES.values()}
-    urls |= {VARIABLES[role]: sqlalchemy_url(for_role(answer["url"], role, wanted[role])) for role in answer["roles"]}
+    urls |= {VARIABLES[role]: sqlalchemy_url(for_role(answer["url"], role)) for role in answer["roles"]}
     urls["DATABASE_OWNER_URL"] = sqlalchemy_url(own.get("DATABASE_OWNER_URL", answer["url"]))
     return Database(name, urls, answer["identity"], None)
 

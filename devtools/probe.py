@@ -1,13 +1,15 @@
 """Look at a database that was given in DATABASE_URL; runs under .venv's Python, because it needs the driver.
 
-Reads one JSON object from stdin ({"url", "database", "passwords": {role: password}, "template"}) and writes one to
-stdout: {"trouble": [what, mend]} or {"url", "roles": [...], "identity", "warnings": [...]}.
+Reads one JSON object from stdin ({"url", "database", "roles"}) and writes one to stdout: {"trouble": [what, mend]} or
+{"url", "roles", "identity", "warnings"}.
 """
 
 import json
 import sys
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import unquote, urlsplit, urlunsplit
+
+from devtools.database import for_role
 
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 
@@ -34,6 +36,10 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
         if order["database"]:
             url = _other_database(psycopg2, url, order["database"])
         connection = psycopg2.connect(url, connect_timeout=5)
+    except psycopg2.errors.InsufficientPrivilege:
+        name = order["database"]
+        what = f"This command needs a database {name}, which the user of DATABASE_URL may not create."
+        return {"trouble": [what, f"let someone who may create it for that user: CREATE DATABASE {name} OWNER ...;"]}
     except psycopg2.Error as error:
         what = f"The database of DATABASE_URL can't be used: {str(error).strip().splitlines()[0]}"
         return {"trouble": [what, "check host, name, user and password in DATABASE_URL, and that the server runs."]}
@@ -45,7 +51,7 @@ def look(order: dict[str, Any]) -> dict[str, Any]:
     identity = query(
         connection, "SELECT oid || '/' || current_database() FROM pg_database WHERE datname = current_database()"
     )
-    roles = _roles(psycopg2, connection, url, order["passwords"], warnings)
+    roles = _roles(psycopg2, connection, url, order["roles"], warnings)
     connection.close()
     return {"url": url, "roles": roles, "identity": str(identity), "warnings": warnings}
 
@@ -93,27 +99,26 @@ def _refusal(psycopg2: Any, connection: Any) -> list[str] | None:
     return None
 
 
-def _roles(psycopg2: Any, connection: Any, url: str, passwords: dict[str, str], warnings: list[str]) -> list[str]:
-    """Return the roles that stand ready with our passwords; all or none of them."""
+def _roles(psycopg2: Any, connection: Any, url: str, roles: list[str], warnings: list[str]) -> list[str]:
+    """Return the roles that stand ready with the given user's password; all or none of them."""
     import psycopg2.sql as sql
 
     allowed = query(connection, "SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
-    for role, password in passwords.items():
+    password = urlsplit(url).password
+    for role in roles:
         if allowed and not query(connection, "SELECT 1 FROM pg_roles WHERE rolname = %s", role):
-            words = sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(sql.Identifier(role), sql.Literal(password))
+            secret = sql.SQL(" PASSWORD {}").format(sql.Literal(unquote(password))) if password else sql.SQL("")
             with connection.cursor() as cursor:
-                cursor.execute(words)
-        parts = urlsplit(url)
-        host = parts.netloc.rpartition("@")[2]
+                cursor.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)) + secret)
         try:
-            psycopg2.connect(urlunsplit(parts._replace(netloc=f"{role}:{password}@{host}")), connect_timeout=5).close()
+            psycopg2.connect(for_role(url, role), connect_timeout=5).close()
         except psycopg2.Error:
             warnings.append(
                 f"This server gives no role {role} that we may use; everything runs as the one user of DATABASE_URL. "
                 "Set DATABASE_OWNER_URL, DATABASE_READ_URL and DATABASE_IMPORT_URL to use roles of your own."
             )
             return []
-    return list(passwords)
+    return roles
 
 
 if __name__ == "__main__":

@@ -313,11 +313,16 @@ def test_a_shown_url_holds_no_password() -> None:
     assert database.shown("postgresql://user:secret@db.example:5432/fujin") == "db.example:5432/fujin"
 
 
-def test_a_role_takes_the_place_of_the_given_user() -> None:
-    assert (
-        database.for_role("postgresql://u:p@h:5/d?sslmode=require", "r", "q")
-        == "postgresql://r:q@h:5/d?sslmode=require"
-    )
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        ("postgresql://u:p%40q@h:5/d?sslmode=require", "postgresql://r:p%40q@h:5/d?sslmode=require"),
+        ("postgresql://u@h/d", "postgresql://r@h/d"),
+        ("postgresql:///d?host=/run/pg", "postgresql://r@/d?host=/run/pg"),
+    ],
+)
+def test_a_role_takes_the_place_of_the_given_user(given: str, wanted: str) -> None:
+    assert database.for_role(given, "r") == wanted
 
 
 def test_the_private_server_never_uses_the_usual_port_or_the_network(
