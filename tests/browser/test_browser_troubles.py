@@ -150,6 +150,13 @@ def test_a_place_that_is_gone_says_so_in_the_sheet(fake: Fake) -> None:
     visit.page.wait_for_selector("#sheet", state="hidden")
 
 
+def test_a_place_that_moved_is_followed(fake: Fake) -> None:
+    visit = fake()
+    visit.page.route("**/v1/places/old-id", lambda route: route.fulfill(json={"moved_to": "place-1"}))
+    visit.go("/?place=old-id")
+    assert visit.page.locator("#sheet-title").inner_text() == "Tent Bar"
+
+
 def test_results_are_announced_to_screen_readers(fake: Fake) -> None:
     visit = fake()
     visit.go("/")

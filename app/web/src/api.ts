@@ -87,8 +87,15 @@ export const placesNearby = (query: Query, signal: AbortSignal): Promise<Listing
 export const couponsNearby = (query: Query, signal: AbortSignal): Promise<Listing<Coupon>> =>
   getJson("/v1/coupons/nearby", query, signal);
 
-export const place = (id: string, signal: AbortSignal): Promise<PlaceDetail> =>
-  getJson(`/v1/places/${encodeURIComponent(id)}`, {}, signal);
+/** One place; a place that was merged into another is followed there. */
+export async function place(id: string, signal: AbortSignal): Promise<PlaceDetail> {
+  for (let at = id, steps = 0; steps < 4; steps += 1) {
+    const found = await getJson<PlaceDetail | { moved_to: string }>(`/v1/places/${encodeURIComponent(at)}`, {}, signal);
+    if (!("moved_to" in found)) return found;
+    at = found.moved_to;
+  }
+  throw new Unreadable();
+}
 
 export const coupon = (id: string, signal: AbortSignal): Promise<CouponDetail> =>
   getJson(`/v1/coupons/${encodeURIComponent(id)}`, {}, signal);

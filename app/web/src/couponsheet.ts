@@ -4,7 +4,7 @@ import * as format from "./format";
 import { counted, maybe, t } from "./i18n";
 import { couponFacts } from "./list";
 import { section, term } from "./rows";
-import type { CouponDetail, CouponPlace } from "./types";
+import type { CouponDetail, CouponPlace, Money } from "./types";
 
 export interface CouponLinks {
   placeHref(id: string): string;
@@ -13,10 +13,18 @@ export interface CouponLinks {
 const asNumber = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
 const asText = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
+function isMoney(value: unknown): value is Money {
+  if (typeof value !== "object" || value === null) return false;
+  const { amount_minor, currency } = value as Partial<Money>;
+  return Number.isInteger(amount_minor) && typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
+}
+
 function valueTerms(coupon: CouponDetail): HTMLElement[] {
   const rows: HTMLElement[] = [];
   const priced = coupon.price !== null && coupon.price.amount_minor > 0;
   rows.push(term(t("coupon.price"), priced && coupon.price ? format.money(coupon.price) : t("coupon.free")));
+  const listPrice = coupon.terms?.["list_price"];
+  if (isMoney(listPrice)) rows.push(term(t("coupon.list_price"), format.money(listPrice)));
   if (coupon.face_value) rows.push(term(t("coupon.worth"), format.money(coupon.face_value)));
   if (coupon.percent_off_bp !== null) {
     rows.push(term(t("coupon.discount"), t("coupon.percent_off", { percent: format.percent(coupon.percent_off_bp) })));

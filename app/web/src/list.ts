@@ -158,7 +158,7 @@ export function explain(error: unknown): { title: string; lines: string[] } {
   }
   if (error instanceof ApiProblem) {
     const said =
-      error.status === 404
+      error.status === 404 || error.status === 410
         ? t("error.missing")
         : error.status === 429 && error.retryAfterS !== null
           ? t("error.wait", { n: error.retryAfterS })

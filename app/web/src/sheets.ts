@@ -115,7 +115,7 @@ export class Sheets {
         couponHref: (couponId) => this.href({ kind: "coupon", id: couponId }),
         aroundHref: address({ ...this.state, point: place.location }, null, this.host.lang),
       });
-      const share = (): void => this.shareLink({ kind: "place", id }, place.location, place.name);
+      const share = (): void => this.shareLink({ kind: "place", id: place.place_id }, place.location, place.name);
       return { title: place.name, titleLang: langTag(place.lang), body, share };
     };
   }
