@@ -54,6 +54,27 @@ def principals_of(client: FlaskClient) -> MemberPrincipals:
     return found
 
 
+WRITTEN = (
+    "place_operators",
+    "places",
+    "staff_places",
+    "merchant_staff",
+    "merchants",
+    "api_clients",
+    "revoked_tokens",
+    "sign_in_tries",
+    "otp_challenges",
+    "refresh_tokens",
+    "role_grants",
+    "credentials",
+    "login_names",
+    "members",
+    "caller_idempotency_keys",
+    "cities",
+    "currencies",
+)
+
+
 @dataclass
 class People:
     """Plants people over the owner's engine."""
@@ -63,6 +84,11 @@ class People:
     def run(self, statement: str, **given: Any) -> sa.CursorResult[Any]:
         with self.engine.begin() as conn:
             return conn.execute(sa.text(statement), given)
+
+    def forget_all(self) -> None:
+        with self.engine.begin() as conn:
+            for table in WRITTEN:
+                conn.execute(sa.text(f"DELETE FROM {table}"))
 
     def city(self, city_id: int, slug: str) -> int:
         self.run("INSERT INTO currencies (currency, exponent) VALUES ('EUR', 2) ON CONFLICT DO NOTHING")
