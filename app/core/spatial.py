@@ -78,16 +78,6 @@ def tile_envelope(z: int, x: int, y: int, margin: float = 0.0) -> ColumnElement[
     return func.ST_TileEnvelope(z, x, y, func.ST_TileEnvelope(0, 0, 0), margin)
 
 
-def in_degrees(envelope: ColumnElement[Any]) -> ColumnElement[Any]:
-    """A Mercator shape in degrees."""
-    return func.ST_Transform(envelope, 4326)
-
-
-def tile_shape(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int = 64) -> ColumnElement[Any]:
-    """A shape in the integer square of a tile, 4096 units a side, clipped; null when nothing is left."""
-    return func.ST_AsMVTGeom(func.ST_Transform(as_geometry(shape), 3857), tile_envelope(z, x, y), 4096, buffer, True)
-
-
 def tile_bytes(row: Any, layer: str) -> ColumnElement[bytes]:
     """Rows of a subquery (with a column ``shape``) as one layer of a vector tile."""
     return func.ST_AsMVT(row, layer, 4096, "shape", type_=LargeBinary)
@@ -101,3 +91,33 @@ def as_wkb(shape: ColumnElement[Any]) -> ColumnElement[bytes]:
 def from_wkb(shape: bytes) -> ColumnElement[Any]:
     """A planar shape in degrees from well-known binary."""
     return func.ST_GeomFromWKB(literal(shape, LargeBinary), 4326, type_=_ANY)
+
+
+def degrees_box(west: Any, south: float, east: Any, north: float) -> ColumnElement[Any]:
+    """A planar box in degrees; west and east may lie beyond 180 for what is drawn on the other side."""
+    return func.ST_MakeEnvelope(west, south, east, north, 4326, type_=_ANY)
+
+
+def touches_box(shape: ColumnElement[Any], box: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True when the boxes of two planar shapes meet; index-supported."""
+    return shape.op("&&", return_type=Boolean())(box)
+
+
+def cut_to_box(shape: ColumnElement[Any], box: ColumnElement[Any]) -> ColumnElement[Any]:
+    """What of a planar shape lies in a box; quick, good enough to draw."""
+    return func.ST_ClipByBox2D(shape, box, type_=_ANY)
+
+
+def simplified(shape: ColumnElement[Any], tolerance: float) -> ColumnElement[Any]:
+    """A shape without details finer than a tolerance in its own unit; small parts stay as a speck."""
+    return func.ST_SimplifyPreserveTopology(shape, tolerance, type_=_ANY)
+
+
+def in_mercator(shape: ColumnElement[Any], shift_m: Any) -> ColumnElement[Any]:
+    """A planar shape in EPSG:3857, moved east by some metres."""
+    return func.ST_Translate(func.ST_Transform(shape, 3857), shift_m, 0, type_=_ANY)
+
+
+def in_tile(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int) -> ColumnElement[Any]:
+    """A Mercator shape in the 4096 units of a tile; null when nothing is left of it within the buffer."""
+    return func.ST_AsMVTGeom(shape, tile_envelope(z, x, y), 4096, buffer, True)
