@@ -154,7 +154,9 @@ class Cluster:
         settings |= {"unix_socket_directories": str(self.socket_dir), "port": str(PG_PORT)}
         settings |= {"unix_socket_permissions": "0700", "cluster_name": f"fujin-{self.name}"}
         shared = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None
-        if shared and shared.f_bavail * shared.f_frsize < 256_000_000:
+        small = shared and shared.f_bavail * shared.f_frsize < 256_000_000
+        # systemd empties /dev/shm of an account that logs out, and with it the memory of parallel queries.
+        if small or self.account.uid >= 1000:
             settings["dynamic_shared_memory_type"] = "mmap"
         options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
         if self.log.exists() and self.log.stat().st_size > 20_000_000:

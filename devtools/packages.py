@@ -81,9 +81,10 @@ def find_postgres() -> list[Postgres]:
 def has_postgis(folder: Path, version: int) -> bool:
     """Return whether both halves of PostGIS are there: its SQL and its library (two packages on Debian)."""
     config = str(folder / "pg_config")
-    share = _answer([config, "--sharedir"]) or f"/usr/share/postgresql/{version}"
-    library = _answer([config, "--pkglibdir"]) or str(folder.parent / "lib")
-    return Path(share, "extension", "postgis.control").exists() and any(Path(library).glob("postgis-3.*"))
+    shares = [_answer([config, "--sharedir"]), f"/usr/share/postgresql/{version}", "/usr/share/pgsql"]
+    libraries = [_answer([config, "--pkglibdir"]), str(folder.parent / "lib"), "/usr/lib64/pgsql"]
+    sql = any(Path(share, "extension", "postgis.control").exists() for share in shares if share)
+    return sql and any(found for library in libraries if library for found in Path(library).glob("postgis-3.*"))
 
 
 def choose(found: Sequence[Postgres], made_by: int | None) -> Postgres | None:

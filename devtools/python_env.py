@@ -29,6 +29,11 @@ def ensure_python(state: State, *, dev: bool) -> None:
     if done == want_dev or (done == want_runtime and not dev):
         return
     need_room(state)
+    if not os.access(VENV if VENV.exists() else ROOT, os.W_OK):
+        what = "This checkout, or its .venv, belongs to another account; this one can't write to it."
+        raise Trouble(
+            what, f"use that account, or make a clone of your own. A .venv made with sudo: sudo rm -rf {VENV}"
+        )
     if not VENV.exists():
         _make(state)
     _install(state, ["-r", str(ROOT / ("requirements-dev.txt" if dev else "requirements.txt"))], "Python packages")
