@@ -11,7 +11,7 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields
 
-_DECIMAL = re.compile(r"[+-]?\d{1,16}(\.\d{1,16})?")
+_DECIMAL = re.compile(r"[+-]?\d{1,16}(\.\d{1,16})?", re.ASCII)
 
 
 def fault(detail: str, code: str, hint: str | None = None) -> ValidationError:
