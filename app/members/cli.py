@@ -14,7 +14,7 @@ import orjson
 from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.cities.queries import territory_by_slug
+from app.cities.queries import territory_by_id, territory_by_slug
 from app.cities.types import WORLD_CITY_ID
 from app.core.errors import AppError
 from app.core.ids import new_id
@@ -160,6 +160,8 @@ def _city_id(conn: Connection, role: GrantedRole, city: str | None) -> int:
     if role == "admin":
         if city is not None:
             raise click.ClickException("an admin is one everywhere: leave --city out")
+        if territory_by_id(conn, WORLD_CITY_ID) is None:
+            raise click.ClickException("the territory `world` is missing: load the territories with `fujin seed`")
         return WORLD_CITY_ID
     territory = None if city is None else territory_by_slug(conn, city)
     if territory is None:
