@@ -14,7 +14,7 @@ DemoRole = Literal["member", "staff", "owner", "operator", "admin"]
 
 FIRST_CITY: Final = "hangzhou"
 SECOND_CITY: Final = "berlin"
-PARTNER_CLIENT_ID: Final = "demo-partner"
+PARTNER_CLIENT_ID: Final = "partner1"
 PARTNER_NAME: Final = "Demo till partner"
 PARTNER_SCOPES: Final = ("coupons:read", "claims:read", "redemptions:write")
 
