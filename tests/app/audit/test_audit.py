@@ -63,7 +63,8 @@ PLANTS = {
     "orphan-coupons_merchant_fk": "ALTER TABLE coupons DROP CONSTRAINT coupons_merchant_fk;"
     " UPDATE coupons SET merchant_id = '{stranger}' WHERE coupon_id = '{coupon}';"
     " ALTER TABLE coupons ADD CONSTRAINT coupons_merchant_fk FOREIGN KEY (merchant_id)"
-    " REFERENCES merchants (merchant_id) ON DELETE RESTRICT NOT VALID; COMMENT ON CONSTRAINT coupons_merchant_fk ON coupons IS '[local_only]'",
+    " REFERENCES merchants (merchant_id) ON DELETE RESTRICT NOT VALID;"
+    " COMMENT ON CONSTRAINT coupons_merchant_fk ON coupons IS '[local_only]'",
 }
 # Rules that can't be broken by rows; each has a test of its own below.
 BY_THE_SERVER = {DURABILITY, "forgotten-transaction"}
