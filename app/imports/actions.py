@@ -28,7 +28,7 @@ from app.imports.staging_areas import (
     stage_regions,
 )
 from app.imports.types import IdMaker, LoadReport, LoadRequest, Progress
-from app.places.tables import brands, categories, holidays
+from app.places.tables import brands, categories, holidays, place_facts
 from app.regions.tables import region_facts
 from geo.bbox import Bbox
 
@@ -37,6 +37,7 @@ CITY_KINDS: Final = ("places", "regions", "basemap")
 # Share of refused rows above which a version is blocked; what isn't listed bears none.
 MAX_REFUSED_SHARE: Final = {"places": 0.005, "basemap": 0.005}
 _TABLES: Final[dict[str, Table]] = {
+    "places": place_facts,
     "regions": region_facts,
     "basemap": basemap_features,
     "categories": categories,
@@ -120,6 +121,7 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     extent, rows = _extent(conn, city_id, kind, version)
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
+        queries.refresh_statistics(conn, _TABLES[kind])
         queries.rewrite_coupon_places(conn, city_id)
     return replace(found[0], state="active", active=True, activated_at=now)
 

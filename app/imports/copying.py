@@ -30,13 +30,18 @@ _SRID: Final = 4326
 def copy_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> int:
     """Adds rows in the order of ``columns``; returns how many. Refused by a process with a wait callback."""
     counted = _Counted(rows)
+    copy_text_lines(conn, table, columns, counted)
+    return counted.count
+
+
+def copy_text_lines(conn: Connection, table: Table, columns: Sequence[str], lines: Iterable[str]) -> None:
+    """Adds lines that are in the text format already, each with its line end."""
     names = ", ".join(table.c[column].name for column in columns)
     raw: Any = conn.connection.cursor()
     try:
-        raw.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", _Stream(counted))
+        raw.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", _Stream(lines))
     finally:
         raw.close()
-    return counted.count
 
 
 class _Counted:

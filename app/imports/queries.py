@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, union_all
+from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, text
 
 from app.cities.tables import active_dataset
 from app.core import spatial
@@ -97,6 +97,22 @@ def count_rows(conn: Connection, table: Table, version: int, city_id: int | None
     return conn.execute(statement).scalar_one()
 
 
+def refresh_statistics(conn: Connection, *tables: Table) -> None:
+    """Tells the planner about rows that were just copied in; a role that doesn't own the tables gets a warning only.
+
+    Without it a statement in the same transaction is planned for an empty table, and joins of millions never end.
+    """
+    for table in tables:
+        conn.execute(text(f"ANALYZE {table.name}"))
+
+
+def active_version_of(conn: Connection, city_id: int, kind: str) -> int | None:
+    """The version that readers see."""
+    return conn.execute(
+        select(active_dataset.c.version).where(active_dataset.c.city_id == city_id, active_dataset.c.kind == kind)
+    ).scalar_one_or_none()
+
+
 def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
     """Works every coupon's scope out to the places of the active version; returns how many rows there are.
 
@@ -104,100 +120,94 @@ def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
     then the smallest. ``regions``: the merchant's places inside a named region, border included.
     """
     conn.execute(delete(coupon_places).where(coupon_places.c.city_id == city_id))
-    candidates = union_all(_named_places(city_id), _served_places(city_id), _places_in_regions(city_id)).subquery()
-    chosen = (
-        select(candidates.c.city_id, candidates.c.coupon_id, candidates.c.place_id, candidates.c.service_area_id)
-        .distinct(candidates.c.coupon_id, candidates.c.place_id)
-        .order_by(
-            candidates.c.coupon_id,
-            candidates.c.place_id,
-            candidates.c.priority.desc(),
-            candidates.c.area_m2,
-            candidates.c.service_area_id,
-        )
-    )
+    places_version = active_version_of(conn, city_id, "places")
+    if places_version is None:
+        return 0
     columns = ["city_id", "coupon_id", "place_id", "service_area_id"]
-    return conn.execute(insert(coupon_places).from_select(columns, chosen)).rowcount
+    regions_version = active_version_of(conn, city_id, "regions")
+    rows = 0
+    for scope in (
+        _named_places(city_id, places_version),
+        _served_places(city_id, places_version),
+        _places_in_regions(city_id, places_version, regions_version or 0),
+    ):
+        rows += conn.execute(insert(coupon_places).from_select(columns, scope)).rowcount
+    return rows
 
 
 def _scoped(kind: str, city_id: int) -> Any:
     """The condition that ties coupons, their current terms and the scope's members together."""
     return and_(
         coupons.c.city_id == city_id,
-        coupon_versions.c.city_id == coupons.c.city_id,
+        coupon_versions.c.city_id == city_id,
         coupon_versions.c.coupon_id == coupons.c.coupon_id,
         coupon_versions.c.version == coupons.c.current_version,
         coupon_versions.c.scope_kind == kind,
-        coupon_scopes.c.city_id == coupons.c.city_id,
+        coupon_scopes.c.city_id == city_id,
         coupon_scopes.c.coupon_id == coupons.c.coupon_id,
         coupon_scopes.c.version == coupons.c.current_version,
     )
 
 
-def _listed(place_id: Any) -> Any:
-    """The condition that a place stands in the active version of its city's places."""
-    return and_(
-        active_dataset.c.city_id == coupons.c.city_id,
-        active_dataset.c.kind == "places",
-        place_facts.c.city_id == coupons.c.city_id,
-        place_facts.c.version == active_dataset.c.version,
-        place_facts.c.place_id == place_id,
-    )
+def _listed(city_id: int, version: int, place_id: Any) -> Any:
+    """The condition that a version states the place."""
+    return and_(place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.place_id == place_id)
 
 
-def _named_places(city_id: int) -> Any:
+def _named_places(city_id: int, version: int) -> Any:
     return select(
         coupons.c.city_id,
         coupons.c.coupon_id,
         place_facts.c.place_id,
-        null().cast(service_areas.c.service_area_id.type).label("service_area_id"),
-        null().cast(service_area_versions.c.priority.type).label("priority"),
-        null().cast(service_area_versions.c.area_m2.type).label("area_m2"),
-    ).where(_scoped("places", city_id), _listed(coupon_scopes.c.scope_id))
+        null().cast(service_areas.c.service_area_id.type),
+    ).where(_scoped("places", city_id), _listed(city_id, version, coupon_scopes.c.scope_id))
 
 
-def _served_places(city_id: int) -> Any:
-    return select(
-        coupons.c.city_id,
-        coupons.c.coupon_id,
-        place_facts.c.place_id,
-        service_areas.c.service_area_id,
-        service_area_versions.c.priority,
-        service_area_versions.c.area_m2,
-    ).where(
-        _scoped("service_areas", city_id),
-        service_areas.c.city_id == coupons.c.city_id,
-        service_areas.c.service_area_id == coupon_scopes.c.scope_id,
-        service_area_versions.c.city_id == coupons.c.city_id,
-        service_area_versions.c.service_area_id == service_areas.c.service_area_id,
-        service_area_versions.c.state == "published",
-        _listed(service_areas.c.place_id),
+def _served_places(city_id: int, version: int) -> Any:
+    return (
+        select(
+            coupons.c.city_id,
+            coupons.c.coupon_id,
+            place_facts.c.place_id,
+            service_areas.c.service_area_id,
+        )
+        .where(
+            _scoped("service_areas", city_id),
+            service_areas.c.city_id == city_id,
+            service_areas.c.service_area_id == coupon_scopes.c.scope_id,
+            service_area_versions.c.city_id == city_id,
+            service_area_versions.c.service_area_id == service_areas.c.service_area_id,
+            service_area_versions.c.state == "published",
+            _listed(city_id, version, service_areas.c.place_id),
+        )
+        .distinct(coupons.c.coupon_id, place_facts.c.place_id)
+        .order_by(
+            coupons.c.coupon_id,
+            place_facts.c.place_id,
+            service_area_versions.c.priority.desc(),
+            service_area_versions.c.area_m2,
+            service_areas.c.service_area_id,
+        )
     )
 
 
-def _places_in_regions(city_id: int) -> Any:
-    pointed = active_dataset.alias("pointed")
-    return select(
-        coupons.c.city_id,
-        coupons.c.coupon_id,
-        place_facts.c.place_id,
-        null().cast(service_areas.c.service_area_id.type).label("service_area_id"),
-        null().cast(service_area_versions.c.priority.type).label("priority"),
-        null().cast(service_area_versions.c.area_m2.type).label("area_m2"),
-    ).where(
-        _scoped("regions", city_id),
-        pointed.c.city_id == coupons.c.city_id,
-        pointed.c.kind == "regions",
-        region_facts.c.city_id == coupons.c.city_id,
-        region_facts.c.version == pointed.c.version,
-        region_facts.c.region_id == coupon_scopes.c.scope_id,
-        place_operators.c.city_id == coupons.c.city_id,
-        place_operators.c.merchant_id == coupons.c.merchant_id,
-        _listed(place_operators.c.place_id),
-        spatial.covers(region_facts.c.boundary, place_facts.c.location),
+def _places_in_regions(city_id: int, version: int, regions_version: int) -> Any:
+    return (
+        select(
+            coupons.c.city_id,
+            coupons.c.coupon_id,
+            place_facts.c.place_id,
+            null().cast(service_areas.c.service_area_id.type),
+        )
+        .where(
+            _scoped("regions", city_id),
+            region_facts.c.city_id == city_id,
+            region_facts.c.version == regions_version,
+            region_facts.c.region_id == coupon_scopes.c.scope_id,
+            place_operators.c.city_id == city_id,
+            place_operators.c.merchant_id == coupons.c.merchant_id,
+            _listed(city_id, version, place_operators.c.place_id),
+            spatial.covers(region_facts.c.boundary, place_facts.c.location),
+        )
+        .distinct()
     )
-
-
-def delete_rows(conn: Connection, table: Table, conditions: Mapping[str, Any]) -> int:
-    """Removes rows that equal all conditions."""
-    return conn.execute(delete(table).where(*(table.c[name] == value for name, value in conditions.items()))).rowcount
