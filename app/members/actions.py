@@ -20,7 +20,7 @@ from app.http.principals import Role
 from app.members import queries, session_queries
 from app.members.errors import InvalidGrant, OtpLocked, OtpTooSoon, PreconditionFailed, SignInLocked
 from app.members.otp_gateway import OtpMessage
-from app.members.principals import MemberPrincipals
+from app.members.parts import SignInParts
 from app.members.rules import choose_role
 from app.members.types import Grant, Member, Session
 
@@ -36,7 +36,7 @@ def refused() -> InvalidGrant:
     return InvalidGrant("check what you sent and sign in again")
 
 
-def begin_challenge(conn: Connection, parts: MemberPrincipals, phone: str, now: datetime) -> OtpMessage:
+def begin_challenge(conn: Connection, parts: SignInParts, phone: str, now: datetime) -> OtpMessage:
     """A fresh six-digit code for a phone, whether or not anyone signed in with it before; OtpTooSoon."""
     code = f"{secrets.randbelow(1_000_000):06d}"
     key = parts.pepper.phone_key(phone)
@@ -46,7 +46,7 @@ def begin_challenge(conn: Connection, parts: MemberPrincipals, phone: str, now: 
     return OtpMessage(phone, code, now, now + session_queries.CODE_LIFETIME)
 
 
-def sign_in_with_code(conn: Connection, parts: MemberPrincipals, phone: str, code: str, now: datetime) -> Outcome:
+def sign_in_with_code(conn: Connection, parts: SignInParts, phone: str, code: str, now: datetime) -> Outcome:
     """Spends a right code and opens a member's session; the member is made at the first sign-in."""
     key = parts.pepper.phone_key(phone)
     offered = parts.pepper.code_hash(key, code)
@@ -69,7 +69,7 @@ def sign_in_with_code(conn: Connection, parts: MemberPrincipals, phone: str, cod
     return open_session(conn, parts, Session(member_id, new_id(), "member"), now)
 
 
-def take_password_try(conn: Connection, parts: MemberPrincipals, login_norm: str, now: datetime) -> None:
+def take_password_try(conn: Connection, parts: SignInParts, login_norm: str, now: datetime) -> None:
     """Counts a try before the password is looked at, so that parallel guesses count too; SignInLocked."""
     if not session_queries.take_password_try(conn, parts.pepper.login_key(login_norm), now):
         wait = int(session_queries.PASSWORDS_WITHIN.total_seconds())
@@ -77,7 +77,7 @@ def take_password_try(conn: Connection, parts: MemberPrincipals, login_norm: str
 
 
 def sign_in_with_password(
-    conn: Connection, parts: MemberPrincipals, login_norm: str, member_id: UUID, asked: Role | None, now: datetime
+    conn: Connection, parts: SignInParts, login_norm: str, member_id: UUID, asked: Role | None, now: datetime
 ) -> Outcome:
     """Opens a session after the password was found right, in the role asked for or the highest held."""
     standing = queries.standing_of(conn, member_id)
@@ -90,7 +90,7 @@ def sign_in_with_password(
     return open_session(conn, parts, Session(member_id, new_id(), role), now)
 
 
-def refresh(conn: Connection, parts: MemberPrincipals, token: str, now: datetime) -> Outcome:
+def refresh(conn: Connection, parts: SignInParts, token: str, now: datetime) -> Outcome:
     """Exchanges a refresh token for a new pair; a token that was used before ends its whole session."""
     split = _split_refresh_token(token)
     if split is None:
@@ -109,7 +109,7 @@ def refresh(conn: Connection, parts: MemberPrincipals, token: str, now: datetime
     return open_session(conn, parts, session, now)
 
 
-def open_session(conn: Connection, parts: MemberPrincipals, session: Session, now: datetime) -> Grant:
+def open_session(conn: Connection, parts: SignInParts, session: Session, now: datetime) -> Grant:
     """An access token and a refresh token of a session, new or going on."""
     secret = secrets.token_bytes(32)
     lifetime = REFRESH_LIFETIME_MEMBER if session.role == "member" else REFRESH_LIFETIME_WORK

@@ -23,6 +23,7 @@ from app.http.services import services
 from app.members import queries
 from app.members.hashing import hash_password, name_login
 from app.members.otp_gateway import FileGateway
+from app.members.parts import SignInParts
 from app.members.principals import MemberPrincipals
 from app.members.rules import reach_of
 from app.members.types import GrantedRole
@@ -64,11 +65,11 @@ def _guarded(command: Callable[P, None]) -> Callable[P, None]:
     return run
 
 
-def _parts() -> MemberPrincipals:
+def _parts() -> SignInParts:
     found = services().principals
     if not isinstance(found, MemberPrincipals):
         raise OursFault("the application was put together without members")
-    return found
+    return found.parts
 
 
 @contextmanager

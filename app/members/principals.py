@@ -8,20 +8,18 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection
-
 from app.core.db import Database
 from app.core.ids import new_id
 from app.core.settings import InvalidSettings, Settings
 from app.http.principals import Forbidden, InvalidToken, Principal, RevokedToken, Role
 from app.http.transaction import writing
 from app.members import queries
-from app.members.hashing import Pepper, oidc_login
-from app.members.issuer import ALGORITHM, TOKEN_TYPE, Issuer
+from app.members.hashing import oidc_login
+from app.members.issuer import ALGORITHM, TOKEN_TYPE
 from app.members.oidc import ForeignIssuer, refuse_other_kinds, role_asked
-from app.members.otp_gateway import FileGateway, OtpGateway
-from app.members.rules import known_role, needs_employment, reach_of, roles_held
-from app.members.types import Employment, EmploymentLookup, SessionPrincipal, Standing
+from app.members.parts import sign_in_parts
+from app.members.rules import known_role, needs_employment, reach_of
+from app.members.types import Employment, EmploymentLookup, SessionPrincipal
 from app.members.verification import Expected, VerificationKey, issuer_said, verified_claims
 
 _REFUSED = "sign in again"
@@ -37,17 +35,13 @@ class MemberPrincipals:
         employment: EmploymentLookup,
         *,
         foreign: ForeignIssuer | None = None,
-        gateway: OtpGateway | None = None,
     ) -> None:
-        self.issuer = Issuer(settings)
+        self.parts = sign_in_parts(settings, employment, foreign.name if foreign else None)
         self.foreign = foreign
-        self.employment = employment
-        self.pepper = Pepper(settings.code_pepper.encode())
-        self.gateway: OtpGateway = gateway or FileGateway(settings.state_dir)
         self._database = database
         self._expected = Expected(
-            frozenset({self.issuer.name}),
-            self.issuer.audience,
+            frozenset({self.parts.issuer.name}),
+            self.parts.issuer.audience,
             frozenset({TOKEN_TYPE}),
             headers=frozenset({"alg", "kid", "typ"}),
         )
@@ -69,12 +63,8 @@ class MemberPrincipals:
             raise InvalidToken(_REFUSED)
         return self._of_member(member_id, role, claims["jti"], _expiry(claims), session_id)
 
-    def held_by(self, conn: Connection, member_id: UUID, standing: Standing) -> tuple[Role, ...]:
-        """Every role that an active member holds, highest first."""
-        return roles_held(standing, self.employment(conn, member_id))
-
     def _own_key(self, kid: str) -> VerificationKey | None:
-        key = self.issuer.keys.by_kid(kid)
+        key = self.parts.issuer.keys.by_kid(kid)
         return None if key is None else VerificationKey(key, ALGORITHM)
 
     def _of_partner(self, claims: Mapping[str, Any]) -> SessionPrincipal:
@@ -119,7 +109,7 @@ class MemberPrincipals:
             standing = queries.standing_of(conn, member_id, token_id=token_id, session_id=session_id)
             work: tuple[Employment, ...] = ()
             if standing is not None and needs_employment(role):
-                work = self.employment(conn, member_id)
+                work = self.parts.employment(conn, member_id)
         if standing is None or not standing.active:
             raise InvalidToken(_REFUSED)
         if standing.ended:

@@ -22,6 +22,7 @@ from app.members import actions, queries, session_queries
 from app.members.errors import PreconditionFailed, PreconditionRequired, SignInElsewhere
 from app.members.hashing import client_secret_hash, name_login, password_matches, secrets_equal
 from app.members.otp_gateway import OtpMessage
+from app.members.parts import SignInParts
 from app.members.principals import MemberPrincipals
 from app.members.schemas import (
     JwksAnswer,
@@ -40,16 +41,16 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _PEOPLE = allow("member", "staff", "owner", "operator", "admin", owner="members.member_id is the principal's own")
 
 
-def _parts() -> MemberPrincipals:
+def _parts() -> SignInParts:
     found = services().principals
     if not isinstance(found, MemberPrincipals):
         raise TypeError("the factory fills Services.principals with create_principals()")
-    return found
+    return found.parts
 
 
-def _people_sign_in_here(parts: MemberPrincipals) -> None:
-    if parts.foreign is not None:
-        raise SignInElsewhere(f"people sign in at {parts.foreign.name}")
+def _people_sign_in_here(parts: SignInParts) -> None:
+    if parts.elsewhere is not None:
+        raise SignInElsewhere(f"people sign in at {parts.elsewhere}")
 
 
 @blueprint.get("/.well-known/jwks.json", policy=PUBLIC, answer=JwksAnswer)
@@ -93,7 +94,7 @@ def send_otp(body: dict[str, Any]) -> Answer:
     return run_plan(Plan(prepare, settle, parts.gateway.send), _otp_scope(parts, phone))
 
 
-def _otp_scope(parts: MemberPrincipals, phone: str) -> KeyScope | None:
+def _otp_scope(parts: SignInParts, phone: str) -> KeyScope | None:
     key = key_from_header(required=False)
     if key is None:
         return None
@@ -129,12 +130,12 @@ def fetch_token(body: dict[str, Any]) -> Answer:
     return Answer(answer, headers=_NO_STORE)
 
 
-def _by_code(parts: MemberPrincipals, body: dict[str, Any]) -> actions.Outcome:
+def _by_code(parts: SignInParts, body: dict[str, Any]) -> actions.Outcome:
     with writing() as conn:
         return actions.sign_in_with_code(conn, parts, body["phone"], body["code"], services().clock())
 
 
-def _by_password(parts: MemberPrincipals, body: dict[str, Any]) -> actions.Outcome:
+def _by_password(parts: SignInParts, body: dict[str, Any]) -> actions.Outcome:
     login = name_login(body["login"])
     with writing() as conn:
         actions.take_password_try(conn, parts, login, services().clock())
@@ -146,7 +147,7 @@ def _by_password(parts: MemberPrincipals, body: dict[str, Any]) -> actions.Outco
         return actions.sign_in_with_password(conn, parts, login, member_id, body.get("role"), services().clock())
 
 
-def _by_client_secret(parts: MemberPrincipals, body: dict[str, Any]) -> actions.Outcome:
+def _by_client_secret(parts: SignInParts, body: dict[str, Any]) -> actions.Outcome:
     client_id = body["client_id"]
     with services().database.write() as conn:
         stored = queries.client_secret_hash_of(conn, client_id)
@@ -156,12 +157,12 @@ def _by_client_secret(parts: MemberPrincipals, body: dict[str, Any]) -> actions.
     return Grant(access, "partner", None)
 
 
-def _by_refresh_token(parts: MemberPrincipals, body: dict[str, Any]) -> actions.Outcome:
+def _by_refresh_token(parts: SignInParts, body: dict[str, Any]) -> actions.Outcome:
     with writing() as conn:
         return actions.refresh(conn, parts, body["refresh_token"], services().clock())
 
 
-_SIGN_INS: dict[str, Callable[[MemberPrincipals, dict[str, Any]], actions.Outcome]] = {
+_SIGN_INS: dict[str, Callable[[SignInParts, dict[str, Any]], actions.Outcome]] = {
     "otp": _by_code,
     "password": _by_password,
     "client_credentials": _by_client_secret,

@@ -24,6 +24,7 @@ from app.http.errors import register_error_handlers
 from app.http.requests import register_request_hooks
 from app.http.services import Services
 from app.members.hashing import client_secret_hash, hash_password
+from app.members.parts import SignInParts
 from app.members.principals import MemberPrincipals, create_principals
 from app.merchants.queries import employment_of
 
@@ -49,9 +50,9 @@ def small_app(settings: Settings, database: Database, principals: MemberPrincipa
     return built
 
 
-def principals_of(client: FlaskClient) -> MemberPrincipals:
+def parts_of(client: FlaskClient) -> SignInParts:
     found: MemberPrincipals = client.application.extensions["fujin"].principals
-    return found
+    return found.parts
 
 
 WRITTEN = (
@@ -199,7 +200,7 @@ def bearer(token: str) -> dict[str, str]:
 
 def token_for(client: FlaskClient, subject: object, role: Any) -> dict[str, str]:
     """Headers of a fresh token, as the issuer signs it."""
-    issued = principals_of(client).issuer.issue(str(subject), role, datetime.now(UTC))
+    issued = parts_of(client).issuer.issue(str(subject), role, datetime.now(UTC))
     return bearer(issued.token)
 
 
@@ -207,7 +208,7 @@ def code_sent(client: FlaskClient, phone: str = PHONE) -> str:
     """Asks for a one-time code and reads it where the stand-in wrote it."""
     answer = client.post("/v1/auth/otp", json={"phone": phone})
     assert answer.status_code == 202, answer.json
-    message = principals_of(client).gateway.last(phone)  # type: ignore[attr-defined]
+    message = parts_of(client).gateway.last(phone)  # type: ignore[attr-defined]
     return str(message["code"])
 
 
