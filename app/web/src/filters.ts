@@ -58,8 +58,10 @@ export function showFilters(state: PageState, tree: CategoryTree, events: Filter
 /** After a choice its own chip leads the row, so that the next level is in sight. */
 function revealChoice(chips: HTMLElement, category: string | null): void {
   if ((chips.dataset["category"] ?? "") === (category ?? "")) return;
-  chips.dataset["category"] = category ?? "";
   const chosen = category === null ? null : chips.querySelector<HTMLElement>(`[data-chip="${CSS.escape(category)}"]`);
+  // Before the categories are here there is nothing to reveal yet.
+  if (category !== null && chosen === null) return;
+  chips.dataset["category"] = category ?? "";
   chips.scrollLeft = chosen === null ? 0 : chosen.offsetLeft - 16;
 }
 

@@ -67,8 +67,8 @@ function daysBetween(now: Date, date: Date, zone: string): number {
   return day(date) - day(now);
 }
 
-/** "22:00", "tomorrow 10:00", "Mon 10:00" or "3 Dec, 10:00", as seen from the place. */
-export function moment(at: string, zone: string | null): string {
+/** "22:00", "tomorrow 10:00", "Mon 10:00" or "3 Dec, 10:00", as seen from the place; `tonight` lasts until six. */
+export function moment(at: string, zone: string | null, tonight = false): string {
   const local = clock(at, zone);
   if (Number.isNaN(local.date.getTime())) return at;
   const show = (options: Intl.DateTimeFormatOptions): string =>
@@ -78,6 +78,7 @@ export function moment(at: string, zone: string | null): string {
   if (days === 0) return time;
   // The end of today is said as such: nobody closes "tomorrow at 00:00".
   if (days === 1 && time === "00:00") return "24:00";
+  if (days === 1 && tonight && time < "06:00") return time;
   if (days === 1) return t("hours.tomorrow", { time });
   if (days > 1 && days < 7) return `${show({ weekday: "short" })} ${time}`;
   return show({ month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
@@ -110,7 +111,7 @@ export function day(text: string): string {
 export function opening(hours: Hours, zone: string | null): { state: string; change: string } {
   const state = t(`hours.${hours.state}`);
   if (hours.state === "unknown" || hours.next_change_at === null) return { state, change: "" };
-  const time = moment(hours.next_change_at, zone);
+  const time = moment(hours.next_change_at, zone, hours.state === "open");
   return { state, change: t(hours.state === "open" ? "hours.until" : "hours.opens", { time }) };
 }
 

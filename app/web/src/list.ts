@@ -2,7 +2,7 @@
 import { ApiProblem, Unreachable } from "./api";
 import { button, byId, el, langTag } from "./dom";
 import * as format from "./format";
-import { counted, t, type Word } from "./i18n";
+import { counted, maybe, t, type Word } from "./i18n";
 import type { Coupon, CouponBrief, Hours, Place } from "./types";
 
 export interface Remedy {
@@ -65,6 +65,7 @@ export function couponFacts(coupon: Coupon, zone: string | null): HTMLElement {
 
 export function couponCard(coupon: Coupon, number: number, zone: string | null, href: string): HTMLElement {
   const price = coupon.price && coupon.price.amount_minor > 0 ? format.money(coupon.price) : t("coupon.free");
+  const kind = maybe(`coupon.kind.${coupon.kind}`) ?? "";
   return el(
     "a",
     { class: "card ticket", href, "data-key": coupon.coupon_id },
@@ -72,7 +73,8 @@ export function couponCard(coupon: Coupon, number: number, zone: string | null, 
       "div",
       { class: "ticket-stub" },
       el("b", { class: coupon.badge.length > 6 ? "small" : "" }, coupon.badge),
-      el("span", {}, price),
+      // Where the badge is the price already, the line under it says what for.
+      el("span", {}, price === coupon.badge ? kind : price),
     ),
     el(
       "div",

@@ -58,7 +58,8 @@ function tileLayer(layer: Layer, limits: TileLimits, zIndex: number): VectorTile
     minZoom: limits.minzoom,
     maxZoom: limits.maxzoom,
   });
-  return new VectorTileLayer({ source, zIndex, declutter: true });
+  // A group of labels a layer: names of regions don't give way to the dots of places.
+  return new VectorTileLayer({ source, zIndex, declutter: layer });
 }
 
 class OlSearchMap implements SearchMap {
@@ -78,8 +79,8 @@ class OlSearchMap implements SearchMap {
   constructor(private readonly target: HTMLElement, limits: Record<Layer, TileLimits>, private readonly events: MapEvents) {
     this.tiles = {
       basemap: tileLayer("basemap", limits.basemap, 1),
-      regions: tileLayer("regions", limits.regions, 2),
-      places: tileLayer("places", limits.places, 3),
+      places: tileLayer("places", limits.places, 2),
+      regions: tileLayer("regions", limits.regions, 3),
     };
     this.map = new OlMap({
       target,

@@ -102,15 +102,20 @@ export function regionStyle(palette: Palette) {
 }
 
 export function dotStyle(palette: Palette) {
-  const fill = (color: string): CircleStyle =>
-    new CircleStyle({ radius: 3.5, fill: new Fill({ color }), stroke: new Stroke({ color: palette.halo, width: 1.2 }) });
-  const plain = new Style({ image: fill(palette.dot), zIndex: 1 });
-  const deal = new Style({ image: fill(palette["dot-deal"]), zIndex: 2 });
+  const dot = (color: string, radius: number, zIndex: number): Style =>
+    new Style({
+      image: new CircleStyle({ radius, fill: new Fill({ color }), stroke: new Stroke({ color: palette.halo, width: 1 }) }),
+      zIndex,
+    });
+  const far = [dot(palette.dot, 2.3, 1), dot(palette["dot-deal"], 2.8, 2)] as const;
+  const near = [dot(palette.dot, 3.5, 1), dot(palette["dot-deal"], 4, 2)] as const;
   return (feature: FeatureLike, resolution: number): Style[] => {
-    const dot = Number(feature.get("coupon_count") ?? 0) > 0 ? deal : plain;
+    const zoom = zoomOf(resolution);
+    const [plain, deal] = zoom < 15.5 ? far : near;
+    const shown = Number(feature.get("coupon_count") ?? 0) > 0 ? deal : plain;
     const name: unknown = feature.get("name");
-    if (zoomOf(resolution) < 16.5 || typeof name !== "string") return [dot];
-    return [dot, new Style({ text: pointLabel(name, palette, 13) })];
+    if (zoom < 16.5 || typeof name !== "string") return [shown];
+    return [shown, new Style({ text: pointLabel(name, palette, 13) })];
   };
 }
 
