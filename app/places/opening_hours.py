@@ -1,4 +1,4 @@
-"""Opening hours in OpenStreetMap's notation, answered in three states at an instant; pure.
+"""Opening hours in OpenStreetMap's notation, in three states at an instant; pure. Over 400 lines: one grammar.
 
 A wrong "closed" is worse than none: what can't be read, or depends on what we don't know (school holidays, sunset, an
 open end, "by appointment"), is ``unknown``. Times are wall times of the place's IANA zone; intervals are half-open and

@@ -12,6 +12,7 @@ from tests.conftest import MakeDatabase, as_role
 from tests.factories.tidy import plant_tidy_world
 
 ROLES = ("fujin_app", "fujin_read", "fujin_import")
+INSUFFICIENT_PRIVILEGE = "42501"
 PEOPLE = ("members", "credentials", "login_names", "otp_challenges", "refresh_tokens", "api_clients", "role_grants")
 DDL = (
     "CREATE TABLE things (thing_id uuid)",
@@ -54,7 +55,8 @@ def refused(engine: sa.Engine, statement: str) -> bool:
         try:
             conn.exec_driver_sql(statement)
         except ProgrammingError as error:
-            assert getattr(error.orig, "pgcode", None) == "42501", error  # insufficient_privilege
+            if getattr(error.orig, "pgcode", None) != INSUFFICIENT_PRIVILEGE:
+                raise
             return True
     return False
 
@@ -71,7 +73,7 @@ def test_role_runs_no_ddl(engines: dict[str, sa.Engine], role: str, statement: s
 
 
 def _granted(conn: sa.Connection, statement: str) -> int:
-    """How many rights everybody has on the terms of coupons after a grant, which PostgreSQL may ignore with a warning."""
+    """How many rights everybody has on the terms of coupons after a grant, which may fail or be ignored."""
     try:
         conn.exec_driver_sql(statement)
     except ProgrammingError:
@@ -136,18 +138,8 @@ def test_reading_role_writes_nothing(engines: dict[str, sa.Engine]) -> None:
 
 def test_loads_write_neither_coupons_nor_people(engines: dict[str, sa.Engine]) -> None:
     loads = engines["fujin_import"]
-    for table in (
-        "coupons",
-        "coupon_versions",
-        "coupon_scopes",
-        "coupon_stock",
-        "members",
-        "merchants",
-        "service_areas",
-    ):
-        assert refused(
-            loads, f"UPDATE {table} SET created_at = created_at" if table == "members" else f"DELETE FROM {table}"
-        )
+    for table in ("coupons", "coupon_versions", "coupon_scopes", "coupon_stock", "members", "merchants"):
+        assert refused(loads, f"DELETE FROM {table}")
         assert refused(loads, f"INSERT INTO {table} SELECT * FROM {table} WHERE false")
     assert not refused(loads, "DELETE FROM coupon_places WHERE false")
     assert not refused(loads, "UPDATE active_dataset SET version = version")
