@@ -151,7 +151,8 @@ def users() -> None:
 
 
 def _member(conn: Connection, login: str) -> UUID:
-    found = queries.member_of_login(conn, name_login(login))
+    """The member of a login name, or of another issuer's subject written as ``oidc:<issuer>|<subject>``."""
+    found = queries.member_of_login(conn, login if login.startswith("oidc:") else name_login(login))
     if found is None:
         raise click.ClickException(f"nobody signs in as {login}: add them with `fujin users add {login}`")
     return found
@@ -199,7 +200,7 @@ def add(login: str, name: str | None, password: str) -> None:
 @click.option("--city", help="Slug of the city of an operator.")
 @_guarded
 def grant(login: str, role: GrantedRole, city: str | None) -> None:
-    """Make LOGIN operator of a city, or admin."""
+    """Make LOGIN operator of a city, or admin; a login of another issuer is oidc:ISSUER|SUBJECT."""
     with _committing() as conn:
         member_id, city_id = _member(conn, login), _city_id(conn, role, city)
         queries.put_grant(conn, member_id, role, city_id, services().clock())

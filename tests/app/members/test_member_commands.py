@@ -89,6 +89,14 @@ def test_added_person_signs_in_and_loses_a_role_at_once(fujin: Any, client: Flas
     assert client.post("/v1/auth/token", json=body).json["role"] == "operator"
 
 
+def test_subject_of_another_issuer_gets_a_role(fujin: Any, people: People) -> None:
+    people.city(1, "world")
+    member_id = people.member("known")
+    people.run("UPDATE login_names SET login_norm = 'oidc:https://id.example|user-7'")
+    assert fujin("users", "grant", "oidc:https://id.example|user-7", "admin").exit_code == 0
+    assert people.run("SELECT member_id FROM role_grants WHERE role = 'admin'").scalar_one() == member_id
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
