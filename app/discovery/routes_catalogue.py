@@ -18,12 +18,12 @@ from app.discovery.schemas import (
     RegionsSearch,
 )
 from app.discovery.shapes_details import (
-    CategoriesShape,
-    CitiesShape,
-    CoveringAreasShape,
-    LookupShape,
-    RegionDetailShape,
-    RegionsShape,
+    CategoriesSchema,
+    CitiesSchema,
+    CoveringAreasSchema,
+    LookupSchema,
+    RegionDetailSchema,
+    RegionsSchema,
 )
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
@@ -35,7 +35,7 @@ blueprint = Blueprint("catalogue", __name__, description="Cities, categories, re
 SHORT_S = 60
 
 
-@blueprint.get("/v1/cities", policy=PUBLIC, answer=CitiesShape, other_statuses=NOT_MODIFIED, headers=TAGGED)
+@blueprint.get("/v1/cities", policy=PUBLIC, answer=CitiesSchema, other_statuses=NOT_MODIFIED, headers=TAGGED)
 def cities() -> Answer:
     """Every territory with live places."""
     with asking() as reading:
@@ -47,7 +47,7 @@ def cities() -> Answer:
     "/v1/categories",
     policy=PUBLIC,
     query=CategoriesQuery,
-    answer=CategoriesShape,
+    answer=CategoriesSchema,
     other_statuses=NOT_MODIFIED,
     problems=("unknown-category",),
     headers=TAGGED,
@@ -63,7 +63,7 @@ def categories(query: CategoriesSearch) -> Answer:
     "/v1/regions",
     policy=PUBLIC,
     query=RegionsQuery,
-    answer=RegionsShape,
+    answer=RegionsSchema,
     problems=("unknown-city", "unknown-region", "invalid-cursor", "expired-cursor"),
 )
 def regions(query: RegionsSearch) -> Answer:
@@ -76,7 +76,7 @@ def regions(query: RegionsSearch) -> Answer:
     "/v1/regions/lookup",
     policy=PUBLIC,
     query=LookupQuery,
-    answer=LookupShape,
+    answer=LookupSchema,
     problems=("invalid-coordinate",),
 )
 def regions_lookup(query: PointSearch) -> Answer:
@@ -88,7 +88,7 @@ def regions_lookup(query: PointSearch) -> Answer:
 @blueprint.get(
     "/v1/regions/<uuid:region_id>",
     policy=PUBLIC,
-    answer=RegionDetailShape,
+    answer=RegionDetailSchema,
     media_types=(JSON, GEOJSON),
     other_statuses=NOT_MODIFIED,
     problems=("not-found", "no-such-route", "not-acceptable"),
@@ -110,7 +110,7 @@ def region(region_id: UUID) -> Answer:
     "/v1/service-areas/containing",
     policy=PUBLIC,
     query=ContainingQuery,
-    answer=CoveringAreasShape,
+    answer=CoveringAreasSchema,
     problems=("invalid-coordinate", "invalid-cursor", "expired-cursor"),
 )
 def service_areas_containing(query: ContainingSearch) -> Answer:

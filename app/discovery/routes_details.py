@@ -8,7 +8,7 @@ from app.discovery import details
 from app.discovery.asking import asking, languages
 from app.discovery.present import feature
 from app.discovery.schemas import DatumQuery, PlaceView
-from app.discovery.shapes_details import CouponDetailShape, MovedShape, PlaceDetailShape
+from app.discovery.shapes_details import CouponDetailSchema, MovedSchema, PlaceDetailSchema
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, Policy, current_principal
@@ -27,7 +27,7 @@ MERCHANT_ROLES = ("owner", "staff", "partner")
     "/v1/places/<uuid:place_id>",
     policy=PUBLIC,
     query=DatumQuery,
-    answer={"oneOf": [PlaceDetailShape, MovedShape]},
+    answer={"oneOf": [PlaceDetailSchema, MovedSchema]},
     media_types=(JSON, GEOJSON),
     other_statuses=NOT_MODIFIED,
     problems=("not-found", "no-such-route", "gone", "not-acceptable"),
@@ -47,7 +47,7 @@ def place(place_id: UUID, query: PlaceView) -> Answer:
     "/v1/coupons/<uuid:coupon_id>",
     policy=OWN_DRAFTS,
     query=DatumQuery,
-    answer=CouponDetailShape,
+    answer=CouponDetailSchema,
     other_statuses=NOT_MODIFIED,
     problems=("not-found", "no-such-route"),
     headers=TAGGED,

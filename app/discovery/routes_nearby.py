@@ -6,7 +6,7 @@ from app.discovery.asking import asking, languages
 from app.discovery.present import as_features, coupons_answer, places_answer
 from app.discovery.schemas import CouponsNearbyQuery, PlacesNearbyQuery
 from app.discovery.search import search_coupons, search_places
-from app.discovery.shapes import CouponsShape, PlacesShape
+from app.discovery.shapes import CouponsSchema, PlacesSchema
 from app.discovery.types import CouponSearch, NearbySearch
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
@@ -29,7 +29,7 @@ PROBLEMS = (
     "/v1/places/nearby",
     policy=PUBLIC,
     query=PlacesNearbyQuery,
-    answer=PlacesShape,
+    answer=PlacesSchema,
     media_types=(JSON, GEOJSON),
     problems=PROBLEMS,
 )
@@ -48,7 +48,7 @@ def places_nearby(query: NearbySearch) -> Answer:
     "/v1/coupons/nearby",
     policy=PUBLIC,
     query=CouponsNearbyQuery,
-    answer=CouponsShape,
+    answer=CouponsSchema,
     media_types=(JSON, GEOJSON),
     problems=PROBLEMS,
 )

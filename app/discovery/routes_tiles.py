@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.discovery import tiles
 from app.discovery.asking import asking
 from app.discovery.routes_details import TAGGED
-from app.discovery.shapes_details import TileJsonShape
+from app.discovery.shapes_details import TileJsonSchema
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC
@@ -50,7 +50,7 @@ def _headers(tag: str) -> dict[str, str]:
 @blueprint.get(
     f"/v1/tiles/{_LAYER}.json",
     policy=PUBLIC,
-    answer=TileJsonShape,
+    answer=TileJsonSchema,
     other_statuses={304: "The caller holds this already"},
     problems=("no-such-route",),
     headers=TAGGED,

@@ -15,21 +15,21 @@ def nullable(kind: type[fields.Field[Any]] = fields.String, **options: Any) -> f
     return kind(required=True, allow_none=True, **options)
 
 
-class MoneyShape(Schema):
+class MoneySchema(Schema):
     """An amount in minor units of an ISO 4217 currency."""
 
     amount_minor = fields.Integer(required=True)
     currency = fields.String(required=True)
 
 
-class LonLatShape(Schema):
+class LonLatSchema(Schema):
     """A position in degrees, in the datum asked for."""
 
     lon = fields.Float(required=True)
     lat = fields.Float(required=True)
 
 
-class TotalShape(Schema):
+class TotalSchema(Schema):
     """``eq``: exactly so many; ``gte``: at least so many."""
 
     value = fields.Integer(required=True)
@@ -41,14 +41,14 @@ def names() -> fields.Dict:
     return fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
-class CategoryRefShape(Schema):
+class CategoryRefSchema(Schema):
     """A category by id and name."""
 
     category_id = fields.String(required=True)
     name = fields.String(required=True)
 
 
-class AddressShape(Schema):
+class AddressSchema(Schema):
     """What is known of an address, and one line to show."""
 
     street = nullable()
@@ -58,21 +58,21 @@ class AddressShape(Schema):
     text = fields.String(required=True)
 
 
-class HoursShape(Schema):
+class HoursSchema(Schema):
     """Open, closed or unknown at ``as_of``; when that changes."""
 
     state = Choice("open", "closed", "unknown", required=True)
     next_change_at = nullable(fields.DateTime)
 
 
-class MerchantRefShape(Schema):
+class MerchantRefSchema(Schema):
     """A merchant by id and name."""
 
     merchant_id = fields.UUID(required=True)
     name = fields.String(required=True)
 
 
-class CouponBriefShape(Schema):
+class CouponBriefSchema(Schema):
     """A coupon as a place lists it."""
 
     coupon_id = fields.UUID(required=True)
@@ -81,7 +81,7 @@ class CouponBriefShape(Schema):
     badge = fields.String(required=True)
 
 
-class PlaceShape(Schema):
+class PlaceSchema(Schema):
     """A place as lists show it."""
 
     place_id = fields.UUID(required=True)
@@ -89,22 +89,22 @@ class PlaceShape(Schema):
     name = fields.String(required=True)
     lang = fields.String(required=True)
     names = names()
-    category = fields.Nested(CategoryRefShape, required=True)
-    location = fields.Nested(LonLatShape, required=True)
-    address = fields.Nested(AddressShape, required=True)
-    hours = fields.Nested(HoursShape, required=True)
-    merchant = nullable(fields.Nested, nested=MerchantRefShape)
-    coupons = fields.List(fields.Nested(CouponBriefShape), required=True)
+    category = fields.Nested(CategoryRefSchema, required=True)
+    location = fields.Nested(LonLatSchema, required=True)
+    address = fields.Nested(AddressSchema, required=True)
+    hours = fields.Nested(HoursSchema, required=True)
+    merchant = nullable(fields.Nested, nested=MerchantRefSchema)
+    coupons = fields.List(fields.Nested(CouponBriefSchema), required=True)
     coupon_count = fields.Integer(required=True)
 
 
-class PlaceHitShape(PlaceShape):
+class PlaceHitSchema(PlaceSchema):
     """A place with its distance."""
 
     distance_m = fields.Float(required=True)
 
 
-class AppliedShape(Schema):
+class AppliedSchema(Schema):
     """What the search did; the time and the versions are the first page's."""
 
     lat = fields.Float(required=True)
@@ -118,7 +118,7 @@ class AppliedShape(Schema):
     attribution = fields.List(fields.String(), required=True)
 
 
-class AppliedToPlacesShape(AppliedShape):
+class AppliedToPlacesSchema(AppliedSchema):
     """As for every search around a point, and the filters of places."""
 
     open_now = fields.Boolean(required=True)
@@ -126,7 +126,7 @@ class AppliedToPlacesShape(AppliedShape):
     has_coupon = fields.Boolean(required=True)
 
 
-class AppliedToCouponsShape(AppliedShape):
+class AppliedToCouponsSchema(AppliedSchema):
     """As for every search around a point, and the filters of coupons."""
 
     kinds = fields.List(fields.String(), required=True)
@@ -134,24 +134,24 @@ class AppliedToCouponsShape(AppliedShape):
     in_service_area = fields.Boolean(required=True)
 
 
-class PlacesShape(Schema):
+class PlacesSchema(Schema):
     """A page of places."""
 
-    items = fields.List(fields.Nested(PlaceHitShape), required=True)
+    items = fields.List(fields.Nested(PlaceHitSchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToPlacesShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToPlacesSchema, required=True)
 
 
-class GroupDealShape(Schema):
+class GroupDealSchema(Schema):
     """A price for several who join."""
 
     target = fields.Integer(required=True)
     seats = fields.Integer(required=True)
-    price = fields.Nested(MoneyShape, required=True)
+    price = fields.Nested(MoneySchema, required=True)
 
 
-class CouponShape(Schema):
+class CouponSchema(Schema):
     """A coupon as lists show it."""
 
     coupon_id = fields.UUID(required=True)
@@ -163,43 +163,43 @@ class CouponShape(Schema):
     lang = fields.String(required=True)
     summary = fields.String(required=True)
     badge = fields.String(required=True)
-    price = fields.Nested(MoneyShape, required=True)
-    face_value = nullable(fields.Nested, nested=MoneyShape)
+    price = fields.Nested(MoneySchema, required=True)
+    face_value = nullable(fields.Nested, nested=MoneySchema)
     percent_off_bp = nullable(fields.Integer)
-    min_spend = nullable(fields.Nested, nested=MoneyShape)
-    cap = nullable(fields.Nested, nested=MoneyShape)
+    min_spend = nullable(fields.Nested, nested=MoneySchema)
+    cap = nullable(fields.Nested, nested=MoneySchema)
     claim_until = fields.DateTime(required=True)
     use_until = nullable(fields.DateTime)
     stock_left = fields.Integer(required=True)
-    group_deal = nullable(fields.Nested, nested=GroupDealShape)
+    group_deal = nullable(fields.Nested, nested=GroupDealSchema)
     fulfilment = Choice("in_store", "pickup", "delivery", "pre_order", required=True)
-    merchant = nullable(fields.Nested, nested=MerchantRefShape)
+    merchant = nullable(fields.Nested, nested=MerchantRefSchema)
     place_count = fields.Integer(required=True)
 
 
-class CouponPlaceShape(Schema):
+class CouponPlaceSchema(Schema):
     """A place where a coupon can be used."""
 
     place_id = fields.UUID(required=True)
     name = fields.String(required=True)
-    location = fields.Nested(LonLatShape, required=True)
-    category = fields.Nested(CategoryRefShape, required=True)
-    hours = fields.Nested(HoursShape, required=True)
-    address = fields.Nested(AddressShape, required=True)
+    location = fields.Nested(LonLatSchema, required=True)
+    category = fields.Nested(CategoryRefSchema, required=True)
+    hours = fields.Nested(HoursSchema, required=True)
+    address = fields.Nested(AddressSchema, required=True)
 
 
-class CouponHitShape(CouponShape):
+class CouponHitSchema(CouponSchema):
     """A coupon with the nearest place where it can be used."""
 
     distance_m = fields.Float(required=True)
-    place = fields.Nested(CouponPlaceShape, required=True)
+    place = fields.Nested(CouponPlaceSchema, required=True)
     service_area_id = nullable(fields.UUID)
 
 
-class CouponsShape(Schema):
+class CouponsSchema(Schema):
     """A page of coupons."""
 
-    items = fields.List(fields.Nested(CouponHitShape), required=True)
+    items = fields.List(fields.Nested(CouponHitSchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToCouponsShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToCouponsSchema, required=True)

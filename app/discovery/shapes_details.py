@@ -5,13 +5,13 @@ from __future__ import annotations
 from marshmallow import Schema, fields
 
 from app.discovery.shapes import (
-    CouponPlaceShape,
-    CouponShape,
-    HoursShape,
-    LonLatShape,
-    MoneyShape,
-    PlaceShape,
-    TotalShape,
+    CouponPlaceSchema,
+    CouponSchema,
+    HoursSchema,
+    LonLatSchema,
+    MoneySchema,
+    PlaceSchema,
+    TotalSchema,
     names,
     nullable,
 )
@@ -19,20 +19,20 @@ from app.http.fields import Choice
 from app.regions.tables import REGION_KINDS
 
 
-class OpenSpanShape(Schema):
+class OpenSpanSchema(Schema):
     """Open from, until; an end before the start is on the next day."""
 
     start = fields.String(required=True, data_key="from")
     until = fields.String(required=True)
 
 
-class HoursOfWeekShape(HoursShape):
+class HoursOfWeekSchema(HoursSchema):
     """The state now, and the week: seven days, Monday first; a day partly unknown is null."""
 
-    week = nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanShape), allow_none=True))
+    week = nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanSchema), allow_none=True))
 
 
-class BrandShape(Schema):
+class BrandSchema(Schema):
     """A chain."""
 
     brand_id = fields.String(required=True)
@@ -41,7 +41,7 @@ class BrandShape(Schema):
     names = names()
 
 
-class CategoryShape(Schema):
+class CategorySchema(Schema):
     """A node of the category tree."""
 
     category_id = fields.String(required=True)
@@ -52,7 +52,7 @@ class CategoryShape(Schema):
     has_children = fields.Boolean(required=True)
 
 
-class RegionShape(Schema):
+class RegionSchema(Schema):
     """An area without its drawing."""
 
     region_id = fields.UUID(required=True)
@@ -68,7 +68,7 @@ class RegionShape(Schema):
     demo = fields.Boolean(required=True)
 
 
-class SourceShape(Schema):
+class SourceSchema(Schema):
     """Where a place's data come from, on what terms, and its key there."""
 
     name = fields.String(required=True)
@@ -77,33 +77,33 @@ class SourceShape(Schema):
     key = fields.String(required=True)
 
 
-class PlaceDetailShape(PlaceShape):
+class PlaceDetailSchema(PlaceSchema):
     """A place with everything that is known of it."""
 
-    hours = fields.Nested(HoursOfWeekShape, required=True)
+    hours = fields.Nested(HoursOfWeekSchema, required=True)
     phone = nullable()
     website = nullable()
     opening_hours = nullable()
     time_zone = fields.String(required=True)
     price_level = nullable(fields.Integer)
     attributes = fields.Dict(keys=fields.String(), required=True)
-    brand = nullable(fields.Nested, nested=BrandShape)
-    categories = fields.List(fields.Nested(CategoryShape), required=True)
-    regions = fields.List(fields.Nested(RegionShape), required=True)
-    source = nullable(fields.Nested, nested=SourceShape)
+    brand = nullable(fields.Nested, nested=BrandSchema)
+    categories = fields.List(fields.Nested(CategorySchema), required=True)
+    regions = fields.List(fields.Nested(RegionSchema), required=True)
+    source = nullable(fields.Nested, nested=SourceSchema)
     dataset_version = fields.Integer(required=True)
 
 
-class MovedShape(Schema):
+class MovedSchema(Schema):
     """The place was merged into another."""
 
     moved_to = fields.UUID(required=True)
 
 
-class TermsShape(Schema):
+class TermsSchema(Schema):
     """The full terms of a coupon; times are half-open, from and until."""
 
-    list_price = nullable(fields.Nested, nested=MoneyShape)
+    list_price = nullable(fields.Nested, nested=MoneySchema)
     claim_from = fields.DateTime(required=True)
     claim_until = fields.DateTime(required=True)
     use_from = nullable(fields.DateTime)
@@ -131,15 +131,15 @@ class TermsShape(Schema):
     offline_allowed = fields.Boolean(required=True)
 
 
-class CouponDetailShape(CouponShape):
+class CouponDetailSchema(CouponSchema):
     """A coupon with its full terms and all places where it can be used."""
 
-    place = nullable(fields.Nested, nested=CouponPlaceShape)
-    places = fields.List(fields.Nested(CouponPlaceShape), required=True)
-    terms = fields.Nested(TermsShape, required=True)
+    place = nullable(fields.Nested, nested=CouponPlaceSchema)
+    places = fields.List(fields.Nested(CouponPlaceSchema), required=True)
+    terms = fields.Nested(TermsSchema, required=True)
 
 
-class CityShape(Schema):
+class CitySchema(Schema):
     """A territory with live places."""
 
     city_id = fields.Integer(required=True)
@@ -148,7 +148,7 @@ class CityShape(Schema):
     name = fields.String(required=True)
     lang = fields.String(required=True)
     names = names()
-    centre = fields.Nested(LonLatShape, required=True)
+    centre = fields.Nested(LonLatSchema, required=True)
     zoom = fields.Integer(required=True)
     bbox = fields.List(fields.Float(), required=True)
     time_zone = fields.String(required=True)
@@ -158,14 +158,14 @@ class CityShape(Schema):
     coupon_count = fields.Integer(required=True)
 
 
-class AppliedToListShape(Schema):
+class AppliedToListSchema(Schema):
     """Versions by city that the list shows, and whom to name."""
 
     versions = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     attribution = fields.List(fields.String(), required=True)
 
 
-class AppliedToPointShape(AppliedToListShape):
+class AppliedToPointSchema(AppliedToListSchema):
     """The point asked, and the versions that answered."""
 
     lat = fields.Float(required=True)
@@ -173,66 +173,66 @@ class AppliedToPointShape(AppliedToListShape):
     datum = Choice("wgs84", "gcj02", "bd09", required=True)
 
 
-class AppliedToAreasShape(AppliedToPointShape):
+class AppliedToAreasSchema(AppliedToPointSchema):
     """The point and the instant asked."""
 
     at = fields.DateTime(required=True)
 
 
-class CitiesShape(Schema):
+class CitiesSchema(Schema):
     """All territories."""
 
-    items = fields.List(fields.Nested(CityShape), required=True)
+    items = fields.List(fields.Nested(CitySchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToListShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToListSchema, required=True)
 
 
-class CategoriesShape(Schema):
+class CategoriesSchema(Schema):
     """A part of the category tree, depth first."""
 
-    items = fields.List(fields.Nested(CategoryShape), required=True)
+    items = fields.List(fields.Nested(CategorySchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToListShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToListSchema, required=True)
 
 
-class RegionsShape(Schema):
+class RegionsSchema(Schema):
     """A page of areas."""
 
-    items = fields.List(fields.Nested(RegionShape), required=True)
+    items = fields.List(fields.Nested(RegionSchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToListShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToListSchema, required=True)
 
 
-class LookupShape(Schema):
+class LookupSchema(Schema):
     """The chain of areas at a point, outermost first; ``ambiguous`` on a shared border."""
 
-    items = fields.List(fields.Nested(RegionShape), required=True)
+    items = fields.List(fields.Nested(RegionSchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToPointShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToPointSchema, required=True)
     ambiguous = fields.Boolean(required=True)
 
 
-class GeometryShape(Schema):
+class GeometrySchema(Schema):
     """A GeoJSON Polygon or MultiPolygon."""
 
     type = Choice("Polygon", "MultiPolygon", required=True)
     coordinates = fields.List(fields.Raw(), required=True)
 
 
-class RegionDetailShape(RegionShape):
+class RegionDetailSchema(RegionSchema):
     """An area with its drawing."""
 
-    boundary = fields.Nested(GeometryShape, required=True)
+    boundary = fields.Nested(GeometrySchema, required=True)
     area_m2 = fields.Float(required=True)
     attribution = fields.List(fields.String(), required=True)
     dataset_version = fields.Integer(required=True)
 
 
-class CoveringAreaShape(Schema):
+class CoveringAreaSchema(Schema):
     """A service area that covers the point; ``why`` says what decided among the areas of its place."""
 
     service_area_id = fields.UUID(required=True)
@@ -243,23 +243,23 @@ class CoveringAreaShape(Schema):
     name = fields.String(required=True)
     lang = fields.String(required=True)
     names = names()
-    fee = fields.Nested(MoneyShape, required=True)
-    min_order = fields.Nested(MoneyShape, required=True)
+    fee = fields.Nested(MoneySchema, required=True)
+    min_order = fields.Nested(MoneySchema, required=True)
     priority = fields.Integer(required=True)
     winner = fields.Boolean(required=True)
     why = Choice("only", "priority", "area", "newest", "id", required=True)
 
 
-class CoveringAreasShape(Schema):
+class CoveringAreasSchema(Schema):
     """Service areas at a point by place, the winner of each first."""
 
-    items = fields.List(fields.Nested(CoveringAreaShape), required=True)
+    items = fields.List(fields.Nested(CoveringAreaSchema), required=True)
     next_cursor = nullable()
-    total = fields.Nested(TotalShape, required=True)
-    applied = fields.Nested(AppliedToAreasShape, required=True)
+    total = fields.Nested(TotalSchema, required=True)
+    applied = fields.Nested(AppliedToAreasSchema, required=True)
 
 
-class TileLayerShape(Schema):
+class TileLayerSchema(Schema):
     """A layer of a vector tile and its attributes."""
 
     id = fields.String(required=True)
@@ -267,7 +267,7 @@ class TileLayerShape(Schema):
     attributes = fields.Dict(keys=fields.String(), values=fields.String(), required=True, data_key="fields")
 
 
-class TileJsonShape(Schema):
+class TileJsonSchema(Schema):
     """TileJSON 3.0."""
 
     tilejson = fields.String(required=True)
@@ -279,4 +279,4 @@ class TileJsonShape(Schema):
     bounds = fields.List(fields.Float(), required=True)
     attribution = fields.String(required=True)
     version = fields.String(required=True)
-    vector_layers = fields.List(fields.Nested(TileLayerShape), required=True)
+    vector_layers = fields.List(fields.Nested(TileLayerSchema), required=True)

@@ -122,7 +122,7 @@ def address_line(address: Mapping[str, Any], country_code: str | None) -> str:
     if full and not street:
         return full
     if country_code == "CN":
-        door = f"{number}号" if number.isdigit() else number
+        door = f"{number}号" if number.isdigit() and _is_han(street) else number
         joint = "" if _is_han(street) or not street else " "
         return f"{city if _is_han(city) else ''}{street}{joint}{door}" or city
     first = f"{number} {street}" if country_code in _NUMBER_FIRST else f"{street} {number}"
