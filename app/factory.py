@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 from flask import Flask
+from flask_limiter import Limiter
+from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
+from app.audit.cli import commands as audit_commands
+from app.cities import routes as cities_routes
 from app.core.clock import Clock, system_clock
 from app.core.db import Database, install_deadline, open_database
 from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
-from app.http.api import create_api, undeclared_routes
+from app.discovery.routes import blueprints as discovery_blueprints
+from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
-from app.http.principals import Principals
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
+from app.imports.cli import commands as imports_commands
+from app.members import routes as members_routes
+from app.members.cli import commands as members_commands
+from app.members.principals import create_principals
+from app.merchants import routes as merchants_routes
+from app.merchants.queries import employment_of
+from app.web.pages import create_pages
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
 
 VERSION = "1"
 MAX_JSON_BYTES = 1_000_000
+SIGN_IN = ("members.send_otp", "members.fetch_token")
 
 
 class UndeclaredRoute(RuntimeError):
@@ -46,18 +57,12 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         database=parts,
         clock=clock,
         cursors=CursorCodec(settings.secret_key.encode()),
-        principals=_principals(settings, parts),
+        principals=create_principals(settings, parts, employment_of),
     )
     register_request_hooks(app)
     register_error_handlers(app)
     limiter = create_limiter(app, settings)
-    api = create_api(app, VERSION)
-    for blueprint in _blueprints():
-        api.register_blueprint(blueprint)
-    operations = create_operations(api)
-    limiter.exempt(operations)
-    api.register_blueprint(operations)
-    _register_pages(app)
+    _register_routes(app, create_api(app, VERSION), limiter, settings)
     app.cli.add_command(_commands())
     _refuse_undeclared(app)
     _bound_waits(app, settings)
@@ -66,42 +71,25 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
     return app
 
 
-def _optional(module: str, name: str, default: Any) -> Any:
-    try:
-        return getattr(importlib.import_module(module), name)
-    except ModuleNotFoundError:
-        return default
-
-
-def _principals(settings: Settings, database: Database) -> Principals:
-    create = _optional("app.members.principals", "create_principals", None)
-    employment = _optional("app.merchants.queries", "employment_of", None)
-    return create(settings, database, employment) if create else None  # type: ignore[no-any-return]
-
-
-def _blueprints() -> list[Any]:
-    found = [
-        _optional("app.members.routes", "blueprint", None),
-        _optional("app.merchants.routes", "blueprint", None),
-        _optional("app.cities.routes", "blueprint", None),
-        *_optional("app.discovery.routes", "blueprints", ()),
-    ]
-    return [blueprint for blueprint in found if blueprint is not None]
-
-
-def _register_pages(app: Flask) -> None:
-    create = _optional("app.web.pages", "create_pages", None)
-    if create is not None:
-        pages = create()
-        app.register_blueprint(pages)
-        app.config["PAGES"] = pages.name
+def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings) -> None:
+    blueprints = (members_routes.blueprint, merchants_routes.blueprint, cities_routes.blueprint, *discovery_blueprints)
+    for blueprint in blueprints:
+        api.register_blueprint(blueprint)
+    operations = create_operations(api)
+    limiter.exempt(operations)
+    api.register_blueprint(operations)
+    sign_in = limiter.limit(f"{settings.sign_in_limit_per_minute}/minute", key_func=get_remote_address)
+    for endpoint in SIGN_IN:
+        app.view_functions[endpoint] = cast(Any, sign_in(app.view_functions[endpoint]))
+    pages = create_pages()
+    app.register_blueprint(pages)
+    app.config["PAGES"] = pages.name
 
 
 def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
-    for module in ("app.imports.cli", "app.members.cli", "app.audit.cli"):
-        for command in _optional(module, "commands", ()):
-            group.add_command(command)
+    for command in (*imports_commands, *members_commands, *audit_commands):
+        group.add_command(command)
     return group
 
 

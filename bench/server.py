@@ -1,7 +1,7 @@
 """Which web server serves a search fastest: granian and gunicorn, the same application, in one run.
 
-Needs ``wrk`` (Debian package of that name). Prints a Markdown table: requests a second, p50 and p99 for a search and for
-the bare ``/healthz``, three rounds in turn, medians. Run with ``./dev bench server``.
+Needs ``wrk`` (Debian package of that name). Prints a Markdown table: requests a second, p50 and p99 for a search and
+for the bare ``/healthz``, three rounds in turn, medians. Run with ``./dev bench server``.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def load(port: int, path: str, clients: int, seconds: int) -> tuple[float, float
     if "Non-2xx" in said:
         raise SystemExit(f"bench: some answers were refused\n{said}")
     rate = float(re.search(r"Requests/sec:\s+([\d.]+)", said)[1])  # type: ignore[index]
-    p50 = milliseconds(re.search(r"50%\s+(\S+)", said)[1])  # type: ignore[index]
-    p99 = milliseconds(re.search(r"99%\s+(\S+)", said)[1])  # type: ignore[index]
+    p50 = milliseconds(re.search(r"(?m)^ +50%\s+(\S+)", said)[1])  # type: ignore[index]
+    p99 = milliseconds(re.search(r"(?m)^ +99%\s+(\S+)", said)[1])  # type: ignore[index]
     return rate, p50, p99
 
 

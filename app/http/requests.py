@@ -14,6 +14,7 @@ from prometheus_client import Counter, Histogram
 from app.core.ids import new_id
 from app.core.settings import Settings
 from app.http.auth import bearer_token
+from app.http.limit_storage import CountersInMemory
 from app.http.principals import InvalidToken
 
 log = logging.getLogger("fujin.requests")
@@ -87,6 +88,6 @@ def create_limiter(app: Flask, settings: Settings) -> Limiter:
         caller_key,
         app=app,
         default_limits=[f"{settings.rate_limit_per_minute}/minute"],
-        storage_uri="memory://",
+        storage_uri=f"{CountersInMemory.SCHEME}://",
         strategy="fixed-window",
     )
