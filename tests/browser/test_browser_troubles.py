@@ -7,6 +7,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from playwright.sync_api import Route
 
 Fake = Callable[..., Any]
@@ -155,6 +156,16 @@ def test_a_place_that_moved_is_followed(fake: Fake) -> None:
     visit.page.route("**/v1/places/old-id", lambda route: route.fulfill(json={"moved_to": "place-1"}))
     visit.go("/?place=old-id")
     assert visit.page.locator("#sheet-title").inner_text() == "Tent Bar"
+
+
+@pytest.mark.parametrize(
+    ("lat", "lon"), [("0", "180"), ("0", "-179.9999"), ("90", "0"), ("-90", "12"), ("89.9", "179.9")]
+)
+def test_the_edges_of_the_world_are_searched_like_any_point(fake: Fake, lat: str, lon: str) -> None:
+    visit = fake()
+    visit.go(f"/?lat={lat}&lon={lon}&radius=50000")
+    assert visit.api_calls("/v1/places/nearby") == [f"lat={lat}&lon={lon}&radius_m=50000"]
+    assert len(visit.names()) == 20
 
 
 def test_results_are_announced_to_screen_readers(fake: Fake) -> None:

@@ -4,7 +4,7 @@ import View from "ol/View";
 import Feature from "ol/Feature";
 import MVT from "ol/format/MVT";
 import Point from "ol/geom/Point";
-import { circular } from "ol/geom/Polygon";
+import Polygon, { circular } from "ol/geom/Polygon";
 import { defaults as defaultInteractions } from "ol/interaction/defaults";
 import VectorLayer from "ol/layer/Vector";
 import VectorTileLayer from "ol/layer/VectorTile";
@@ -47,6 +47,17 @@ export interface SearchMap {
 }
 
 export type Layer = "basemap" | "regions" | "places";
+
+// Web Mercator has no poles; what lies beyond is drawn at its edge.
+const EDGE_LAT = 85.05;
+
+const onMap = ({ lon, lat }: LonLat): number[] => fromLonLat([lon, Math.max(-EDGE_LAT, Math.min(EDGE_LAT, lat))]);
+
+/** The circle of a radius on the sphere, as the map can draw it. */
+function ringAround(point: LonLat, radius_m: number): Polygon {
+  const [ring = []] = circular([point.lon, point.lat], radius_m, 96, EARTH_RADIUS_M).getCoordinates();
+  return new Polygon([ring.map(([lon = 0, lat = 0]) => onMap({ lon, lat }))]);
+}
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const duration = (ms: number): number => (still.matches ? 0 : ms);
@@ -149,7 +160,7 @@ class OlSearchMap implements SearchMap {
 
   private isAway(): boolean {
     if (this.point === null) return false;
-    const here = this.map.getPixelFromCoordinate(fromLonLat([this.point.lon, this.point.lat]));
+    const here = this.map.getPixelFromCoordinate(onMap(this.point));
     const [width = 0, height = 0] = this.map.getSize() ?? [];
     if (here === null) return false;
     return Math.hypot((here[0] ?? 0) - width / 2, (here[1] ?? 0) - height / 2) > Math.min(width, height) * 0.25;
@@ -158,8 +169,8 @@ class OlSearchMap implements SearchMap {
   show(point: LonLat, radius_m: number, fit: boolean): void {
     const same = this.point?.lon === point.lon && this.point.lat === point.lat;
     this.point = point;
-    const centre = fromLonLat([point.lon, point.lat]);
-    const circle = circular([point.lon, point.lat], radius_m, 96, EARTH_RADIUS_M).transform("EPSG:4326", "EPSG:3857");
+    const centre = onMap(point);
+    const circle = ringAround(point, radius_m);
     this.ring.setGeometry(circle);
     this.here.setGeometry(new Point(centre));
     const view = this.map.getView();
@@ -173,7 +184,7 @@ class OlSearchMap implements SearchMap {
 
   pins(pins: Pin[]): void {
     const features = pins.map(({ id, label, location, deal }, order) => {
-      const feature = new Feature(new Point(fromLonLat([location.lon, location.lat])));
+      const feature = new Feature(new Point(onMap(location)));
       feature.setProperties({ key: id, label, deal, order }, true);
       return feature;
     });
