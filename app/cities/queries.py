@@ -79,6 +79,7 @@ def everything_active(conn: Connection) -> ActiveDatasets:
             datasets.c.licence,
             datasets.c.attribution,
         )
+        .prefix_with("/* cross-city: says which cities a request asks */")
         .select_from(cities)
         .outerjoin(active_dataset, active_dataset.c.city_id == cities.c.city_id)
         .outerjoin(datasets, _POINTED)

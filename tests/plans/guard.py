@@ -2,8 +2,8 @@
 
 It works on the stand-in whose city tables are partitioned by hash of ``city_id``: each statement that the given
 engines run is explained again with its own parameters, and the plan may touch one partition of each table at most.
-A statement that has to look at all cities carries the comment ``/* cross-city */``. Statements inside SQL functions
-are not seen.
+A statement that has to look at several cities carries the comment ``/* cross-city: why */``. Statements inside SQL
+functions are not seen.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-TAG = "/* cross-city */"
+TAG = re.compile(r"/\* cross-city(: [^*]+)? \*/")
 EXPLAINED = ("SELECT", "INSERT", "UPDATE", "DELETE", "MERGE", "WITH", "VALUES")
 _COMMENT = re.compile(r"^\s*(/\*.*?\*/\s*)*", re.S)
 
@@ -83,12 +83,11 @@ def strayed(explainer: sa.Engine, recording: Recording) -> list[Straying]:
         parents = partitions_of_city_tables(conn)
         assert parents, "no partitions here: the guard needs a database made with FUJIN_PARTITION_STANDIN=1"
         for statement, parameters in recording.explained():
-            if TAG in statement:
+            if TAG.search(statement):
                 continue
             touched: dict[str, set[str]] = defaultdict(set)
-            for relation in relations(conn, statement, parameters):
-                if relation in parents:
-                    touched[parents[relation]].add(relation)
+            for partition in relations(conn, statement, parameters, parents):
+                touched[parents[partition]].add(partition)
             several = {table: sorted(parts) for table, parts in touched.items() if len(parts) > 1}
             if several:
                 found.append(Straying(statement, several))
@@ -96,19 +95,35 @@ def strayed(explainer: sa.Engine, recording: Recording) -> list[Straying]:
     return found
 
 
-def relations(conn: sa.Connection, statement: str, parameters: Any) -> set[str]:
-    """Names of the tables that the plan of a statement scans or changes."""
-    plan = conn.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()
-    return set(_named(plan[0]["Plan"]))
+def relations(conn: sa.Connection, statement: str, parameters: Any, parents: dict[str, str]) -> set[str]:
+    """Names of the partitions that the plan of a statement scans or changes.
+
+    Left out are those of a correlated subquery that pairs its city with that of a row of the outer statement: at run
+    time it looks into one partition for each such row, and the outer rows are held to one city themselves.
+    """
+    plan = conn.exec_driver_sql(f"EXPLAIN (FORMAT JSON) {statement}", parameters).scalar_one()[0]["Plan"]
+    nodes = list(_nodes(plan, False))
+    homes = {node["Alias"]: node["Relation Name"] for node, _ in nodes if "Relation Name" in node and "Alias" in node}
+    found = {target["Relation Name"] for node, _ in nodes for target in node.get("Target Tables", ())}
+    for node, correlated in nodes:
+        if "Relation Name" in node and not (correlated and homes.get(_paired_with(node)) in parents):
+            found.add(node["Relation Name"])
+    return found & parents.keys()
 
 
-def _named(node: dict[str, Any]) -> Iterator[str]:
-    if "Relation Name" in node:
-        yield node["Relation Name"]
-    for target in node.get("Target Tables", ()):
-        yield target["Relation Name"]
+def _nodes(node: dict[str, Any], correlated: bool) -> Iterator[tuple[dict[str, Any], bool]]:
+    """Every node of a plan, and whether it is part of a correlated subquery."""
+    correlated = correlated or node.get("Parent Relationship") == "SubPlan"
+    yield node, correlated
     for inner in node.get("Plans", ()):
-        yield from _named(inner)
+        yield from _nodes(inner, correlated)
+
+
+def _paired_with(node: dict[str, Any]) -> str:
+    """The alias whose city_id a scan's condition asks for; empty when it asks for none."""
+    conditions = " ".join(str(node.get(name, "")) for name in ("Index Cond", "Recheck Cond", "Filter"))
+    found = re.search(r"\bcity_id = (\w+)\.city_id\b", conditions)
+    return found[1] if found else ""
 
 
 def partitions_of_city_tables(conn: sa.Connection) -> dict[str, str]:

@@ -56,6 +56,8 @@ def test_statements_that_bind_the_city_pass(standin: tuple[sa.Engine, str, Tidy]
         "UPDATE place_facts SET closed = true WHERE place_id = %(place)s",
         "DELETE FROM place_facts WHERE place_id = %(place)s",
         "SELECT (SELECT count(*) FROM place_facts) FROM places WHERE city_id = 2",
+        "SELECT (SELECT count(*) FROM place_facts f WHERE f.city_id = c.city_id) FROM cities c",
+        "SELECT (SELECT count(*) FROM place_facts f WHERE f.place_id = p.place_id) FROM places p WHERE city_id = 2",
         "WITH all_of_them AS MATERIALIZED (SELECT * FROM place_facts) SELECT count(*) FROM all_of_them",
     ],
 )
@@ -68,9 +70,21 @@ def test_statement_without_the_city_is_named(standin: tuple[sa.Engine, str, Tidy
     assert list(found[0].partitions) == ["place_facts"]
 
 
+def test_correlated_subquery_that_pairs_the_cities_passes(standin: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, _ = standin
+    places_of_coupon = """
+        SELECT c.coupon_id, (SELECT count(*) FROM coupon_places p JOIN place_facts f
+                             ON f.city_id = p.city_id AND f.place_id = p.place_id
+                             WHERE p.city_id = c.city_id AND p.coupon_id = c.coupon_id) FROM coupons c
+        WHERE c.city_id = 2 ORDER BY 2 DESC
+    """
+    with one_city_a_statement(engine, engine), engine.connect() as conn:
+        assert [row[1] for row in conn.exec_driver_sql(places_of_coupon)] == [3, 2, 1]
+
+
 def test_tagged_statement_may_look_at_every_city(standin: tuple[sa.Engine, str, Tidy]) -> None:
     engine, _, _ = standin
-    counted = sa.select(sa.func.count()).select_from(places).prefix_with("/* cross-city */")
+    counted = sa.select(sa.func.count()).select_from(places).prefix_with("/* cross-city: counts all */")
     with one_city_a_statement(engine, engine), engine.connect() as conn:
         assert conn.execute(counted).scalar_one() == 5
 
