@@ -58,8 +58,16 @@ def make_database(owner_url: URL) -> Iterator[MakeDatabase]:
     yield make
     with admin.connect() as conn:
         for name in made:
-            conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            _drop(conn, name)
     admin.dispose()
+
+
+def _drop(conn: sa.Connection, name: str) -> None:
+    """Drops a database; the plain form waits for sessions that are just ending, force may not end another role's."""
+    try:
+        conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}"'))
+    except sa.exc.OperationalError:
+        conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
 
 
 def run_alembic(url: str, *arguments: str, **environment: str) -> None:
