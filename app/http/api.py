@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import flask_smorest
@@ -13,6 +13,7 @@ from werkzeug.exceptions import HTTPException
 
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.auth import Policy, enforce
+from app.http.openapi import Documents, HeaderOf
 from app.http.parsing import parser, refuse_unread_body
 from app.http.problems import MEDIA_TYPE, PROBLEMS
 
@@ -88,8 +89,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         other_statuses: dict[int, str] | None = None,
         problems: Iterable[str] = (),
         headers: dict[str, str] | None = None,
+        takes: Mapping[str, HeaderOf] | None = None,
     ) -> Callable[[View], View]:
-        """Registers a view: path arguments by name, then ``query`` and ``body`` when declared; it returns an Answer."""
+        """Registers a view: path arguments by name, then ``query`` and ``body`` when declared; it returns an Answer.
+
+        ``headers`` documents those of the answer, ``takes`` those of the request that the view reads.
+        """
         query_schema, body_schema = (query() if query else None), (body() if body else None)
 
         def declare(view: View) -> View:
@@ -107,7 +112,17 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 
             codes = _codes(policy, query is not None, body is not None, problems)
             endpoint._apidoc = _document(  # type: ignore[attr-defined]
-                view, policy, answer, status, query_schema, body_schema, media_types, other_statuses, codes, headers
+                view,
+                policy,
+                answer,
+                status,
+                query_schema,
+                body_schema,
+                media_types,
+                other_statuses,
+                codes,
+                headers,
+                takes,
             )
             endpoint.policy = policy  # type: ignore[attr-defined]
             self.add_url_rule(path, view.__name__, endpoint, methods=[method])
@@ -165,6 +180,7 @@ def _document(
     other_statuses: dict[int, str] | None,
     codes: list[str],
     headers: dict[str, str] | None,
+    takes: Mapping[str, HeaderOf] | None,
 ) -> dict[str, Any]:
     responses: dict[int, Any] = {status: {"description": "As asked"}}
     if answer is not None:
@@ -191,13 +207,13 @@ def _document(
         "security": [{}, {"bearer": []}] if policy.anonymous else [{"bearer": []}],
     }
     document: dict[str, Any] = {"manual_doc": manual}
-    arguments: dict[str, Any] = {}
+    parameters: list[dict[str, Any]] = [header.document(name) for name, header in (takes or {}).items()]
     if query is not None:
-        arguments = {"parameters": [{"in": "query", "required": True, "schema": query}]}
+        parameters.append({"in": "query", "required": True, "schema": query})
     if body is not None:
         manual["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
-    if arguments:
-        document["arguments"] = arguments
+    if parameters:
+        document["arguments"] = {"parameters": parameters}
     return document
 
 
@@ -231,10 +247,11 @@ def create_api(app: Flask, version: str) -> Api:
     api = Api(
         app,
         spec_kwargs={
+            "marshmallow_plugin": Documents(),
             "info": {
                 "description": "Nearby merchants and coupons by geofence and distance.",
                 "license": {"name": "Data: © OpenStreetMap contributors, ODbL 1.0, and others; see /v1/cities"},
-            }
+            },
         },
     )
     api.spec.components.security_scheme("bearer", {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"})

@@ -12,6 +12,7 @@ from uuid import UUID
 from marshmallow import ValidationError, fields
 
 _DECIMAL = re.compile(r"[+-]?\d{1,16}(\.\d{1,16})?", re.ASCII)
+NO_CONTROLS = r"^[^\u0000-\u001f]*$"  # in the words of JSON Schema's regular expressions, for the API document
 
 
 def fault(detail: str, code: str, hint: str | None = None) -> ValidationError:
@@ -80,7 +81,8 @@ class Text(fields.String):
 
     def __init__(self, *, longest: int, shortest: int = 1, **options: Any) -> None:
         given = options.pop("metadata", {})
-        metadata = given if "enum" in given else {"minLength": shortest, "maxLength": longest, **given}
+        bounds = {"minLength": shortest, "maxLength": longest, "pattern": NO_CONTROLS}
+        metadata = given if "enum" in given else {**bounds, **given}
         super().__init__(metadata=metadata, **options)
         self.shortest, self.longest = shortest, longest
 

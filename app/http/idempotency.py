@@ -8,6 +8,7 @@ then reads its answer.
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -23,6 +24,8 @@ from app.http.tables import caller_idempotency_keys, idempotency_keys
 
 KEPT_FOR = timedelta(days=7)
 LOCKED_FOR = timedelta(seconds=30)
+KEY_PATTERN = "^[!-~]{1,255}$"
+_KEY = re.compile(KEY_PATTERN)
 
 
 class KeyMissing(AppError):
@@ -71,7 +74,7 @@ def key_from_header(*, required: bool) -> str | None:
         if required:
             raise KeyMissing("send Idempotency-Key: a fresh random value for each intent, the same for retries")
         return None
-    if not 1 <= len(key) <= 255 or not all(" " < char <= "~" for char in key):
+    if not _KEY.fullmatch(key):
         raise KeyInvalid
     return key
 

@@ -13,7 +13,8 @@ from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, SIGNED_IN, allow, signed_in
 from app.http.caching import entity_tag, holds, tagged
-from app.http.idempotency import KeyScope, body_hash, key_from_header
+from app.http.idempotency import KEY_PATTERN, KeyScope, body_hash, key_from_header
+from app.http.openapi import HeaderOf
 from app.http.principals import InvalidToken, Principal
 from app.http.services import services
 from app.http.steps import Plan, run_plan
@@ -65,6 +66,9 @@ def jwks() -> Answer:
     body=OtpBody,
     answer=OtpAnswer,
     status=202,
+    takes={
+        "Idempotency-Key": HeaderOf("A repeated request with the same key gets the same answer", pattern=KEY_PATTERN)
+    },
     problems=(
         "otp-too-soon",
         "sign-in-elsewhere",
@@ -208,6 +212,7 @@ def me() -> Answer:
     body=MePatchBody,
     answer=MeAnswer,
     problems=("precondition-required", "precondition-failed", "clock-skew"),
+    takes={"If-Match": HeaderOf("The ETag of GET /v1/me: which state is being changed", required=True)},
     headers={"ETag": "names the new state"},
 )
 def change_me(body: dict[str, Any]) -> Answer:

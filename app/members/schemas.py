@@ -56,6 +56,8 @@ class OtpAnswer(Schema):
 class TokenBody(Schema):
     """One of four sign-ins; ``grant_type`` decides which other members are needed, and no others are taken."""
 
+    SHAPES = ("grant_type", GRANT_MEMBERS)
+
     grant_type = Choice(*GRANT_MEMBERS, required=True)
     phone = _phone()
     code = _Pattern(_CODE, "give the six digits that the phone got", longest=6)
