@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, delete, exists, func, insert, literal, select, update
+from sqlalchemy import Connection, Row, Text, Uuid, bindparam, delete, exists, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.members.tables import (
@@ -24,31 +24,39 @@ from app.members.types import ClientStanding, GrantedRole, Member, Standing
 NIL = UUID(int=0)
 
 
-def _revoked(token_id: str) -> ColumnElement[bool]:
-    return exists().where(revoked_tokens.c.token_id == token_id)
+# Built once: these two run at each request of someone signed in. A None that is bound compares as unknown, so a caller
+# without a token or session finds nothing ended.
+_REVOKED = exists().where(revoked_tokens.c.token_id == bindparam("token_id", type_=Text()))
+_SESSION_ENDED = exists().where(
+    refresh_tokens.c.member_id == bindparam("member_id", type_=Uuid()),
+    refresh_tokens.c.family_id == bindparam("session_id", type_=Uuid()),
+    refresh_tokens.c.revoked_at.is_not(None),
+)
+_GRANTED = role_grants.c.member_id == members.c.member_id
+_STANDING = select(
+    members.c.state,
+    or_(_REVOKED, _SESSION_ENDED).label("ended"),
+    exists().where(_GRANTED, role_grants.c.role == "admin").label("admin"),
+    select(func.array_agg(role_grants.c.city_id))
+    .where(_GRANTED, role_grants.c.role == "operator")
+    .scalar_subquery()
+    .label("city_ids"),
+).where(members.c.member_id == bindparam("member_id", type_=Uuid()))
+_CLIENT = select(
+    api_clients.c.name,
+    api_clients.c.enabled,
+    api_clients.c.scopes,
+    api_clients.c.merchant_ids,
+    _REVOKED.label("revoked"),
+).where(api_clients.c.client_id == bindparam("client_id", type_=Text()))
 
 
 def standing_of(
     conn: Connection, member_id: UUID, *, token_id: str | None = None, session_id: UUID | None = None
 ) -> Standing | None:
     """State, granted roles, and whether the token or its session was signed out; one statement, None when missing."""
-    ended: ColumnElement[bool] = literal(False) if token_id is None else _revoked(token_id)
-    if session_id is not None:
-        ended = ended | exists().where(
-            refresh_tokens.c.member_id == member_id,
-            refresh_tokens.c.family_id == session_id,
-            refresh_tokens.c.revoked_at.is_not(None),
-        )
-    mine = role_grants.c.member_id == members.c.member_id
-    cities = select(func.array_agg(role_grants.c.city_id)).where(mine, role_grants.c.role == "operator")
-    row = conn.execute(
-        select(
-            members.c.state,
-            ended.label("ended"),
-            exists().where(mine, role_grants.c.role == "admin").label("admin"),
-            cities.scalar_subquery().label("city_ids"),
-        ).where(members.c.member_id == member_id)
-    ).one_or_none()
+    given = {"member_id": member_id, "token_id": token_id, "session_id": session_id}
+    row = conn.execute(_STANDING, given).one_or_none()
     if row is None:
         return None
     return Standing(row.state == "active", row.ended, row.admin, tuple(sorted(row.city_ids or ())))
@@ -56,16 +64,7 @@ def standing_of(
 
 def client_standing(conn: Connection, client_id: str, *, token_id: str | None = None) -> ClientStanding | None:
     """A partner's client as it is now; one statement, None when missing."""
-    revoked: ColumnElement[bool] = literal(False) if token_id is None else _revoked(token_id)
-    row = conn.execute(
-        select(
-            api_clients.c.name,
-            api_clients.c.enabled,
-            api_clients.c.scopes,
-            api_clients.c.merchant_ids,
-            revoked.label("revoked"),
-        ).where(api_clients.c.client_id == client_id)
-    ).one_or_none()
+    row = conn.execute(_CLIENT, {"client_id": client_id, "token_id": token_id}).one_or_none()
     if row is None:
         return None
     return ClientStanding(row.name, row.enabled, row.revoked, tuple(row.scopes), tuple(row.merchant_ids))

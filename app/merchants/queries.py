@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Row, Uuid, and_, bindparam, exists, func, select
 
 from app.members.types import Employment
 from app.merchants.tables import merchant_staff, merchants, place_operators, staff_places
@@ -24,6 +24,14 @@ _PLACES = (
     .correlate(merchant_staff)
     .scalar_subquery()
     .label("place_ids")
+)
+
+_EMPLOYMENT = (  # built once: it runs at each request of an owner or staff member
+    select(merchant_staff.c.merchant_id, merchant_staff.c.role, _PLACES)
+    .join(merchants, merchants.c.merchant_id == merchant_staff.c.merchant_id)
+    .where(merchant_staff.c.member_id == bindparam("member_id", type_=Uuid()), merchants.c.state == "active")
+    .order_by(merchant_staff.c.merchant_id)
+    .limit(MAX_STAFF)
 )
 
 
@@ -53,13 +61,7 @@ def place_counts(conn: Connection, merchant_id: UUID, city_ids: Sequence[int]) -
 
 def employment_of(conn: Connection, member_id: UUID) -> tuple[Employment, ...]:
     """For which active merchants a member works, and where; one statement over all merchants, by index."""
-    rows = conn.execute(
-        select(merchant_staff.c.merchant_id, merchant_staff.c.role, _PLACES)
-        .join(merchants, merchants.c.merchant_id == merchant_staff.c.merchant_id)
-        .where(merchant_staff.c.member_id == member_id, merchants.c.state == "active")
-        .order_by(merchant_staff.c.merchant_id)
-        .limit(MAX_STAFF)
-    )
+    rows = conn.execute(_EMPLOYMENT, {"member_id": member_id})
     return tuple(Employment(row.merchant_id, row.role, tuple(sorted(row.place_ids or ()))) for row in rows)
 
 
