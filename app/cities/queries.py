@@ -24,6 +24,8 @@ from app.cities.types import (
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
 
+_LOADS = 0x66756A69  # first half of the advisory locks that loads take; the second is the territory
+
 AnyRow = Row[*tuple[Any, ...]]
 
 _TERRITORY = (
@@ -194,8 +196,11 @@ def put_territory(conn: Connection, territory: Territory, now: datetime) -> None
 
 
 def lock_versions(conn: Connection, city_id: int) -> None:
-    """Holds the territory's row until the transaction ends, so that two loads of one city take turns."""
-    conn.execute(select(cities.c.city_id).where(cities.c.city_id == city_id).with_for_update())
+    """Makes two loads of one territory take turns until the transaction ends.
+
+    A lock on the territory's row would need the right to change territories, which loads don't have.
+    """
+    conn.execute(select(func.pg_advisory_xact_lock(_LOADS, city_id)))
 
 
 def next_version(conn: Connection, city_id: int, kind: str) -> int:

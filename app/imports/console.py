@@ -11,6 +11,7 @@ from typing import Any, Final, ParamSpec
 
 import click
 import orjson
+import psycopg2
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -95,7 +96,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
         except (AppError, InvalidSettings) as error:
             click.echo(f"error: {error}", err=True)
             sys.exit(USER_FAULT)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, psycopg2.Error) as error:
             click.echo(f"error: the database refused: {getattr(error, 'orig', None) or error}", err=True)
             sys.exit(OUR_FAULT)
 

@@ -36,6 +36,8 @@ def copy_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iter
 
 def copy_text_lines(conn: Connection, table: Table, columns: Sequence[str], lines: Iterable[str]) -> None:
     """Adds lines that are in the text format already, each with its line end."""
+    if not conn.in_transaction():
+        conn.begin()  # the raw cursor begins one by itself, which a rollback would then not see
     names = ", ".join(table.c[column].name for column in columns)
     raw: Any = conn.connection.cursor()
     try:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, text
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.cities.tables import active_dataset
 from app.core import spatial
@@ -180,7 +181,7 @@ def _served_places(city_id: int, version: int) -> Any:
             service_area_versions.c.state == "published",
             _listed(city_id, version, service_areas.c.place_id),
         )
-        .distinct(coupons.c.coupon_id, place_facts.c.place_id)
+        .ext(distinct_on(coupons.c.coupon_id, place_facts.c.place_id))
         .order_by(
             coupons.c.coupon_id,
             place_facts.c.place_id,

@@ -1,0 +1,113 @@
+"""The commands as people and scripts run them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+from sqlalchemy import Connection
+
+from app.cities import queries as cities
+from app.imports.cli import commands
+from tests.app.imports.loadfiles import CITY, only_row, place
+from tests.conftest import as_role
+
+Run = Callable[..., Result]
+ORIGIN = ("--source-name", "A survey", "--licence", "CC0-1.0", "--attribution", "© A survey")
+
+
+@pytest.fixture
+def run(town: Connection, database_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs ``fujin …`` against the town's database, loads through the importing role."""
+    environment = {
+        "DATABASE_URL": as_role(database_url, "fujin_app"),
+        "DATABASE_OWNER_URL": database_url,
+        "DATABASE_IMPORT_URL": as_role(database_url, "fujin_import"),
+        "FUJIN_SECRET_KEY": "tests-sign-with-this-0123456789abcdef",
+        "FUJIN_CODE_PEPPER": "tests-hash-with-this-0123456789abcdef",
+        "FUJIN_DEMO": "0",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    group = click.Group("fujin", commands=commands)
+    return lambda *arguments: CliRunner().invoke(group, [str(argument) for argument in arguments])
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Three places, the second of an unknown category."""
+    path = tmp_path / "places.geojsonl"
+    rows = [place("a"), place("b", category_id="spaceport"), *(place(f"p{n}") for n in range(300))]
+    path.write_text("\n".join(json.dumps(row) for row in rows))
+    return path
+
+
+def test_a_file_is_imported_activated_listed_and_taken_back(run: Run, town: Connection, file: Path) -> None:
+    arguments = ("import", file, "--city", "town", "--kind", "places", *ORIGIN)
+    first = run(*arguments, "--activate", "--json")
+    assert first.exit_code == 0, first.output
+    told = json.loads(first.stdout)
+    assert (told["outcome"], told["stored"], told["refused"]) == ("staged", 301, 1)
+    assert told["faults"] == [{"row": 2, "source_key": "b", "reason": "unknown category spaceport"}]
+    assert cities.active_version(town, CITY, "places").version == 1  # type: ignore[union-attr]
+    again = run(*arguments)
+    assert "unchanged" in again.stdout
+    file.write_text(json.dumps(place("a")))
+    assert run(*arguments).exit_code == 0
+    assert run("datasets", "activate", "town", "places", 2).exit_code == 0
+    listed = [json.loads(line) for line in run("datasets", "list", "--city", "town", "--json").stdout.splitlines()]
+    assert [(row["version"], row["state"], row["active"]) for row in listed] == [
+        (2, "active", True),
+        (1, "retired", False),
+    ]
+    assert "back to version 1" in run("datasets", "rollback", "town", "places").stdout
+
+
+def test_a_dry_run_goes_the_whole_way_and_keeps_nothing(run: Run, town: Connection, file: Path) -> None:
+    result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN, "--activate", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "301 of 302 rows stored, 1 refused (dry run: nothing was kept)" in result.stdout
+    assert "row 2 (b): unknown category spaceport" in result.stdout
+    assert only_row(town, "SELECT count(*) FROM places")[0] == 0
+    assert only_row(town, "SELECT count(*) FROM datasets WHERE city_id = 7")[0] == 0
+
+
+def test_a_blocked_file_ends_with_one_and_is_kept_as_failed(run: Run, town: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "bad.geojsonl"
+    path.write_text(json.dumps(place("a", category_id="spaceport")))
+    result = run("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    assert result.exit_code == 1
+    assert only_row(town, "SELECT state FROM datasets WHERE city_id = 7")[0] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("datasets", "rollback", "nowhere", "places"), "there is no territory nowhere"),
+        (("datasets", "rollback", "town", "places"), "no earlier version"),
+        (("datasets", "activate", "town", "places", "9"), "there is no version 9"),
+    ],
+)
+def test_a_callers_fault_ends_with_one_and_says_so(run: Run, arguments: tuple[str, ...], message: str) -> None:
+    result = run(*arguments)
+    assert result.exit_code == 1
+    assert message in result.stderr
+
+
+def test_a_database_that_does_not_answer_ends_with_two(
+    run: Run, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DATABASE_IMPORT_URL", as_role(database_url, "nobody_of_that_name"))
+    result = run("datasets", "list")
+    assert result.exit_code == 2
+    assert "the database refused" in result.stderr
+
+
+def test_an_unknown_datum_is_a_wrong_argument(run: Run, file: Path) -> None:
+    result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN, "--datum", "mars")
+    assert result.exit_code == 2
+    assert "wgs84, gcj02 and bd09" in result.stderr
