@@ -176,7 +176,7 @@ def fake_app() -> Flask:
         "/v1/coupons/coupon-<int:number>": lambda number: jsonify(
             {**coupon(number), "terms": {"per_member": 2, "units": 1}, "places": [place(number), place(number + 1)]}
         ),
-        "/v1/tiles/<layer>.json": lambda layer: jsonify(tilejson="3.0.0", minzoom=0, maxzoom=14),
+        "/v1/tiles/<layer>.json": lambda layer: jsonify(tilejson="3.0.0", minzoom=12, maxzoom=14),
         "/v1/tiles/<layer>/<int:z>/<int:x>/<int:y>.mvt": lambda **_: no_tiles,
         "/openapi.json": lambda: jsonify(openapi="3.1.0", info={"title": "Fujin", "version": "1"}, paths={}),
     }

@@ -166,6 +166,7 @@ def test_the_edges_of_the_world_are_searched_like_any_point(fake: Fake, lat: str
     visit.go(f"/?lat={lat}&lon={lon}&radius=50000")
     assert visit.api_calls("/v1/places/nearby") == [f"lat={lat}&lon={lon}&radius_m=50000"]
     assert len(visit.names()) == 20
+    assert len([url for url in visit.requests if url.endswith(".mvt")]) < 100
 
 
 def test_results_are_announced_to_screen_readers(fake: Fake) -> None:

@@ -69,8 +69,14 @@ function tileLayer(layer: Layer, limits: TileLimits, zIndex: number): VectorTile
     minZoom: limits.minzoom,
     maxZoom: limits.maxzoom,
   });
-  // A group of labels a layer: names of regions don't give way to the dots of places.
-  return new VectorTileLayer({ source, zIndex, declutter: layer });
+  return new VectorTileLayer({
+    source,
+    zIndex,
+    // A group of labels a layer: names of regions don't give way to the dots of places.
+    declutter: layer,
+    // Further out the layer is off; else the whole view would be asked for in tiles of its lowest zoom.
+    ...(limits.minzoom > 0 ? { minZoom: limits.minzoom - 0.01 } : {}),
+  });
 }
 
 class OlSearchMap implements SearchMap {
