@@ -128,6 +128,11 @@ def test_every_setting_is_documented_with_its_default() -> None:
             assert default == f"`{_written(item.default)}`", variable
 
 
+def test_every_setting_is_used() -> None:
+    words = " ".join(path.read_text() for path in sources(".py", under=("app",)) if path.name != "settings.py")
+    assert [item.name for item in fields(Settings) if not re.search(rf"\.{item.name}\b", words)] == []
+
+
 def _written(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"

@@ -278,3 +278,12 @@ def test_unreachable_database_ends_with_2(environment: dict[str, str]) -> None:
     done = CliRunner().invoke(audit, [], env=environment | {"DATABASE_OWNER_URL": nowhere})
     assert done.exit_code == 2
     assert "the database refused" in done.output
+
+
+def test_seeded_demo_breaks_no_rule_and_every_rule_read_rows(seeded_settings: Settings) -> None:
+    engine = sa.create_engine(seeded_settings.database_owner_url or seeded_settings.database_url)
+    with engine.connect() as conn:
+        results = audit_data(conn, system_clock(), allow_unsafe=True, count=True)
+    engine.dispose()
+    assert [v for result in results for v in result.violations] == []
+    assert {result.rule for result in results if not result.rows_read} <= {"stuck-key"}
