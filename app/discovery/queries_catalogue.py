@@ -50,7 +50,7 @@ def live_coupon_counts(conn: Connection, instant: datetime) -> Mapping[int, int]
     """How many coupons of each city can be claimed at an instant; cross-city."""
     rows: Any = conn.execute(
         select(coupons.c.city_id, func.count().label("number"))
-        .prefix_with("/* cross-city: counts by city */")
+        .prefix_with("/* cross-city */")
         .join(coupon_versions, current_terms())
         .where(live_at(instant))
         .group_by(coupons.c.city_id)

@@ -102,11 +102,7 @@ def tile_of(conn: Connection, layer: str, tile: Tile, versions: Mapping[int, int
     else:
         features = _basemap(tile, wanted, box)
     rows = features.where(features.selected_columns.shape.is_not(None)).subquery("features")
-    statement = (
-        select(tile_bytes(rows.table_valued(), layer))
-        .prefix_with("/* cross-city: a tile shows every city that it touches */")
-        .select_from(rows)
-    )
+    statement = select(tile_bytes(rows.table_valued(), layer)).prefix_with("/* cross-city */").select_from(rows)
     return bytes(conn.execute(statement).scalar_one() or b"")
 
 

@@ -104,7 +104,7 @@ def regions_covering(conn: Connection, versions: Mapping[int, int], point: LonLa
         return ()
     rows = conn.execute(
         select(*_REGION)
-        .prefix_with("/* cross-city: a point belongs to no city until it is looked up */")
+        .prefix_with("/* cross-city */")
         .where(_in_versions(versions), covers_point(region_facts.c.boundary, point))
         .order_by(region_facts.c.admin_level, region_facts.c.region_code, region_facts.c.region_id)
         .limit(MAX_AT_POINT)
@@ -144,7 +144,7 @@ def regions_page(
         conditions.append(region_facts.c.parent_id == parent_id)
     counted = select(literal(1, Integer).label("one")).where(*conditions).limit(count_cap).subquery("counted")
     total = select(func.count()).select_from(counted).scalar_subquery().label("total")
-    statement = select(*_REGION, total).prefix_with("/* cross-city: a list over cities */").where(*conditions)
+    statement = select(*_REGION, total).prefix_with("/* cross-city */").where(*conditions)
     order = (
         region_facts.c.city_id,
         region_facts.c.admin_level,

@@ -58,7 +58,7 @@ def areas_covering(
             drawings.c.fee_minor,
             drawings.c.min_order_minor,
         )
-        .prefix_with("/* cross-city: an area may reach beyond its city */")
+        .prefix_with("/* cross-city */")
         .select_from(drawings)
         .join(
             service_areas,
