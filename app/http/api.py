@@ -31,7 +31,7 @@ _WITH_BODY = (
     "unsupported-media-type",
     "body-too-large",
 )
-_WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token")
+_WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token", "forbidden")
 
 
 class FaultSchema(Schema):
@@ -158,7 +158,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
 def _codes(policy: Policy, has_query: bool, has_body: bool, named: Iterable[str]) -> list[str]:
     codes = [*_ALWAYS, *_WITH_TOKEN, *named]
     if not policy.anonymous:
-        codes += ["missing-token", "forbidden"]
+        codes += ["missing-token"]
     if has_query:
         codes += _WITH_QUERY
     if has_body:

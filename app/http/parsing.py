@@ -104,7 +104,7 @@ def _body_faults(tree: Any, pointer: str = "") -> Iterator[Fault]:
         return
     for message, code, hint in _leaves(tree):
         detail = {_UNKNOWN: "this member is not known here", _MISSING: "this member is required"}.get(message, message)
-        yield Fault(detail, pointer=pointer, code=code, hint=hint)
+        yield Fault(detail, pointer=pointer, code=None if code == "invalid-parameter" else code, hint=hint)
 
 
 def refuse_unread_body() -> None:

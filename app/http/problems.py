@@ -131,14 +131,14 @@ def problem_body(error: AppError, request_id: str) -> tuple[int, dict[str, Any]]
 
 
 def problem_response(error: AppError) -> Response:
-    """The answer to a refusal, never cached, with Retry-After where waiting helps."""
+    """The answer to a refusal, never cached; http/requests adds Retry-After where waiting helps."""
     status, body = problem_body(error, request_id())
     response = Response(orjson.dumps(body), status, mimetype=MEDIA_TYPE)
     response.headers["Cache-Control"] = "no-store"
     if error.retry_after_s is not None:
-        response.headers["Retry-After"] = str(error.retry_after_s)
+        g.retry_after_s = error.retry_after_s
     elif status == 503:
-        response.headers["Retry-After"] = "1"
+        g.retry_after_s = 1
     if status == 401:
         response.headers["WWW-Authenticate"] = 'Bearer realm="fujin"'
     return response

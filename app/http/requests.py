@@ -41,11 +41,21 @@ def register_request_hooks(app: Flask) -> None:
     @app.after_request
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
+        _tell_when_to_retry(response)
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
         _account(response)
         return response
+
+
+def _tell_when_to_retry(response: Response) -> None:
+    """Our own refusals say how long; the limiter puts its header on every answer, only that of a 429 stays."""
+    wait = g.get("retry_after_s")
+    if wait is not None:
+        response.headers["Retry-After"] = str(wait)
+    elif response.status_code != 429:
+        response.headers.pop("Retry-After", None)
 
 
 def _account(response: Response) -> None:

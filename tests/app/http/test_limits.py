@@ -61,3 +61,11 @@ def test_counting_from_many_threads_loses_nothing_and_old_keys_go() -> None:
         assert storage.get("a") == 0
         assert storage.incr("a", 60) == 1
         assert storage.reset() == 1
+
+
+def test_only_refusals_that_pass_say_when_to_retry(client: FlaskClient) -> None:
+    phone = {"phone": "+8613800138000"}
+    first, second = (client.post("/v1/auth/otp", json=phone) for _ in range(2))
+    assert (first.status_code, "Retry-After" in first.headers) == (202, False)
+    assert (second.status_code, second.get_json()["code"]) == (429, "otp-too-soon")
+    assert 1 <= int(second.headers["Retry-After"]) <= 30
