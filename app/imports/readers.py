@@ -30,7 +30,7 @@ from app.imports.types import (
     RegionRecord,
     RowFault,
 )
-from app.places.opening_hours import MAX_CHARS
+from app.places.hours_text import MAX_CHARS
 from app.regions.tables import REGION_KINDS
 from geo.coordinates import LonLat
 from geo.errors import GeoError

@@ -1,4 +1,4 @@
-"""Opening hours in OpenStreetMap's notation, in three states at an instant; pure. Over 400 lines: one grammar.
+"""Opening hours in OpenStreetMap's notation, answered in three states at an instant; pure.
 
 A wrong "closed" is worse than none: what can't be read, or depends on what we don't know (school holidays, sunset, an
 open end, "by appointment"), is ``unknown``. Times are wall times of the place's IANA zone; intervals are half-open and
@@ -11,7 +11,6 @@ midnight, once for what reaches into the next day, and on a public holiday with 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -22,20 +21,21 @@ from zoneinfo import ZoneInfo
 
 import opening_hours
 
+from app.places.hours_text import DAY_MIN as DAY_MIN  # those who show hours take it from here
+from app.places.hours_text import (
+    PUBLIC_HOLIDAY,
+    SCHOOL_HOLIDAY,
+    expression_of,
+    fallbacks,
+    readings,
+    replaced,
+)
+
 OpenState = Literal["open", "closed", "unknown"]
 
-DAY_MIN: Final = 1440
 HORIZON_DAYS: Final = 14
-MAX_CHARS: Final = 1000
 
 _WEEKDAYS: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
-_QUOTED = re.compile(r'("[^"]*")')
-_UNSUPPORTED = re.compile(r"\b(?:sunrise|sunset|dawn|dusk|easter)\b|\b[PS]H\s*[+-]\s*\d", re.IGNORECASE)
-_SPAN = re.compile(r"(?<![\d:/])(\d{1,2}):(\d{2})\s*(?:-\s*(\d{1,2}):(\d{2})\s*(\+)?|(\+))")
-_PH = re.compile(r"\bPH\b")
-_SH = re.compile(r"\bSH\b")
-# A span that the reading leaves out still has to be there, so that its rule goes on replacing earlier ones.
-_NEVER: Final = "23:59-24:00"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +76,7 @@ Day = tuple[Span, ...]
 
 def parse_ok(text: str) -> bool:
     """True when the text can be evaluated; what it is not, counts as ``unknown``."""
-    return all(_readings(part) for part in _fallbacks(text))
+    return all(readings(part) for part in fallbacks(text))
 
 
 def state_at(
@@ -231,21 +231,17 @@ def _zone(name: str) -> ZoneInfo:
 @lru_cache(maxsize=65536)
 def _day(text: str, on: date, holiday: bool) -> Day | None:
     """What the rules of one date open, its spill into the next day included; None: not readable."""
-    parts = _fallbacks(text)
+    parts = fallbacks(text)
     if len(parts) > 1:
         days = [_day(part, on, holiday) for part in parts]
         return None if None in days else _overlaid([day for day in days if day is not None])
     weekday = _WEEKDAYS[on.weekday()]
     seen: list[Day] = []
-    for reading in _readings(text):
-        own, spill = (
-            _replaced(part, _PH, weekday) if holiday and part is not None else part
-            for part in (reading.own, reading.spill)
-        )
-        if reading.school_holiday:
-            own, spill = (_replaced(part, _SH, weekday) if part is not None else None for part in (own, spill))
-        spans = _spans(own or "", on, 0, DAY_MIN)
-        reach = () if spill is None else _spans(spill, on, DAY_MIN, DAY_MIN - 1)
+    for reading in readings(text):
+        words = ([PUBLIC_HOLIDAY] if holiday else []) + ([SCHOOL_HOLIDAY] if reading.school_holiday else [])
+        own, spill = (replaced(part, words, weekday) for part in (reading.own, reading.spill))
+        spans = _spans(own, on, 0, DAY_MIN)
+        reach = _spans(spill, on, DAY_MIN, DAY_MIN - 1)
         if spans is None or reach is None:
             return None
         if reach and reach[0].start == DAY_MIN and reach[-1].end >= 2 * DAY_MIN - 1 and len(reach) == 1:
@@ -256,9 +252,11 @@ def _day(text: str, on: date, holiday: bool) -> Day | None:
     return seen[0] if len(set(seen)) == 1 else _agreed(seen)
 
 
-def _spans(text: str, on: date, offset: int, cut: int) -> Day | None:
+def _spans(text: str | None, on: date, offset: int, cut: int) -> Day | None:
     """Open and unknown parts of one date as the library sees them, up to minute ``cut``, moved by ``offset``."""
-    expression = _expression(text)
+    if text is None:
+        return ()
+    expression = expression_of(text)
     if expression is None:
         return None
     midnight = datetime(on.year, on.month, on.day)  # noqa: DTZ001
@@ -307,99 +305,3 @@ def _combined(days: Sequence[Day], decide: Callable[[list[OpenState]], OpenState
         if state != "closed":
             found.append(Span(start, end, state))
     return _joined(tuple(found))
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """One way to read a text: what each day opens until midnight, and what it opens after it."""
-
-    own: str
-    spill: str | None
-    school_holiday: bool
-
-
-@lru_cache(maxsize=16384)
-def _fallbacks(text: str) -> tuple[str, ...]:
-    """The text cut at each ``||`` outside quotes."""
-    if "||" not in text:
-        return (text,)
-    parts = [""]
-    for piece in _QUOTED.split(text):
-        first, *others = [piece] if piece.startswith('"') else piece.split("||")
-        parts[-1] += first
-        parts += others
-    return tuple(part.strip() for part in parts)
-
-
-@lru_cache(maxsize=16384)
-def _readings(text: str) -> tuple[_Reading, ...]:
-    """All readings of a text; several when school holidays or open ends leave a doubt, none when it can't be read."""
-    bare = "".join(part for part in _QUOTED.split(text) if not part.startswith('"'))
-    if len(text) > MAX_CHARS or not text.strip() or "\x00" in text or _UNSUPPORTED.search(bare):
-        return ()
-    if _expression(text) is None:
-        return ()
-    open_end = any(found[5] or found[6] for found in _SPAN.finditer(bare))
-    readings = []
-    for generous in (False, True) if open_end else (False,):
-        own, spill = _rewritten(text, generous)
-        if _expression(own) is None or (spill is not None and _expression(spill) is None):
-            return ()
-        readings += [_Reading(own, spill, school) for school in ((False, True) if _SH.search(bare) else (False,))]
-    return tuple(readings)
-
-
-def _rewritten(text: str, generous: bool) -> tuple[str, str | None]:
-    """The text with spans cut at midnight, and the text of what lies beyond; None when nothing does."""
-    reaches = False
-
-    def ends(found: re.Match[str]) -> tuple[int, int]:
-        start = int(found[1]) * 60 + int(found[2])
-        if found[3] is None:
-            end = start + 1
-        else:
-            end = int(found[3]) * 60 + int(found[4])
-            end += DAY_MIN if end <= start else 0
-        if generous and (found[5] or found[6]):
-            # Nobody says when it closes; late places are given until three.
-            end = max(end + 60, DAY_MIN if start < 17 * 60 else DAY_MIN + 180)
-        return start, end
-
-    def own(found: re.Match[str]) -> str:
-        start, end = ends(found)
-        return _range(start, min(end, DAY_MIN)) if start < DAY_MIN else _NEVER
-
-    def spill(found: re.Match[str]) -> str:
-        nonlocal reaches
-        start, end = ends(found)
-        if end <= DAY_MIN:
-            return _NEVER
-        reaches = True
-        return _range(max(0, start - DAY_MIN), min(end - DAY_MIN, DAY_MIN))
-
-    today, tomorrow = _substituted(text, own), _substituted(text, spill)
-    return today, tomorrow if reaches else None
-
-
-def _range(start: int, end: int) -> str:
-    return f"{start // 60:02d}:{start % 60:02d}-{end // 60:02d}:{end % 60:02d}"
-
-
-def _substituted(text: str, by: Callable[[re.Match[str]], str]) -> str:
-    """Every time span outside quotes replaced."""
-    parts = _QUOTED.split(text)
-    return "".join(part if part.startswith('"') else _SPAN.sub(by, part) for part in parts)
-
-
-def _replaced(text: str, what: re.Pattern[str], by: str) -> str:
-    """A word outside quotes replaced."""
-    return "".join(part if part.startswith('"') else what.sub(by, part) for part in _QUOTED.split(text))
-
-
-@lru_cache(maxsize=32768)
-def _expression(text: str) -> opening_hours.OpeningHours | None:
-    """The library's value for a text; None when it refuses it."""
-    try:
-        return opening_hours.OpeningHours(text, auto_country=False, auto_timezone=False)
-    except Exception:  # the library's ParserError has no narrower base
-        return None
