@@ -67,9 +67,13 @@ LOADED = (
     " region_sources, region_facts, places, place_sources, place_overrides, hours_patterns, place_facts, coupon_places"
 )
 
+# Temporary tables are DDL too; PostgreSQL lets everyone make them unless told otherwise.
+_TEMPORARY = "DO $$ BEGIN EXECUTE format('{} TEMPORARY ON DATABASE %I {} PUBLIC', current_database()); END $$"
+
 
 def upgrade() -> None:
     """Views first, then grants; terms of coupons can be added by the application, never changed."""
+    ddl.run(_TEMPORARY.format("REVOKE", "FROM"))
     ddl.run("CREATE SCHEMA audit")
     for name, query in VIEWS.items():
         ddl.run(f"CREATE VIEW audit.{name} AS {query}")
@@ -86,5 +90,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     """Drops the views; grants on tables go with the tables."""
     ddl.run("DROP SCHEMA audit CASCADE")
+    ddl.run(_TEMPORARY.format("GRANT", "TO"))
     for role in ddl.ROLES:
         ddl.revoke_schema(role)

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy.exc import ProgrammingError
 
-from tests.conftest import MakeDatabase, as_role
+from tests.conftest import MakeDatabase, as_role, run_alembic
 from tests.factories.tidy import plant_tidy_world
 
 ROLES = ("fujin_app", "fujin_read", "fujin_import")
@@ -163,3 +163,15 @@ def test_no_role_of_ours_is_a_superuser(engines: dict[str, sa.Engine]) -> None:
     assert {name for name, _ in rows} >= {"fujin_owner", *ROLES}
     assert [name for name, mighty in rows if mighty] == []
     assert members == 0
+
+
+def test_no_role_makes_temporary_tables(make_database: MakeDatabase) -> None:
+    url = make_database()  # migrated itself: a copy of a template does not take over the database's own grants
+    run_alembic(url, "upgrade", "head")
+    for role in ROLES:
+        engine = sa.create_engine(as_role(url, role))
+        with engine.connect() as conn, pytest.raises(ProgrammingError) as refused:
+            conn.execute(sa.text("CREATE TEMPORARY TABLE things (thing_id uuid)"))
+        engine.dispose()
+        assert refused.value.orig is not None
+        assert getattr(refused.value.orig, "pgcode", None) == INSUFFICIENT_PRIVILEGE
