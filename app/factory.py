@@ -48,7 +48,9 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
     """The application; nothing connects to the database before the first request."""
     configure_logging(settings.log_level)
     app = Flask("app", static_folder=None, template_folder=None)
-    app.config.update(MAX_CONTENT_LENGTH=MAX_JSON_BYTES, MAX_FORM_MEMORY_SIZE=64_000, MAX_FORM_PARTS=20)
+    app.config.update(
+        DEMO=settings.demo, MAX_CONTENT_LENGTH=MAX_JSON_BYTES, MAX_FORM_MEMORY_SIZE=64_000, MAX_FORM_PARTS=20
+    )
     app.url_map.strict_slashes = False
     app.url_map.merge_slashes = False
     parts = database or open_database(settings)

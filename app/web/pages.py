@@ -10,7 +10,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
-from flask import Blueprint, Response, abort, make_response, render_template, request, send_from_directory
+from flask import Blueprint, Response, abort, current_app, make_response, render_template, request, send_from_directory
 
 _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
@@ -92,6 +92,7 @@ def _html(template: str) -> Response:
                 other_lang=next(other for other in LANGUAGES if other != lang),
                 t=t,
                 built=lambda name: f"/static/build/{files[name]}",
+                demo=current_app.config.get("DEMO", False),
                 share_title=_share_title(t),
                 share_url=request.url,
                 share_image=f"{request.host_url}static/icons/icon-512.png",
