@@ -91,10 +91,15 @@ def _seed_demo(conn: Connection, console: Console, number: int, now: datetime, s
 def _scale(conn: Connection, console: Console, count: int, number: int, now: datetime) -> None:
     from app.imports.scale import put_scale
 
+    if not cities.world_versions(conn).categories:
+        _seed_territories(conn, console, now)
     started = time.monotonic()
     with console.progress(f"{count:,} places", count) as progress:
         rows = put_scale(conn, count, number, now, progress)
     conn.commit()
+    if not rows:
+        console.result(f"{count:,} places: already there", {"places": 0})
+        return
     loaded = time.monotonic() - started
     conn.execute(text("ANALYZE"))
     conn.commit()

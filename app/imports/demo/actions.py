@@ -70,7 +70,8 @@ def put_demo(conn: Connection, number: int, now: datetime, secret_key: str) -> d
     for city in active.cities:
         rewrite_coupon_places(conn, city.city_id)
     return {
-        table.name: planting.count(table) for table in (members, merchants, place_operators, service_areas, coupons)
+        str(table.name): planting.count(table)
+        for table in (members, merchants, place_operators, service_areas, coupons)
     }
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import click
 import pytest
+import sqlalchemy as sa
 from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
 from app.imports.cli import commands
+from app.imports.demo import people
 from tests.app.imports.loadfiles import CITY, only_row, place
 from tests.conftest import as_role
 
@@ -111,3 +114,30 @@ def test_an_unknown_datum_is_a_wrong_argument(run: Run, file: Path) -> None:
     result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN, "--datum", "mars")
     assert result.exit_code == 2
     assert "wgs84, gcj02 and bd09" in result.stderr
+
+
+def test_seeding_twice_tells_what_it_did_and_then_that_nothing_changed(
+    run: Run, owner: sa.Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The town's world holds other categories; the seeds' own become the next version.
+    monkeypatch.setenv("FUJIN_DEMO", "1")
+    first = run("seed", "--json")
+    assert first.exit_code == 0, first.output
+    told = [json.loads(line) for line in first.stdout.splitlines()]
+    assert {line["outcome"] for line in told if "outcome" in line} == {"staged"}
+    assert told[-1]["demo"] == "added"
+    assert told[-1]["coupons"] >= 60
+    with owner.connect() as conn:
+        for login in ("owner1", "admin"):
+            assert people.demo_password(os.environ["FUJIN_SECRET_KEY"], login) not in first.output
+        assert only_row(conn, "SELECT count(*) FROM credentials")[0] > 0
+    second = run("seed")
+    assert second.exit_code == 0
+    assert second.stdout.splitlines()[-1] == "demo: already there"
+    assert all("unchanged" in line for line in second.stdout.splitlines()[:-1])
+
+
+def test_without_demo_no_people_are_made(run: Run, town: Connection) -> None:
+    assert run("seed").exit_code == 0
+    assert only_row(town, "SELECT count(*) FROM members")[0] == 0
+    assert only_row(town, "SELECT count(*) FROM coupons")[0] == 0
