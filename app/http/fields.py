@@ -121,15 +121,21 @@ class Id(fields.UUID):
 
 
 class Instant(fields.DateTime):
-    """An RFC 3339 time with an offset."""
+    """An RFC 3339 time with an offset, in the years 1970 to 2100."""
+
+    def __init__(self, **options: Any) -> None:
+        metadata = {"description": "an RFC 3339 time with offset, in the years 1970 to 2100"}
+        super().__init__(metadata={**metadata, **options.pop("metadata", {})}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> datetime:
         try:
             found = datetime.fromisoformat(value.upper()) if isinstance(value, str) and len(value) >= 20 else None
         except ValueError:
             found = None
-        if found is None or found.tzinfo is None or not 1970 <= found.year <= 2100:
+        if found is None or found.tzinfo is None:
             raise fault("give an RFC 3339 time with offset, such as 2026-11-22T09:30:00+08:00", "invalid-parameter")
+        if not 1970 <= found.year <= 2100:
+            raise fault("give a time in the years 1970 to 2100", "invalid-parameter")
         return found
 
 
