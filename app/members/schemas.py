@@ -31,7 +31,7 @@ class _Pattern(Text):
         self.pattern, self.said = pattern, said
 
     def _deserialize(self, value: Any, *_: Any, **__: Any) -> str:
-        if not isinstance(value, str) or not self.pattern.fullmatch(value):
+        if not isinstance(value, str) or len(value) > self.longest or not self.pattern.fullmatch(value):
             raise ValidationError(self.said)
         return value
 
