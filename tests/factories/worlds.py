@@ -196,9 +196,11 @@ class World:
                 "INSERT INTO coupon_stock VALUES (:city_id, :coupon_id, 0, :stock, :taken)",
                 values,
             )
-        for place_id in places:
+        if places:
+            there = {"city_id": city_id, "coupon_id": values["coupon_id"]}
             self.run(
-                "INSERT INTO coupon_places VALUES (:city_id, :coupon_id, :place, NULL)", values | {"place": place_id}
+                "INSERT INTO coupon_places VALUES (:city_id, :coupon_id, :place, NULL)",
+                [there | {"place": place_id} for place_id in places],
             )
         for scope_id in values["scopes"]:
             self.run(
