@@ -66,12 +66,18 @@ def from_wgs84(point: LonLat, datum: Datum) -> LonLat:
 
 def to_wgs84_many(lons: Floats, lats: Floats, datum: Datum) -> tuple[Floats, Floats]:
     """As `to_wgs84` for arrays of one shape, degrees; ranges are not checked."""
-    if datum is Datum.WGS84:
+    # Far from China nothing is shifted, and the polynomials run away there.
+    near = (lons >= 72.0) & (lons <= 137.0) & (lats >= 17.0) & (lats <= 55.0)
+    if datum is Datum.WGS84 or not near.any():
         return lons, lats
-    gcj = _inverse(lons, lats, _bd_offset, _BD_STEPS) if datum is Datum.BD09 else (lons, lats)
+    given = lons[near], lats[near]
+    gcj = _inverse(*given, _bd_offset, _BD_STEPS) if datum is Datum.BD09 else given
     candidates = _inverse(*gcj, _gcj_offset, _GCJ_STEPS)
     shifted = in_mainland_many(*candidates)
-    return np.where(shifted, candidates[0], lons), np.where(shifted, candidates[1], lats)
+    new_lons, new_lats = lons.copy(), lats.copy()
+    new_lons[near] = np.where(shifted, candidates[0], given[0])
+    new_lats[near] = np.where(shifted, candidates[1], given[1])
+    return new_lons, new_lats
 
 
 def from_wgs84_many(lons: Floats, lats: Floats, datum: Datum) -> tuple[Floats, Floats]:

@@ -230,3 +230,11 @@ def test_the_outline_is_compact_and_says_where_it_comes_from() -> None:
     path = Path(geo.data.__path__[0]) / "mainland_china.geojson"
     assert path.stat().st_size < 65_000
     assert "CC0" in json.loads(path.read_text("utf-8"))["properties"]["source"]
+
+
+@pytest.mark.parametrize("lonlat", [(0, -90), (0, 90), (77, 90), (180, 0), (-180, -17), (13.4, 52.5)])
+@pytest.mark.parametrize("datum", list(Datum))
+def test_far_from_china_all_datums_are_one(lonlat: tuple[float, float], datum: Datum) -> None:
+    point = LonLat(*lonlat)
+    assert to_wgs84(point, datum) == point
+    assert from_wgs84(point, datum) == point
