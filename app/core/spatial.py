@@ -103,6 +103,11 @@ def touches_box(shape: ColumnElement[Any], box: ColumnElement[Any]) -> ColumnEle
     return shape.op("&&", return_type=Boolean())(box)
 
 
+def inner_point(shape: ColumnElement[Any]) -> ColumnElement[Any]:
+    """A point that surely lies inside a planar area: where its name is written."""
+    return func.ST_PointOnSurface(shape, type_=_ANY)
+
+
 def cut_to_box(shape: ColumnElement[Any], box: ColumnElement[Any]) -> ColumnElement[Any]:
     """What of a planar shape lies in a box; quick, good enough to draw."""
     return func.ST_ClipByBox2D(shape, box, type_=_ANY)

@@ -20,6 +20,7 @@ from sqlalchemy import (
     cast,
     column,
     func,
+    literal,
     select,
     true,
     values,
@@ -32,6 +33,7 @@ from app.core.spatial import (
     degrees_box,
     in_mercator,
     in_tile,
+    inner_point,
     latitude,
     longitude,
     near,
@@ -201,14 +203,18 @@ def _name_of(names: Any) -> ColumnElement[str | None]:
 
 
 def _regions(tile: Tile, wanted: Any, box: ColumnElement[Any]) -> Select[Any]:
+    """Areas; of the tiles that show an area, the one that holds its inner point writes its name (``names_it``)."""
     highest = next((level for zoom, level in _LEVELS if tile.z <= zoom), 15)
     facts = region_facts.c
+    own = tile.bbox()
+    square = degrees_box(literal(own.west, Double), own.south, literal(own.east, Double), own.north)
     each = (
         select(
             cast(facts.region_id, Text).label("region_id"),
             facts.kind,
             facts.admin_level,
             _name_of(facts.names).label("name"),
+            touches_box(inner_point(facts.boundary), square).label("names_it"),
             _drawn(tile, facts.boundary, wanted, box),
         )
         .where(

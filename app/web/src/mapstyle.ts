@@ -94,7 +94,7 @@ export function regionStyle(palette: Palette) {
   return (feature: FeatureLike, resolution: number): Style[] => {
     const name: unknown = feature.get("name");
     const zoom = zoomOf(resolution);
-    if (typeof name !== "string" || zoom < 11 || zoom > 16) return [line];
+    if (typeof name !== "string" || feature.get("names_it") !== true || zoom < 11 || zoom > 16) return [line];
     const text = pointLabel(name, palette, 0);
     text.setFill(new Fill({ color: palette.region }));
     return [line, new Style({ text })];

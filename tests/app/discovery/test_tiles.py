@@ -109,6 +109,18 @@ def test_regions_are_thinned_at_low_zooms(planted: Planted) -> None:
     assert tile(planted, "regions", 4, 8, 7) == []
 
 
+def test_one_tile_alone_writes_the_name_of_an_area(planted: Planted) -> None:
+    shown = [
+        (feature.properties["names_it"], x, y)
+        for x in range(559, 568)
+        for y in range(496, 505)
+        for feature in tile(planted, "regions", 10, x, y)
+        if feature.properties["name"] == "区"
+    ]
+    assert len(shown) > 30
+    assert len([named for named, _, _ in shown if named]) == 1
+
+
 def test_an_area_over_180_degrees_is_drawn_on_both_sides(planted: Planted) -> None:
     for z in (1, 4):
         last = (1 << z) - 1
