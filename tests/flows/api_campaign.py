@@ -1,0 +1,238 @@
+"""Runs schemathesis over a running server as one principal, with ids that exist, and says what it found."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import urllib.request
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+
+from app.core.settings import Settings
+from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
+
+ROOT = Path(__file__).parent.parent.parent
+SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
+PRINCIPALS = ("anonymous", "member1", "staff1", "owner1", "operator1", "admin", "partner1")
+AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby", "/v1/regions/lookup", "/v1/service-areas/containing")
+ALL_PHASES = ("examples", "coverage", "fuzzing", "stateful")
+
+# Refusals besides schemathesis' own lists: 412 and 428 are what If-Match can meet.
+CONFIG = """
+hooks = "tests.flows.schemathesis_hooks"
+[checks.negative_data_rejection]
+expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429]
+[checks.missing_required_header]
+expected-statuses = [400, 401, 403, 406, 415, 422, 428]
+"""
+# Signing out ends the token that it is called with, so it gets one of its own.
+SIGN_OUT = """
+[[operations]]
+include-operation-id = "sign_out"
+headers = {{ Authorization = "Bearer {token}" }}
+"""
+# A part of the operations is left out of a phase, where another principal's run covers it alike.
+NO_COVERAGE = """
+[[operations]]
+include-operation-id = {operation_ids}
+phases.coverage.enabled = false
+"""
+
+
+@dataclass(frozen=True)
+class Campaign:
+    """What to run: ``examples`` cases an operation and phase, from a seed."""
+
+    examples: int
+    seed: int
+    phases: Sequence[str] = ALL_PHASES
+    uncovered: Sequence[str] = ()
+    workers: int = 1
+
+
+@dataclass(frozen=True)
+class Found:
+    """How many cases ran, which statuses each operation answered with, and what was wrong (empty: nothing)."""
+
+    cases: int
+    statuses: Mapping[str, Mapping[int, int]]
+    failures: Sequence[str]
+    output: str
+
+    def never_2xx(self) -> set[str]:
+        """Operations that were called and never succeeded."""
+        return {label for label, counts in self.statuses.items() if not any(200 <= one < 300 for one in counts)}
+
+
+def operations_of(document: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The operations of an API document by method and path."""
+    methods = ("get", "post", "put", "patch", "delete")
+    return {
+        f"{method.upper()} {path}": item[method]
+        for path, item in document["paths"].items()
+        for method in methods
+        if method in item
+    }
+
+
+def seeded_values(settings: Settings) -> dict[str, Any]:
+    """Values that exist in a seeded database: path values by path, names by path and parameter, points, a sign-in."""
+    engine = sa.create_engine(settings.database_owner_url or "")
+    with engine.connect() as conn:
+
+        def column(statement: str) -> list[str]:
+            return [str(value) for value in conn.execute(sa.text(statement)).scalars()]
+
+        places = column("SELECT place_id FROM place_facts WHERE md5(place_id::text) LIKE '00%' ORDER BY 1 LIMIT 60")
+        coupons = column("SELECT coupon_id FROM coupons ORDER BY 1")
+        merchants = column("SELECT merchant_id FROM merchants ORDER BY 1 LIMIT 40")
+        regions = column("SELECT region_id FROM region_facts ORDER BY 1 LIMIT 60")
+        cities = column("SELECT slug FROM cities WHERE city_id IN (SELECT city_id FROM place_facts) ORDER BY 1")
+        categories = column("SELECT category_id FROM categories ORDER BY 1")
+        near = (
+            "SELECT source_lat, source_lon FROM place_facts WHERE md5(place_id::text) LIKE '01%' ORDER BY 1, 2 LIMIT 80"
+        )
+        points = [[round(lat, 4), round(lon, 4)] for lat, lon in conn.execute(sa.text(near))]
+    engine.dispose()
+    cities.sort(key=lambda slug: slug != FIRST_CITY)  # the first operator's own city comes first
+    versions = [{"city": city, "kind": kind} for city in cities for kind in ("places", "regions")]
+    partner = {
+        "grant_type": "client_credentials",
+        "client_id": PARTNER_CLIENT_ID,
+        "client_secret": partner_secret(settings.secret_key),
+    }
+    here = {"query": {"lat": points[0][0], "lon": points[0][1]}}
+    tiles = [
+        {"layer": layer, "z": z, "x": x, "y": y}
+        for layer in ("places", "regions", "areas", "basemap")
+        for z, x, y in ((0, 0, 0), (9, 426, 210), (12, 2200, 1343), (14, 13660, 6750))
+    ]
+    return {
+        "paths": {
+            "/v1/places/{place_id}": [{"place_id": one} for one in places],
+            "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
+            "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
+            "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
+            "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
+            "/v1/datasets/{city}/{kind}/versions": versions,
+            "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
+            "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
+            "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
+        },
+        "names": {
+            "/v1/places/nearby category": categories,
+            "/v1/coupons/nearby category": categories,
+            "/v1/places/nearby region": regions,
+            "/v1/coupons/nearby region": regions,
+            "/v1/regions city": cities,
+            "/v1/regions parent": regions,
+            "/v1/categories parent": categories,
+        },
+        "points": points,
+        "first": {
+            **{f"GET {path}": here for path in AROUND_A_POINT},
+            "POST /v1/auth/token": {"body": partner},
+            "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
+        },
+        "partner_sign_in": partner,
+    }
+
+
+def own_values(values: Mapping[str, Any], principal: str, facts: Mapping[str, Any]) -> dict[str, Any]:
+    """The values for one principal: what is its own comes up more often, and phones that no other run uses."""
+    own = dict(values["paths"])
+    if "merchant_id" in facts:
+        mine = [{"merchant_id": facts["merchant_id"]}]
+        own["/v1/merchants/{merchant_id}/staff"] = mine * 20 + own["/v1/merchants/{merchant_id}/staff"]
+    number = PRINCIPALS.index(principal)
+    phones = [f"+861390000{number}{each:03}" for each in range(20)]
+    first = {**values["first"], "POST /v1/auth/otp": {"body": {"phone": phones[0]}}}
+    return {**values, "paths": own, "first": first, "phones": phones}
+
+
+@contextmanager
+def page_kept(url: str, token: str | None) -> Iterator[None]:
+    """Puts one's own page (name, language, consent) back as it was; partners and anonymous callers have none."""
+    before = None if token is None else _me(url, token)
+    try:
+        yield
+    finally:
+        if token is not None and before is not None and before["member_id"] is not None:
+            _me(url, token, {name: before[name] for name in ("display_name", "language", "marketing_consent")})
+
+
+def _me(url: str, token: str, change: dict[str, Any] | None = None) -> dict[str, Any]:
+    headers = {"Authorization": f"Bearer {token}", "If-Match": "*", "Content-Type": "application/json"}
+    body = None if change is None else json.dumps(change).encode()
+    call = urllib.request.Request(f"{url}/v1/me", data=body, method="PATCH" if body else "GET", headers=headers)
+    with urllib.request.urlopen(call, timeout=20) as answer:
+        return dict(json.load(answer))
+
+
+def run(
+    folder: Path,
+    url: str,
+    values: Mapping[str, Any],
+    campaign: Campaign,
+    token: str | None = None,
+    throw_away: str | None = None,
+) -> Found:
+    """One run in a process of its own; ``token`` None is an anonymous caller, ``throw_away`` is for signing out."""
+    folder.mkdir(parents=True, exist_ok=True)
+    given, counts, report, config = (folder / name for name in ("values.json", "answers.json", "run.json", "st.toml"))
+    document = folder / "openapi.json"  # read from a file, because the operation that a document comes from is left out
+    with urllib.request.urlopen(f"{url}/openapi.json", timeout=20) as answer:
+        document.write_bytes(answer.read())
+    for private in (given, config):
+        private.touch(mode=0o600)
+    given.write_text(json.dumps(values))
+    words = CONFIG
+    if throw_away is not None:
+        words += SIGN_OUT.format(token=throw_away)
+    if campaign.uncovered:
+        words += NO_COVERAGE.format(operation_ids=json.dumps(list(campaign.uncovered)))
+    config.write_text(words)
+    command = [str(SCHEMATHESIS), "--config-file", str(config), "run", str(document), "--url", url]
+    command += ["--no-color"]
+    command += ["--max-examples", str(campaign.examples), "--seed", str(campaign.seed), "--no-shrink", "--mode", "all"]
+    command += ["--phases", ",".join(campaign.phases), "--workers", str(campaign.workers), "--continue-on-failure"]
+    command += ["--checks", "all", "--generation-database", "none", "--warnings", "off", "--request-timeout", "30"]
+    command += ["--report-json-path", str(report)]
+    if token is not None:
+        command += ["--header", f"Authorization: Bearer {token}"]
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env={
+            **os.environ,
+            "PYTHONPATH": str(ROOT),
+            "CAMPAIGN_FILE": str(given),
+            "CAMPAIGN_ANSWERS": str(counts),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return _found(done, report, counts)
+
+
+def _found(done: subprocess.CompletedProcess[str], report: Path, counts: Path) -> Found:
+    if not report.exists() or not counts.exists():
+        raise AssertionError(f"schemathesis ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+    told = json.loads(report.read_text())
+    failures = [f"{one['title']}: {', '.join(one['operations'])}" for one in told["failures"]]
+    failures += [json.dumps(one) for one in told["errors"]]
+    if not told["complete"] or (done.returncode != 0 and not failures):
+        failures.append(f"schemathesis ended with {done.returncode}: {told['stop_reason']}")
+    statuses: dict[str, dict[int, int]] = defaultdict(dict)
+    for label, status, times in json.loads(counts.read_text()):
+        statuses[label][status] = times
+    return Found(told["test_cases"]["generated"], dict(statuses), failures, done.stdout)
