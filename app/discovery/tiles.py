@@ -32,6 +32,7 @@ _ATTRIBUTES: dict[str, dict[str, str]] = {
         "admin_level": "as in OpenStreetMap",
         "names_it": "true in the one tile that writes the name",
         "name": "the local name",
+        "names_it": "true in the one tile that writes the name",
     },
     "areas": {
         "service_area_id": "id of the area",

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import pytest
 
+from app.core.ids import new_city_id
 from tests.app.discovery.conftest import Planted
 from tests.factories.worlds import NOW
 
@@ -108,14 +109,15 @@ def test_holes_are_not_served_and_borders_are(planted: Planted) -> None:
 
 
 def test_priority_then_size_then_age_then_id_decide(planted: Planted) -> None:
-    world, (first, second) = planted.world, [UUID(place) for place in planted.scenes["places"]]
+    world, (first, second) = planted.world, sorted(UUID(place) for place in planted.scenes["places"])
     merchant = world.merchant(2)
+    lower, higher = sorted((new_city_id(2), new_city_id(2)))
     small, large = box(20, 20, 21, 21), box(20, 20, 22, 22)
     high = world.service_area(2, first, merchant, large, priority=5)
     tight = world.service_area(2, first, merchant, small, priority=1)
-    newer = world.service_area(2, second, merchant, small, made=NOW - timedelta(days=2))
+    newer = world.service_area(2, second, merchant, small, made=NOW - timedelta(days=2), area=lower)
     older = world.service_area(2, second, merchant, small, made=NOW - timedelta(days=3))
-    twin = world.service_area(2, second, merchant, small, made=NOW - timedelta(days=2))
+    twin = world.service_area(2, second, merchant, small, made=NOW - timedelta(days=2), area=higher)
     world.service_area(2, second, merchant, small, until=NOW)
     world.service_area(2, second, merchant, small, **{"from": NOW + timedelta(seconds=1)})
     found = planted.get(CONTAINING, lat=20.5, lon=20.5)["items"]
