@@ -1,0 +1,117 @@
+"""A long run of cases generated from the API document, as anonymous and as each role, over a database of its own.
+
+Makes and seeds a database beside the demo's, starts a server over it, and drops it at the end. Ends with 1 when
+anything failed. Run with ``./dev campaign api [--examples 1000] [--seeds 1,2,3] [--as owner1,admin]``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+from app.core.db import normalised_url
+from app.core.settings import Settings, load_settings
+from tests.flows.api_campaign import PRINCIPALS, Campaign, own_values, page_kept, run, seeded_values
+from tests.servers import fujin, running_server
+
+ROOT = Path(__file__).parent.parent
+TEMPLATE = os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template")
+
+
+@contextmanager
+def own_database(owner_url: str) -> Iterator[str]:
+    """Owner's URL of a migrated database that is dropped at the end."""
+    name = f"fujin_campaign_{uuid.uuid4().hex[:10]}"
+    admin = sa.create_engine(normalised_url(owner_url), isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"'))
+    url = make_url(normalised_url(owner_url)).set(database=name).render_as_string(hide_password=False)
+    try:
+        migrate = [sys.executable, "-m", "alembic", "upgrade", "head"]
+        subprocess.run(migrate, cwd=ROOT, env={**os.environ, "DATABASE_OWNER_URL": url}, check=True)
+        yield url
+    finally:
+        with admin.connect() as conn:
+            conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+        admin.dispose()
+
+
+def settings_over(url: str, state_dir: Path) -> Settings:
+    """The environment's settings, moved to another database and state folder; the environment follows."""
+    for name in ("DATABASE_URL", "DATABASE_READ_URL", "DATABASE_IMPORT_URL", "DATABASE_OWNER_URL"):
+        there = make_url(normalised_url(os.environ[name])).set(database=make_url(url).database)
+        os.environ[name] = there.render_as_string(hide_password=False)
+    os.environ |= {"FUJIN_STATE_DIR": str(state_dir), "FUJIN_LOG_LEVEL": "WARNING", "FUJIN_DEMO": "1"}
+    return load_settings(os.environ)
+
+
+def campaign(settings: Settings, folder: Path, principals: list[str], seeds: list[int], examples: int) -> int:
+    """Runs every principal with every seed and prints a line a run; returns how many runs found something."""
+    bad = 0
+    with running_server(settings, folder / "server.log") as url:
+        values = seeded_values(settings)
+        for seed in seeds:
+            for principal in principals:
+                # Tokens are good for 15 minutes, so each run gets new ones: one to work with, one to sign out with.
+                token, spare = (
+                    json.loads(fujin(replace(settings, public_url=url), "tokens")).get(principal, {}) for _ in range(2)
+                )
+                began = time.monotonic()
+                with page_kept(url, token.get("token")):
+                    found = run(
+                        folder / f"{principal}-{seed}",
+                        url,
+                        own_values(values, principal, token),
+                        Campaign(examples, seed, workers=2),
+                        token.get("token"),
+                        spare.get("token"),
+                    )
+                took = time.monotonic() - began
+                said = "; ".join(found.failures) or "nothing wrong"
+                print(f"{principal:<10} seed {seed:<4} {found.cases:>7,} cases {took:6.0f} s  {said}", flush=True)
+                for label in sorted(found.never_2xx()):
+                    print(f"{'':<10} never 2xx: {label} {dict(found.statuses[label])}", flush=True)
+                if found.failures:
+                    bad += 1
+                    print(found.output, flush=True)
+    return bad
+
+
+def main() -> int:
+    """The command."""
+    parser = argparse.ArgumentParser(prog="./dev campaign api")
+    parser.add_argument("--examples", type=int, default=1000, help="cases an operation and phase")
+    parser.add_argument("--seeds", default="1,2,3", help="comma-separated seeds")
+    parser.add_argument("--as", dest="principals", default=",".join(PRINCIPALS), help="comma-separated principals")
+    options = parser.parse_args()
+    principals, seeds = options.principals.split(","), [int(seed) for seed in options.seeds.split(",")]
+    unknown = set(principals) - set(PRINCIPALS)
+    if unknown:
+        parser.error(f"there is no {', '.join(sorted(unknown))}; choose from {', '.join(PRINCIPALS)}")
+    with tempfile.TemporaryDirectory(prefix="fujin-campaign-") as made:
+        folder = Path(made)
+        (folder / "state").mkdir(mode=0o700)
+        with own_database(os.environ["DATABASE_OWNER_URL"]) as url:
+            settings = settings_over(url, folder / "state")
+            print("seeding a database of its own …", flush=True)
+            fujin(settings, "seed")
+            bad = campaign(settings, folder, principals, seeds, options.examples)
+    print(f"{bad} of {len(principals) * len(seeds)} runs found something" if bad else "no run found anything")
+    return 1 if bad else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
