@@ -30,7 +30,6 @@ _ATTRIBUTES: dict[str, dict[str, str]] = {
         "region_id": "id for /v1/regions",
         "kind": "country, city, district, business_district and others",
         "admin_level": "as in OpenStreetMap",
-        "names_it": "true in the one tile that writes the name",
         "name": "the local name",
         "names_it": "true in the one tile that writes the name",
     },
