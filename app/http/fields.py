@@ -11,7 +11,7 @@ from uuid import UUID
 
 from marshmallow import ValidationError, fields
 
-_DECIMAL = re.compile(r"[+-]?\d{1,16}(\.\d{1,16})?", re.ASCII)
+_DECIMAL = re.compile(r"[+-]?\d{1,16}(\.\d{1,40})?", re.ASCII)
 NO_CONTROLS = r"^[^\u0000-\u001f]*$"  # in the words of JSON Schema's regular expressions, for the API document
 
 
