@@ -103,30 +103,14 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         points = [[round(lat, 4), round(lon, 4)] for lat, lon in conn.execute(sa.text(near))]
     engine.dispose()
     cities.sort(key=lambda slug: slug != FIRST_CITY)  # the first operator's own city comes first
-    versions = [{"city": city, "kind": kind} for city in cities for kind in ("places", "regions")]
     partner = {
         "grant_type": "client_credentials",
         "client_id": PARTNER_CLIENT_ID,
         "client_secret": partner_secret(settings.secret_key),
     }
     here = {"query": {"lat": points[0][0], "lon": points[0][1]}}
-    tiles = [
-        {"layer": layer, "z": z, "x": x, "y": y}
-        for layer in ("places", "regions", "areas", "basemap")
-        for z, x, y in ((0, 0, 0), (9, 426, 210), (12, 2200, 1343), (14, 13660, 6750))
-    ]
     return {
-        "paths": {
-            "/v1/places/{place_id}": [{"place_id": one} for one in places],
-            "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
-            "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
-            "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
-            "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
-            "/v1/datasets/{city}/{kind}/versions": versions,
-            "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
-            "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
-            "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
-        },
+        "paths": _paths(places, coupons, merchants, regions, cities),
         "names": {
             "/v1/places/nearby category": categories,
             "/v1/coupons/nearby category": categories,
@@ -143,6 +127,28 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
         "partner_sign_in": partner,
+    }
+
+
+def _paths(
+    places: list[str], coupons: list[str], merchants: list[str], regions: list[str], cities: list[str]
+) -> dict[str, list[dict[str, Any]]]:
+    versions = [{"city": city, "kind": kind} for city in cities for kind in ("places", "regions")]
+    tiles = [
+        {"layer": layer, "z": z, "x": x, "y": y}
+        for layer in ("places", "regions", "areas", "basemap")
+        for z, x, y in ((0, 0, 0), (9, 426, 210), (12, 2200, 1343), (14, 13660, 6750))
+    ]
+    return {
+        "/v1/places/{place_id}": [{"place_id": one} for one in places],
+        "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
+        "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
+        "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
+        "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
+        "/v1/datasets/{city}/{kind}/versions": versions,
+        "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
+        "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
+        "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
     }
 
 
