@@ -6,12 +6,17 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from http.client import HTTPConnection
 from pathlib import Path
+
+from flask import Flask
+from werkzeug.serving import WSGIRequestHandler, make_server
 
 from app.core.settings import Settings
 
@@ -99,3 +104,26 @@ def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) 
         except (urllib.error.URLError, OSError):
             time.sleep(0.1)
     raise AssertionError(f"the server was not ready in 60 s: {log.read_text()[-4000:]}")
+
+
+class _Quiet(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *arguments: object) -> None:  # noqa: A002 - the parent's name
+        """Says nothing."""
+
+
+@contextmanager
+def served(app: Flask) -> Iterator[HTTPConnection]:
+    """An application of this process, its clock included, behind a real socket; yields a connection that stays open."""
+    server = make_server("127.0.0.1", 0, app, threaded=True, request_handler=_Quiet)
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    connection = HTTPConnection("127.0.0.1", server.server_port, timeout=30)
+    try:
+        yield connection
+    finally:
+        connection.close()
+        server.shutdown()
+        server.server_close()
+        thread.join(10)

@@ -7,17 +7,19 @@ by less than a millimetre; a row may be on either side of the edge only within a
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from http.client import HTTPConnection
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
 import shapely
 import sqlalchemy as sa
-from flask.testing import FlaskClient
 from numpy.typing import NDArray
 
 from app.core.db import open_database
@@ -25,6 +27,7 @@ from app.core.settings import Settings
 from app.factory import create_app
 from tests.factories.worlds import NOW, World
 from tests.flows.uneven_world import PATTERNS, draw_tree, plant_coupons, plant_places, plant_regions, plant_tree
+from tests.servers import served
 
 SEED = 20261122
 PLACE_QUERIES = 520
@@ -78,7 +81,7 @@ class Reference:
 class Tried:
     """The application, the reference, and the draw that both tests share."""
 
-    client: FlaskClient
+    server: HTTPConnection
     reference: Reference
 
 
@@ -94,8 +97,8 @@ def tried(
         plant(world)
         settings = settings_for(url)
         database = open_database(settings)
-        client = create_app(settings, clock=lambda: NOW, database=database).test_client()
-        yield Tried(client, read_reference(world))
+        with served(create_app(settings, clock=lambda: NOW, database=database)) as server:
+            yield Tried(server, read_reference(world))
         database.dispose()
     finally:
         engine.dispose()
@@ -217,14 +220,17 @@ def draw_radius_mm(draw: random.Random, distances: NDArray[np.float64]) -> int:
     return max(1_000, min(50_000_000, edge + draw.choice((-1, 0, 0, 1))))
 
 
-def walk(client: FlaskClient, path: str, query: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+def walk(server: HTTPConnection, path: str, query: dict[str, Any]) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """All items of all pages, and the total, which every page must tell alike."""
     items: list[dict[str, Any]] = []
     cursor, totals = None, []
     while cursor is not None or not totals:
-        answer = client.get(path, query_string=query | ({"cursor": cursor} if cursor else {}))
-        assert answer.status_code == 200, (query, answer.text)
-        page = answer.get_json()
+        asked = query | ({"cursor": cursor} if cursor else {})
+        server.request("GET", f"{path}?{urlencode(asked, doseq=True)}")
+        answer = server.getresponse()
+        raw = answer.read()
+        assert answer.status == 200, (query, raw)
+        page = json.loads(raw)
         assert len(page["items"]) <= query["limit"]
         items += page["items"]
         totals.append(page["total"])
@@ -294,7 +300,7 @@ def test_places_around_a_point_are_exactly_those_of_the_reference(tried: Tried) 
         distances = reference.distances_m(lon, lat)
         radius_mm = draw_radius_mm(draw, distances[kept])
         asked = {"lat": f"{lat:.7f}", "lon": f"{lon:.7f}", "radius_m": f"{radius_mm / 1000:.3f}", **query}
-        items, total = walk(tried.client, "/v1/places/nearby", asked | {"limit": draw.choice((17, 50, 100, 100))})
+        items, total = walk(tried.server, "/v1/places/nearby", asked | {"limit": draw.choice((17, 50, 100, 100))})
         near = np.flatnonzero(kept & (distances * 1000 <= radius_mm + 1))
         inside = near[within(distances[near], radius_mm)]
         expected = [(float(distances[n]), reference.place_ids[n]) for n in inside]
@@ -351,7 +357,7 @@ def test_coupons_around_a_point_are_exactly_those_of_the_reference(tried: Tried)
         found = nearest_places(reference, coupons, kept, distances)
         radius_mm = draw_radius_mm(draw, np.array([distance for distance, _, _ in found]))
         asked = {"lat": f"{lat:.7f}", "lon": f"{lon:.7f}", "radius_m": f"{radius_mm / 1000:.3f}", **query}
-        items, total = walk(tried.client, "/v1/coupons/nearby", asked | {"limit": draw.choice((9, 50, 100))})
+        items, total = walk(tried.server, "/v1/coupons/nearby", asked | {"limit": draw.choice((9, 50, 100))})
         expected = [(distance, thing) for distance, thing, _ in found if round(distance * 1000) <= radius_mm]
         compare(expected, items, "coupon_id", radius_mm, asked)
         assert total == {"value": len(items), "relation": "eq"}
