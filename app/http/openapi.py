@@ -66,3 +66,38 @@ class Documents(MarshmallowPlugin):
     """apispec's plugin with our converter."""
 
     Converter = Converter
+
+
+def open_answers(document: dict[str, Any]) -> dict[str, Any]:
+    """The document with answers that may grow: members can be added to them without breaking a generated client.
+
+    Bodies stay closed, since unknown members are refused there.
+    """
+    schemas = document["components"]["schemas"]
+    waiting = [
+        operation["responses"]
+        for path in document["paths"].values()
+        for method, operation in path.items()
+        if method != "parameters"
+    ]
+    seen: set[str] = set()
+    while waiting:
+        for name in _named(waiting.pop()) - seen:
+            seen.add(name)
+            waiting.append(schemas[name])
+    closed = {name for name in seen if schemas[name].get("additionalProperties") is False}
+    opened = {
+        name: {word: value for word, value in schemas[name].items() if word != "additionalProperties"}
+        for name in closed
+    }
+    return {**document, "components": {**document["components"], "schemas": {**schemas, **opened}}}
+
+
+def _named(part: Any) -> set[str]:
+    """Names of the schemas that a part of the document points at."""
+    if isinstance(part, dict):
+        pointed = {part["$ref"].rsplit("/", 1)[1]} if "$ref" in part else set()
+        return pointed.union(*(_named(inner) for inner in part.values()))
+    if isinstance(part, list):
+        return set().union(*(_named(inner) for inner in part))
+    return set()

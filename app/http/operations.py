@@ -15,6 +15,7 @@ from app.core.errors import Fault, Unavailable
 from app.http.answers import Answer
 from app.http.api import Api, Blueprint
 from app.http.auth import PUBLIC
+from app.http.openapi import open_answers
 from app.http.problems import problem_list
 from app.http.services import services
 
@@ -78,7 +79,7 @@ def create_operations(api: Api) -> Blueprint:
     def openapi() -> Answer:
         """This document."""
         if "json" not in document:
-            document["json"] = Answer(api.spec.to_dict()).encoded()
+            document["json"] = Answer(open_answers(api.spec.to_dict())).encoded()
         return Answer(document["json"])
 
     @blueprint.get("/problems", policy=PUBLIC, answer=ProblemListSchema)

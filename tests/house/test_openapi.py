@@ -114,3 +114,10 @@ def test_query_parameters_are_never_null_and_bodies_refuse_unknown_members(
             named = shape["schema"]["$ref"].rsplit("/", 1)[1]
             body = document["components"]["schemas"][named]
             assert all(each["additionalProperties"] is False for each in body.get("oneOf", [body])), f"{label} {named}"
+
+
+def test_answers_may_grow_and_bodies_may_not(document: dict[str, Any]) -> None:
+    schemas = document["components"]["schemas"]
+    assert "additionalProperties" not in schemas["Problem"]
+    assert "additionalProperties" not in schemas["Fault"]  # reached through Problem
+    assert [name for name, schema in schemas.items() if schema.get("additionalProperties") is False]
