@@ -156,7 +156,9 @@ def place_conditions(
         place_facts.c.closed.is_(False),
     ]
     if category_ids is not None:
-        conditions.append(place_facts.c.category_id == any_(literal(list(category_ids), ARRAY(Text))))
+        wanted = literal(list(category_ids), ARRAY(Text))
+        others = place_facts.c.alternate_category_ids.overlap(wanted)
+        conditions.append(or_(place_facts.c.category_id == any_(wanted), others))
     if region is not None:
         conditions.append(_within(reach, region))
     return conditions

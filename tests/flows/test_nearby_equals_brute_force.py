@@ -43,7 +43,7 @@ class Reference:
     cities: NDArray[np.int64]
     lons: NDArray[np.float64]
     lats: NDArray[np.float64]
-    categories: list[str]
+    categories: list[list[str]]
     states: NDArray[np.str_]
     parents: dict[str, str | None]
     regions: dict[str, Any]
@@ -59,7 +59,7 @@ class Reference:
         return found
 
     def in_categories(self, wanted: list[str]) -> Mask:
-        """Places whose category, or an ancestor of it, is wanted."""
+        """Places of which a category, first or further, is wanted or has an ancestor that is."""
 
         def belongs(category: str | None) -> bool:
             while category is not None:
@@ -69,7 +69,7 @@ class Reference:
             return False
 
         verdict = {category: belongs(category) for category in self.parents}
-        return np.array([verdict[category] for category in self.categories])
+        return np.array([any(verdict[category] for category in own) for own in self.categories])
 
     def in_region(self, region_id: str) -> Mask:
         """Places within or on the border of an area."""
@@ -129,6 +129,7 @@ def read_reference(world: World) -> Reference:
     """Everything that decides, by plain SQL."""
     rows = world.rows(
         "SELECT f.place_id::text, f.city_id, ST_X(f.location::geometry), ST_Y(f.location::geometry), f.category_id,"
+        " f.alternate_category_ids,"
         " h.opening_hours, h.time_zone FROM place_facts f JOIN active_dataset a"
         " ON a.city_id = f.city_id AND a.kind = 'places' AND a.version = f.version"
         " LEFT JOIN hours_patterns h"
@@ -146,8 +147,8 @@ def read_reference(world: World) -> Reference:
         cities=np.array([row[1] for row in rows]),
         lons=np.array([row[2] for row in rows]),
         lats=np.array([row[3] for row in rows]),
-        categories=[row[4] for row in rows],
-        states=np.array([state_of(row[5], row[6]) for row in rows]),
+        categories=[[row[4], *row[5]] for row in rows],
+        states=np.array([state_of(row[6], row[7]) for row in rows]),
         parents={row[0]: row[1] for row in parents},
         regions={row[0]: shapely.from_wkb(bytes(row[1])) for row in regions},
         coupons=read_coupons(world),

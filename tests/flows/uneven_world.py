@@ -122,7 +122,8 @@ def plant_places(world: World, draw: random.Random, tree: dict[str, str | None])
                 lon, lat = point if version == 2 else (round(point[0] * 0.999, 7), round(point[1] * 0.999, 7))
                 where = f"SRID=4326;POINT({lon!r} {lat!r})"
                 hours = draw.choice([*range(len(PATTERNS)), None])
-                stated = (where, "店", names, draw.choice(leaves), "{}", "{}", hours, "{}", draw.random() < 0.03)
+                others = "{" + ",".join(draw.sample(leaves, draw.choice((0, 0, 0, 1, 2)))) + "}"
+                stated = (where, "店", names, draw.choice(leaves), others, "{}", hours, "{}", draw.random() < 0.03)
                 rows.append((city_id, version, place_id, *stated, str(place_id), "wgs84", lon, lat))
             _copy(world.engine, "place_facts", FACTS, rows)
         world.activate(city_id, "places", 2)
