@@ -1,7 +1,7 @@
 """Ids that carry their city: UUIDv7 (RFC 9562) whose low 20 random bits hold ``city_id``; 54 random bits stay.
 
 A request that names a thing can so be sent to the shard of its city without a look-up. Ids of things that belong to
-no city (members, merchants, tokens) carry city 0 bits at random: see ``new_id``.
+no city (members, merchants, tokens) have random bits there: see ``new_id``.
 """
 
 from __future__ import annotations
