@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.audit.cli import commands as audit_commands
 from app.cities import routes as cities_routes
 from app.core.clock import Clock, system_clock
-from app.core.db import Database, install_deadline, open_database
+from app.core.db import Database, install_deadline, open_database, renew_patience
 from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
@@ -103,16 +103,18 @@ def _refuse_undeclared(app: Flask) -> None:
 
 def _bound_waits(app: Flask, settings: Settings) -> None:
     """Installs the deadline at the first request, so that command-line processes, which COPY, never have it."""
-    if not settings.database_deadline_s:
+    seconds = settings.database_deadline_s
+    if not seconds:
         return
     inner = app.wsgi_app
     installed = False
 
-    def first_request(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+    def bounded(environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         nonlocal installed
         if not installed:
-            install_deadline(settings.database_deadline_s)
+            install_deadline(seconds)
             installed = True
+        renew_patience(seconds)
         return inner(environ, start_response)
 
-    app.wsgi_app = first_request  # type: ignore[method-assign]
+    app.wsgi_app = bounded  # type: ignore[method-assign]

@@ -65,15 +65,19 @@ def fujin(settings: Settings, *arguments: str) -> str:
 
 
 @contextmanager
-def running_server(settings: Settings, log: Path, **more: str) -> Iterator[str]:
-    """The web server over these settings; yields its address once it is ready."""
+def running_server(settings: Settings, log: Path, *, server: str = "granian", **more: str) -> Iterator[str]:
+    """The web server over these settings, granian or gunicorn; yields its address once it is ready."""
     port = free_port()
     address = f"http://127.0.0.1:{port}"
-    granian = Path(sys.executable).parent / "granian"
-    command = [str(granian), "--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-    command += ["--blocking-threads", "4", "wsgi:app"]
+    command = [str(Path(sys.executable).parent / server)]
+    if server == "gunicorn":
+        more = {**more, "FUJIN_BIND": f"127.0.0.1:{port}", "FUJIN_WORKERS": "1"}
+        command += ["-c", "gunicorn.conf.py", "wsgi:app"]
+    else:
+        command += ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
+        command += ["--blocking-threads", "4", "wsgi:app"]
     with log.open("wb") as output:
-        server = subprocess.Popen(
+        process = subprocess.Popen(
             command,
             cwd=ROOT,
             env=environment(settings, FUJIN_PUBLIC_URL=address, **more),
@@ -81,15 +85,15 @@ def running_server(settings: Settings, log: Path, **more: str) -> Iterator[str]:
             stderr=subprocess.STDOUT,
         )
         try:
-            _wait_until_ready(server, address, log)
+            _wait_until_ready(process, address, log)
             yield address
         finally:
-            server.terminate()
+            process.terminate()
             try:
-                server.wait(10)
+                process.wait(10)
             except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait(5)
+                process.kill()
+                process.wait(5)
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:

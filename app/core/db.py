@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import select
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,11 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction with a statement time limit; nothing is committed."""
+        """A read-only transaction with time limits; nothing is committed."""
         with self.reading.connect() as conn:
             conn.exec_driver_sql(
-                f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
+                f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)};"
+                " SET LOCAL lock_timeout = 1000"
             )
             try:
                 yield conn
@@ -91,8 +93,26 @@ class DeadlineExceeded(psycopg2.OperationalError):
     """The server did not answer in time; the connection is broken and is thrown away."""
 
 
+class _Patience(threading.local):
+    """Seconds that the work in hand on this thread may still wait for the database; None: each wait starts anew."""
+
+    left_s: float | None = None
+
+
+_patience = _Patience()
+
+
+def renew_patience(seconds: float) -> None:
+    """Gives the request that begins on this thread ``seconds`` of waiting for the database, all its waits together.
+
+    A silent server costs a request one deadline and not one for the ping of the pool, one for the new connection and
+    one for each statement. Time spent elsewhere, as with a partner, is not counted.
+    """
+    _patience.left_s = seconds
+
+
 def install_deadline(seconds: float) -> None:
-    """Ends every wait for the server after ``seconds``, for this whole process.
+    """Ends every wait for the server after ``seconds``, or what is left of them, for this whole process.
 
     Without it psycopg2 waits for ever when the network drops packets while TCP stays up. The callback raises and
     leaves closing to the pool: closing inside it deadlocks. It refuses COPY, so processes that load data never
@@ -100,18 +120,34 @@ def install_deadline(seconds: float) -> None:
     """
 
     def wait(connection: Any) -> None:
-        end = time.monotonic() + seconds
-        while True:
-            state = connection.poll()
-            if state == psycopg2.extensions.POLL_OK:
-                return
-            left = end - time.monotonic()
-            readable = [connection.fileno()] if state == psycopg2.extensions.POLL_READ else []
-            writable = [connection.fileno()] if state == psycopg2.extensions.POLL_WRITE else []
-            if left <= 0 or not any(select.select(readable, writable, [], left)):
-                raise DeadlineExceeded(f"the database did not answer within {seconds:g} s")
+        began = time.monotonic()
+        left_s = seconds if _patience.left_s is None else _patience.left_s
+        try:
+            _wait_until(connection, began + left_s)
+        except _Late:
+            raise DeadlineExceeded(f"the database did not answer within {seconds:g} s") from None
+        finally:
+            if _patience.left_s is not None:
+                _patience.left_s = left_s - (time.monotonic() - began)
 
     psycopg2.extensions.set_wait_callback(wait)
+
+
+class _Late(Exception):
+    """The end came first."""
+
+
+def _wait_until(connection: Any, end: float) -> None:
+    """Moves a connection on until it has its answer; poll, because select knows no descriptor over 1023."""
+    wanted = {psycopg2.extensions.POLL_READ: select.POLLIN, psycopg2.extensions.POLL_WRITE: select.POLLOUT}
+    while (state := connection.poll()) != psycopg2.extensions.POLL_OK:
+        left_s = end - time.monotonic()
+        if left_s <= 0:
+            raise _Late
+        poller = select.poll()
+        poller.register(connection.fileno(), wanted[state])
+        if not poller.poll(left_s * 1000):
+            raise _Late
 
 
 def check_database(conn: Connection) -> list[str]:
