@@ -3,6 +3,7 @@
 import fcntl
 import http.client
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -87,13 +88,17 @@ def serve(
     log = state.log(f"server-{kind}")
     if log.exists():
         log.replace(log.with_suffix(".old"))
+    metrics = state.app_dir(kind) / "metrics"  # the processes of one run add up their counters here
+    shutil.rmtree(metrics, ignore_errors=True)
+    metrics.mkdir(mode=0o700)
+    own = {"FUJIN_BIND": f"127.0.0.1:{held.port}", "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
     with log.open("wb") as out:
         child = subprocess.Popen(
             start_line(server, held.port),
             stdin=subprocess.DEVNULL,
             stdout=out if logged else sys.stderr,
             stderr=subprocess.STDOUT,
-            env=dict(env) | {"FUJIN_BIND": f"127.0.0.1:{held.port}"},
+            env=dict(env) | own,
             cwd=ROOT,
             start_new_session=True,
             preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread at this point
