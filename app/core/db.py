@@ -37,11 +37,15 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A read-only transaction with time limits; nothing is committed."""
+        """A read-only transaction with time limits, all of it on one state of the data; nothing is committed.
+
+        Without one snapshot a search could choose a version before an activation and join it with what was worked
+        out for the next.
+        """
         with self.reading.connect() as conn:
             conn.exec_driver_sql(
-                f"SET TRANSACTION READ ONLY; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)};"
-                " SET LOCAL lock_timeout = 1000"
+                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = 1000;"
+                f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
             )
             try:
                 yield conn
