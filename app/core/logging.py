@@ -15,10 +15,11 @@ _JWT = re.compile(r"\beyJ[\w-]{5,}\.[\w-]+\.[\w-]*")
 _BEARER = re.compile(r"(?i)\b(bearer|basic)\s+[\w.~+/=-]+")
 _SECRET_MEMBER = re.compile(
     r"(?i)([\"']?\b(?:password|secret|token|refresh_token|access_token|code|otp|phone|client_secret|authorization)\b[\"']?"
-    r"\s*[:=]\s*)([\"']?)[^\s\"',&}]+"
+    r"\s*[:=]\s*)(?:(\")[^\"]*|(')[^']*|[^\s\"',&}]+)"
 )
-_PHONE = re.compile(r"(?<![\w.-])(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ -]?\d){7,14}(?![\w-])")
-_FINE = re.compile(r"(?<![\w.])(-?\d{1,3}\.\d{2})\d+(?![\w.])")
+_URL_USER = re.compile(r"://[^\s/@]+@")
+_PHONE = re.compile(r"(?:(?<![\w.-])|%2B)(?!\d{4}-\d\d-\d\d(?!\d))\+?\d(?:[ -]?\d){7,14}(?![\w-])")
+_FINE = re.compile(r"(?<![\d.])(\d{1,3}\.\d{2})\d+")
 _STANDARD = set(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
 
 
@@ -26,7 +27,8 @@ def redact(text: str) -> str:
     """The text without tokens, secrets, phones and codes, and with decimals cut to two places."""
     text = _JWT.sub("[token]", text)
     text = _BEARER.sub(r"\1 [token]", text)
-    text = _SECRET_MEMBER.sub(r"\1\2[redacted]", text)
+    text = _SECRET_MEMBER.sub(r"\1\2\3[redacted]", text)
+    text = _URL_USER.sub("://[redacted]@", text)
     text = _FINE.sub(r"\1", text)
     return _PHONE.sub("[number]", text)
 
