@@ -11,7 +11,7 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from app.core.db import DeadlineExceeded
 from app.core.errors import AppError, Unavailable
-from app.http.problems import BY_STATUS, PROBLEMS, problem_response
+from app.http.problems import BY_STATUS, PROBLEMS, problem_response, request_id
 
 log = logging.getLogger("fujin.http")
 
@@ -66,13 +66,13 @@ def register_error_handlers(app: Flask) -> None:
     @app.errorhandler(sqlalchemy.exc.SQLAlchemyError)
     def database(error: sqlalchemy.exc.SQLAlchemyError) -> Response:
         if is_temporary(error):
-            log.warning("database unavailable", extra={"reason": type(error).__name__})
+            log.warning("database unavailable", extra={"reason": type(error).__name__, "request_id": request_id()})
             return problem_response(Unavailable("the database does not answer; try again shortly", retry_after_s=1))
         return unexpected(error)
 
     @app.errorhandler(Exception)
     def unexpected(error: Exception) -> Response:
-        log.error("unexpected error", exc_info=_without_parameters(error))
+        log.error("unexpected error", exc_info=_without_parameters(error), extra={"request_id": request_id()})
         return problem_response(AppError())
 
 

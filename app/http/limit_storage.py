@@ -25,6 +25,7 @@ class CountersInMemory(Storage):
         super().__init__(uri, wrap_exceptions=wrap_exceptions, **options)
         self._counts: dict[str, tuple[int, float]] = {}
         self._lock = threading.Lock()
+        self._sweep_at = SWEEP_AT
 
     @property
     def base_exceptions(self) -> type[Exception]:
@@ -38,8 +39,10 @@ class CountersInMemory(Storage):
             count, end = self._counts.get(key, (0, 0.0))
             if end <= now:
                 count, end = 0, now + expiry
-                if len(self._counts) >= SWEEP_AT:
+                if len(self._counts) >= self._sweep_at:
                     self._counts = {name: entry for name, entry in self._counts.items() if entry[1] > now}
+                    # Twice what is left: among a crowd of live keys, a sweep at each new one would free nothing.
+                    self._sweep_at = max(SWEEP_AT, 2 * len(self._counts))
             self._counts[key] = (count + amount, end)
             return count + amount
 

@@ -18,6 +18,7 @@ from app.http.limit_storage import CountersInMemory
 from app.http.principals import InvalidToken
 
 log = logging.getLogger("fujin.requests")
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})  # others are callers' inventions
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
 REQUESTS = Counter("fujin_http_requests_total", "Requests by route and status", ["method", "route", "status"])
@@ -42,6 +43,7 @@ def register_request_hooks(app: Flask) -> None:
     def end(response: Response) -> Response:
         response.headers["X-Request-Id"] = g.get("request_id", "")
         _tell_when_to_retry(response)
+        response.headers.setdefault("Cache-Control", "no-store")
         response.headers.setdefault("X-Content-Type-Options", "nosniff")
         response.headers.setdefault("Referrer-Policy", "no-referrer")
         response.headers.setdefault("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'")
@@ -61,14 +63,15 @@ def _tell_when_to_retry(response: Response) -> None:
 def _account(response: Response) -> None:
     took = time.monotonic() - g.get("began", time.monotonic())
     route = request.url_rule.rule if request.url_rule is not None else "(none)"
-    REQUESTS.labels(request.method, route, response.status_code).inc()
+    method = request.method if request.method in _METHODS else "(other)"
+    REQUESTS.labels(method, route, response.status_code).inc()
     SECONDS.labels(route).observe(took)
     if route not in ("/healthz", "/readyz", "/metrics"):
         log.info(
             "request",
             extra={
                 "request_id": g.get("request_id", ""),
-                "method": request.method,
+                "method": method,
                 "route": route,
                 "status": response.status_code,
                 "took_ms": round(took * 1000, 2),

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from app.core.db import Database
 from app.core.settings import Settings
 from app.factory import create_app
+from app.http import limit_storage
 from app.http.limit_storage import CountersInMemory
 
 
@@ -61,6 +62,22 @@ def test_counting_from_many_threads_loses_nothing_and_old_keys_go() -> None:
         assert storage.get("a") == 0
         assert storage.incr("a", 60) == 1
         assert storage.reset() == 1
+
+
+def test_a_crowd_of_new_callers_is_not_swept_for_each_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(limit_storage, "SWEEP_AT", 10)
+    storage = CountersInMemory("counters://")
+    with time_machine.travel(1_795_000_000, tick=False) as clock:
+        sweeps, kept = 0, storage._counts
+        for number in range(1000):
+            storage.incr(f"caller:{number}", 60)
+            sweeps, kept = sweeps + (storage._counts is not kept), storage._counts
+        assert sweeps <= 7
+        clock.shift(61)
+        for number in range(2000):
+            storage.incr(f"later:{number}", 60)
+        assert storage.get("caller:0") == 0
+        assert storage.reset() == 2000
 
 
 def test_only_refusals_that_pass_say_when_to_retry(client: FlaskClient) -> None:
