@@ -28,8 +28,9 @@ class Caches:
         self._kept: OrderedDict[Hashable, Any] = OrderedDict()
 
     def _get(self, key: Hashable, make: Callable[[], T]) -> T:
-        if key in self._kept:
-            found: T = self._kept[key]
+        # One look: another thread may make room between two.
+        found: T | None = self._kept.get(key)
+        if found is not None:
             return found
         made = make()
         self._kept[key] = made
