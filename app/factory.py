@@ -74,7 +74,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
 
 
 def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings) -> None:
-    blueprints = (members_routes.blueprint, merchants_routes.blueprint, cities_routes.blueprint, *discovery_blueprints)
+    blueprints = (*discovery_blueprints, merchants_routes.blueprint, members_routes.blueprint, cities_routes.blueprint)
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     operations = create_operations(api)

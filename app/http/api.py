@@ -204,7 +204,7 @@ def _document(
         "responses": responses,
         "x-owner": policy.owner,
         "x-roles": sorted(policy.roles),
-        "security": [{}, {"bearer": []}] if policy.anonymous else [{"bearer": []}],
+        "security": [{"bearer": []}, {}] if policy.anonymous else [{"bearer": []}],
     }
     document: dict[str, Any] = {"manual_doc": manual}
     parameters: list[dict[str, Any]] = [header.document(name) for name, header in (takes or {}).items()]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn, cast
 
 from flask import Request, request
 from marshmallow import RAISE, Schema, ValidationError, fields
@@ -33,9 +33,14 @@ class StrictParser(FlaskParser):
             for name, values in req.args.lists()
             if len(values) > 1 and name not in several
         ]
+        given = super().load_querystring(req, schema)
         if faults:
-            raise InvalidParameter("a parameter stands twice", faults=faults)
-        return super().load_querystring(req, schema)
+            try:
+                schema.load(given, unknown=RAISE)
+            except ValidationError as error:
+                faults += _query_faults(cast(Mapping[str, Any], error.messages))
+            raise InvalidParameter(_told(faults), faults=faults)
+        return given
 
     def load_json(self, req: Request, schema: Schema) -> Any:  # noqa: ARG002 - the parent's signature
         """The JSON body, read strictly."""
@@ -59,9 +64,19 @@ class StrictParser(FlaskParser):
         messages: Any = error.messages
         for location, tree in messages.items():
             if location in ("json", "json_or_form"):
-                raise InvalidBody("the body is not valid", faults=list(_body_faults(tree)))
-            raise InvalidParameter("a parameter is not valid", faults=list(_query_faults(tree)))
+                faults = list(_body_faults(tree))
+                raise InvalidBody(_told(faults), faults=faults)
+            faults = list(_query_faults(tree))
+            raise InvalidParameter(_told(faults), faults=faults)
         raise InvalidParameter("the request is not valid")
+
+
+def _told(faults: Sequence[Fault]) -> str:
+    """The first fault in one line, and how many more there are."""
+    first = faults[0]
+    where = first.parameter or first.pointer
+    rest = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    return f"{where}: {first.detail}{rest}" if where else f"{first.detail}{rest}"
 
 
 def _code_of(message: str, given: str | None) -> str | None:

@@ -190,3 +190,10 @@ def test_an_authorization_header_that_is_no_bearer_token(seeded_client: FlaskCli
     response = seeded_client.get("/v1/cities", headers={"Authorization": header})
     problem(response, 401, "invalid-token")
     assert response.headers["WWW-Authenticate"].startswith("Bearer")
+
+
+def test_a_repeated_parameter_hides_no_other_fault(seeded_client: FlaskClient) -> None:
+    asked = "/v1/places/nearby?lat=30.25&lat=31&lon=120.16&radius_m=0&limit=0&colour=red"
+    body = problem(seeded_client.get(asked), 400, "invalid-parameter")
+    assert {fault["parameter"] for fault in body["errors"]} == {"lat", "radius_m", "limit", "colour"}
+    assert body["detail"] == "lat: give this once (and 3 more)"
