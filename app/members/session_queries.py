@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, case, delete, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, exists, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.http.principals import Role
@@ -122,7 +122,17 @@ def insert_refresh_token(
 
 
 def use_refresh_token(conn: Connection, member_id: UUID, token_hash: bytes, now: datetime) -> Session | None:
-    """Marks a live token as used and returns its session; of two uses at once one gets None."""
+    """Marks a live token as used and returns its session; of two uses at once one gets None.
+
+    A session that ends while its token is exchanged does not see the token that is just being added; one ended token
+    of the family therefore ends them all.
+    """
+    others = refresh_tokens.alias("others")
+    ended = exists().where(
+        others.c.member_id == member_id,
+        others.c.family_id == refresh_tokens.c.family_id,
+        others.c.revoked_at.is_not(None),
+    )
     row = conn.execute(
         update(refresh_tokens)
         .where(
@@ -131,6 +141,7 @@ def use_refresh_token(conn: Connection, member_id: UUID, token_hash: bytes, now:
             refresh_tokens.c.used_at.is_(None),
             refresh_tokens.c.revoked_at.is_(None),
             refresh_tokens.c.expires_at > now,
+            ~ended,
         )
         .values(used_at=now)
         .returning(refresh_tokens.c.family_id, refresh_tokens.c.role)

@@ -113,6 +113,14 @@ def test_fired_staff_is_out_at_the_next_request(client: FlaskClient, people: Peo
     assert client.post("/v1/auth/token", json=body).json["role"] == "member"
 
 
+def test_token_added_while_its_session_was_ended_is_worth_nothing(client: FlaskClient, people: People) -> None:
+    newest = refresh(client, signed_in_by_code(client)["refresh_token"]).json
+    # What a reuse leaves that was found between the exchange's insert and its commit: it could not see the newest.
+    people.run("UPDATE refresh_tokens SET revoked_at = used_at WHERE used_at IS NOT NULL")
+    assert client.get("/v1/me", headers=bearer(newest["access_token"])).json["code"] == "revoked-token"
+    assert refresh(client, newest["refresh_token"]).json["code"] == "invalid-grant"
+
+
 def test_demoted_operator_and_suspended_merchant_stop_at_once(client: FlaskClient, people: People) -> None:
     member_id = people.member("op")
     people.granted(member_id, "operator", people.city(2, "city2"))
