@@ -27,6 +27,7 @@ from app.imports.staging_areas import (
     stage_holidays,
     stage_regions,
 )
+from app.imports.territory import widened
 from app.imports.types import IdMaker, LoadReport, LoadRequest, Progress
 from app.places.tables import brands, categories, holidays, place_facts
 from app.regions.tables import region_facts
@@ -74,7 +75,9 @@ def load(
             request.city_id, request.kind, active.version, "unchanged", active.rows_declared, active.rows_stored, 0, ()
         )
     version = _open_version(conn, request, sha256, now)
-    target = Target(territory, version, now, make_id, cities.world_versions(conn))
+    regions = queries.regions_extent(conn, request.city_id) if request.kind == "places" else None
+    area = None if regions is None else widened(regions)
+    target = Target(territory, version, now, make_id, cities.world_versions(conn), area)
     savepoint = conn.begin_nested()
     try:
         tally = _stage(conn, request, target, progress)
@@ -82,8 +85,9 @@ def load(
         savepoint.rollback()
         _close_version(conn, request, version, Tally(), "failed")
         raise
-    outcome = "failed" if _blocked(request, tally) else "staged"
-    if outcome == "failed":
+    blocked = _why_blocked(request, tally)
+    outcome = "failed" if blocked else "staged"
+    if blocked:
         savepoint.rollback()
         tally.stored = 0
     else:
@@ -100,6 +104,8 @@ def load(
         tuple(tally.faults),
         tally.created,
         tally.unreadable_hours,
+        blocked,
+        _remarks(request, target),
     )
 
 
@@ -185,12 +191,26 @@ def _stage(conn: Connection, request: LoadRequest, target: Target, progress: Pro
             return stage_holidays(conn, target, readers.read_holidays(path))
 
 
-def _blocked(request: LoadRequest, tally: Tally) -> bool:
-    """True when too much was refused, nothing is left, or the counts don't add up."""
+def _why_blocked(request: LoadRequest, tally: Tally) -> str | None:
+    """A sentence when too much was refused, nothing is left, or the counts don't add up."""
     limit = request.max_refused_share
     share = MAX_REFUSED_SHARE.get(request.kind, 0.0) if limit is None else limit
-    whole = tally.stored + tally.refused == tally.declared
-    return not whole or tally.stored == 0 or tally.refused > share * tally.declared
+    if tally.declared == 0:
+        return f"{request.path.name} holds no rows"
+    if tally.stored + tally.refused != tally.declared:
+        return f"of {tally.declared:,} rows {tally.stored:,} were stored and {tally.refused:,} refused: some are lost"
+    if tally.stored == 0:
+        return f"every row was refused ({tally.declared:,})"
+    if tally.refused > share * tally.declared:
+        allowed = f"more than {share:.1%} of them" if share else f"and {request.kind} bear none"
+        return f"{tally.refused:,} of {tally.declared:,} rows were refused, {allowed}"
+    return None
+
+
+def _remarks(request: LoadRequest, target: Target) -> tuple[str, ...]:
+    if request.kind == "places" and target.area is None:
+        return (f"{target.territory.slug} has no regions yet: nobody checked whether the points lie in it",)
+    return ()
 
 
 def _extent(conn: Connection, city_id: int, kind: str, version: int) -> tuple[Bbox | None, int]:

@@ -122,6 +122,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 @click.option("--datum", default="wgs84", show_default=True, help="Datum of the points: wgs84, gcj02 or bd09.")
 @click.option("--dry-run", is_flag=True, help="Go the whole way and roll back.")
 @click.option("--activate", "then_activate", is_flag=True, help="Show the version to readers when it is staged.")
+@click.option("--accept-refused", is_flag=True, help="Keep the good rows, however many others were refused.")
 @_json
 @guarded
 def import_file(
@@ -136,6 +137,7 @@ def import_file(
     datum: str,
     dry_run: bool,
     then_activate: bool,
+    accept_refused: bool,
     as_json: bool,
 ) -> None:
     """Load FILE as the next version of one kind of data of a territory."""
@@ -143,7 +145,8 @@ def import_file(
     with connected(import_engine(settings())) as conn:
         territory = _territory(conn, city)
         origin = Origin(source_name, licence, attribution, source_url, retrieved_on.date() if retrieved_on else None)
-        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum))
+        share = 1.0 if accept_refused else None
+        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share)
         try:
             report = _loaded(conn, console, request, now)
         except UnreadableFile:
@@ -155,7 +158,17 @@ def import_file(
         conn.rollback() if dry_run else conn.commit()
         _tell(console, report, city, activated=then_activate, dry_run=dry_run)
         if report.outcome == "failed":
+            _tell_failed(report, accept_refused)
             sys.exit(USER_FAULT)
+
+
+def _tell_failed(report: LoadReport, accept_refused: bool) -> None:
+    mend = (
+        ""
+        if accept_refused or report.refused == report.declared
+        else ", or give --accept-refused to keep the good ones"
+    )
+    click.echo(f"error: {report.blocked}; nothing of the file was kept. Mend the file{mend}.", err=True)
 
 
 @click.group()
@@ -266,9 +279,13 @@ def _tell(console: Console, report: LoadReport, slug: str, *, activated: bool = 
         "refused": report.refused,
         "dry_run": dry_run,
         "unreadable_hours": report.unreadable_hours,
+        "blocked": report.blocked,
+        "remarks": list(report.remarks),
         "faults": [{"row": f.row, "source_key": f.source_key, "reason": f.reason} for f in report.faults],
     }
     console.result(sentence, facts)
+    for remark in report.remarks:
+        console.say(f"  note: {remark}")
     for line in actions.report_faults(report):
         console.say(f"  {line}")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
+import shapely
 from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, text
 from sqlalchemy.dialects.postgresql import distinct_on
 
@@ -18,6 +19,7 @@ from app.places.tables import brands, categories, place_facts, place_overrides
 from app.regions.tables import region_facts
 from app.service_areas.tables import service_area_versions, service_areas
 from geo.bbox import Bbox
+from geo.polygons import bbox_of
 
 
 def ids_of_sources(conn: Connection, table: Table, column: str, city_id: int, keys: Sequence[str]) -> dict[str, UUID]:
@@ -88,6 +90,22 @@ def places_extent(conn: Connection, city_id: int, version: int) -> tuple[Bbox | 
         return None, 0
     lats = [lat for row in rows for lat in (row.south, row.north)]
     return Bbox.of_ranges([(row.west, row.east) for row in rows], lats), sum(row.places for row in rows)
+
+
+def regions_extent(conn: Connection, city_id: int) -> Bbox | None:
+    """The smallest box around all regions that readers see, crossing 180° when that is narrower; None without any."""
+    shapes = conn.execute(
+        select(spatial.as_wkb(region_facts.c.boundary))
+        .join(
+            active_dataset,
+            and_(
+                active_dataset.c.city_id == region_facts.c.city_id, active_dataset.c.version == region_facts.c.version
+            ),
+        )
+        .where(region_facts.c.city_id == city_id, active_dataset.c.kind == "regions")
+    ).scalars()
+    parts = [part for shape in shapes for part in shapely.get_parts(shapely.from_wkb(bytes(shape)))]
+    return bbox_of(shapely.MultiPolygon(parts)) if parts else None
 
 
 def count_rows(conn: Connection, table: Table, version: int, city_id: int | None) -> int:

@@ -200,6 +200,8 @@ def _whole(path: Path, progress: Progress | None) -> Any:
             raise UnreadableFile(f"{path.name} is damaged or cut short") from error
     if len(content) > MAX_WHOLE_BYTES:
         raise UnreadableFile(f"{path.name} is larger than {MAX_WHOLE_BYTES:,} bytes; write one feature a line")
+    if not content.strip():
+        raise UnreadableFile(f"{path.name} holds no rows: the file is empty")
     try:
         return orjson.loads(content)
     except orjson.JSONDecodeError as error:

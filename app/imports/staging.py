@@ -18,9 +18,12 @@ from sqlalchemy import Connection
 from app.cities.types import Territory, WorldVersions
 from app.imports import queries
 from app.imports.copying import copy_rows
+from app.imports.errors import RowRefused
+from app.imports.territory import check_inside
 from app.imports.types import MAX_SHOWN_FAULTS, IdMaker, PlaceRecord, RowFault
 from app.places.opening_hours import parse_ok
 from app.places.tables import hours_patterns, place_facts, place_sources, places
+from geo.bbox import Bbox
 
 BATCH: Final = 5_000
 PLACE_FACTS: Final = (
@@ -63,13 +66,17 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Which version of which territory is being filled, at what time, with what ids and known words."""
+    """Which version of which territory is being filled, at what time, with what ids and known words.
+
+    ``area`` is the box in which places have to lie; None checks nothing.
+    """
 
     territory: Territory
     version: int
     now: datetime
     make_id: IdMaker
     world: WorldVersions
+    area: Bbox | None = None
 
 
 class HoursBook:
@@ -115,26 +122,33 @@ def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
 
 
 def stage_places(conn: Connection, target: Target, items: Iterable[PlaceRecord | RowFault]) -> Tally:
-    """Stores places; refuses unknown categories and brands, and a source key that came before."""
+    """Stores places; refuses unknown words, points outside the territory, and a source key that came before."""
     tally = Tally()
     hours = HoursBook(target.territory, target.version)
-    fits = _vocabulary(conn, target.world, tally)
+    fits = _fitting(conn, target, tally)
     for batch in batches(record for record in tally.accepted(items) if fits(record)):
         _stage_batch(conn, target, batch, hours, tally)
     return tally
 
 
-def _vocabulary(conn: Connection, world: WorldVersions, tally: Tally) -> Callable[[PlaceRecord], bool]:
-    categories = queries.category_ids(conn, world.categories)
-    brands = queries.brand_ids(conn, world.brands)
+def _fitting(conn: Connection, target: Target, tally: Tally) -> Callable[[PlaceRecord], bool]:
+    categories = queries.category_ids(conn, target.world.categories)
+    brands = queries.brand_ids(conn, target.world.brands)
 
-    def fits(record: PlaceRecord) -> bool:
+    def check(record: PlaceRecord) -> None:
         unknown = {record.category_id, *record.alternate_category_ids} - categories
         if unknown:
-            tally.refuse(RowFault(record.row, record.source_key, f"unknown category {min(unknown)}"))
-            return False
+            raise RowRefused(f"unknown category {min(unknown)}")
         if record.brand_id is not None and record.brand_id not in brands:
-            tally.refuse(RowFault(record.row, record.source_key, f"unknown brand {record.brand_id}"))
+            raise RowRefused(f"unknown brand {record.brand_id}")
+        if target.area is not None:
+            check_inside(target.area, record.location)
+
+    def fits(record: PlaceRecord) -> bool:
+        try:
+            check(record)
+        except RowRefused as refusal:
+            tally.refuse(RowFault(record.row, record.source_key, str(refusal)))
             return False
         return True
 

@@ -138,7 +138,10 @@ class LoadRequest:
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """What a load did; ``outcome`` is staged, unchanged (same file as the active version) or failed."""
+    """What a load did; ``outcome`` is staged, unchanged (same file as the active version) or failed.
+
+    ``blocked`` says why a failed one keeps nothing; ``remarks`` are what its sender should know.
+    """
 
     city_id: int
     kind: str
@@ -150,3 +153,5 @@ class LoadReport:
     faults: tuple[RowFault, ...]
     created: int = 0
     unreadable_hours: int = 0
+    blocked: str | None = None
+    remarks: tuple[str, ...] = ()

@@ -84,7 +84,35 @@ def test_a_blocked_file_ends_with_one_and_is_kept_as_failed(run: Run, town: Conn
     path.write_text(json.dumps(place("a", category_id="spaceport")))
     result = run("import", path, "--city", "town", "--kind", "places", *ORIGIN)
     assert result.exit_code == 1
+    assert "error: every row was refused (1); nothing of the file was kept. Mend the file.\n" in result.stderr
     assert only_row(town, "SELECT state FROM datasets WHERE city_id = 7")[0] == "failed"
+
+
+def test_too_many_refused_rows_are_not_shown_until_that_is_accepted(run: Run, town: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "half.geojsonl"
+    path.write_text("\n".join(json.dumps(row) for row in (place("a"), place("b", category_id="spaceport"))))
+    arguments = ("import", path, "--city", "town", "--kind", "places", *ORIGIN, "--activate")
+    refused = run(*arguments)
+    assert refused.exit_code == 1
+    assert "error: 1 of 2 rows were refused, more than 0.5% of them; nothing of the file was kept." in refused.stderr
+    assert "--accept-refused" in refused.stderr
+    assert cities.active_version(town, CITY, "places") is None
+    accepted = run(*arguments, "--accept-refused")
+    assert accepted.exit_code == 0, accepted.output
+    assert "version 2 active, 1 of 2 rows stored, 1 refused" in accepted.stdout
+    assert "note: town has no regions yet" in accepted.stdout
+
+
+@pytest.mark.parametrize("content", ["", "\n\n"])
+def test_an_empty_file_says_that_it_is_empty(run: Run, tmp_path: Path, content: str) -> None:
+    for name in ("empty.geojsonl", "empty.geojson"):
+        path = tmp_path / name
+        path.write_text(content)
+        result = run("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+        assert result.exit_code == 1
+        assert f"{name} holds no rows" in result.stderr
+    path.write_text('{"type": "FeatureCollection", "features": []}')
+    assert "empty.geojson holds no rows" in run("import", path, "--city", "town", "--kind", "places", *ORIGIN).stderr
 
 
 @pytest.mark.parametrize(

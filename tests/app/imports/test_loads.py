@@ -230,7 +230,7 @@ def test_one_bad_region_blocks_the_version(load: Load) -> None:
 
 
 def test_where_coupons_can_be_used_follows_the_active_versions(town: Connection, load: Load) -> None:
-    load([place("a"), place("b", 179.0, -15.0)], activate=True)
+    load([place("a"), place("b", 179.9, -17.12)], activate=True)
     load([region("r")], "regions", activate=True)
     ids = {key: row.place_id for key, row in facts(town, 1).items()}
     region_id = only_row(town, "SELECT region_id FROM regions WHERE city_id = 7")[0]
@@ -244,7 +244,7 @@ def test_where_coupons_can_be_used_follows_the_active_versions(town: Connection,
     def usable() -> set[tuple[Any, Any]]:
         return {tuple(row) for row in town.execute(sa.text("SELECT coupon_id, place_id FROM coupon_places"))}
 
-    load([place("a"), place("b", 179.0, -15.0), place("c")], activate=True)
+    load([place("a"), place("b", 179.9, -17.12), place("c")], activate=True)
     assert usable() == {(named, ids["a"]), (named, ids["b"]), (around, ids["a"])}
     load([place("b", 179.9, -17.0)], activate=True)
     assert usable() == {(named, ids["b"]), (around, ids["b"])}
