@@ -80,6 +80,7 @@ def everything_active(conn: Connection) -> ActiveDatasets:
             datasets.c.source_url,
             datasets.c.licence,
             datasets.c.attribution,
+            datasets.c.retrieved_on,
         )
         .prefix_with("/* cross-city: says which cities a request asks */")
         .select_from(cities)
@@ -131,7 +132,10 @@ def _active_city(rows: list[AnyRow]) -> ActiveCity:
         row_counts={row.dataset_kind: row.row_count for row in live},
         places_extent=extent,
         attributions=tuple(
-            Attribution(row.dataset_kind, row.source_name, row.source_url, row.licence, row.attribution) for row in live
+            Attribution(
+                row.dataset_kind, row.source_name, row.source_url, row.licence, row.attribution, row.retrieved_on
+            )
+            for row in live
         ),
     )
 

@@ -43,6 +43,7 @@ class Attribution:
     source_url: str | None
     licence: str
     attribution: str
+    retrieved_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
