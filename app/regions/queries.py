@@ -83,7 +83,7 @@ def regions_at(conn: Connection, city_id: int, version: int, point: LonLat) -> t
     return tuple(_region(row) for row in rows)
 
 
-def _region(row: AnyRow) -> Region:
+def _region(row: AnyRow, drawn: bool = False) -> Region:
     return Region(
         city_id=row.city_id,
         region_id=row.region_id,
@@ -95,21 +95,31 @@ def _region(row: AnyRow) -> Region:
         area_m2=row.area_m2,
         note=row.note,
         demo=row.demo,
+        boundary=row.drawing if drawn else None,
     )
 
 
-def regions_covering(conn: Connection, versions: Mapping[int, int], point: LonLat) -> tuple[Region, ...]:
-    """Areas that cover a point in any of some cities' versions (version by city), border included; cross-city."""
+def regions_covering(
+    conn: Connection, versions: Mapping[int, int], point: LonLat, *, drawn: bool = False
+) -> tuple[Region, ...]:
+    """Areas that cover a point in any of some cities' versions (version by city), border included; cross-city.
+
+    ``drawn`` brings their drawings along.
+    """
     if not versions:
         return ()
     rows = conn.execute(
-        select(*_REGION)
+        select(*_REGION, *_drawing(drawn))
         .prefix_with("/* cross-city */")
         .where(_in_versions(versions), covers_point(region_facts.c.boundary, point))
         .order_by(region_facts.c.admin_level, region_facts.c.region_code, region_facts.c.region_id)
         .limit(MAX_AT_POINT)
     ).all()
-    return tuple(_region(row) for row in rows)
+    return tuple(_region(row, drawn) for row in rows)
+
+
+def _drawing(drawn: bool) -> tuple[ColumnElement[str], ...]:
+    return (geojson(region_facts.c.boundary).label("drawing"),) if drawn else ()
 
 
 def _in_versions(versions: Mapping[int, int]) -> ColumnElement[bool]:
@@ -130,10 +140,11 @@ def regions_page(
     after: RegionPosition | None,
     limit: int,
     count_cap: int,
+    drawn: bool = False,
 ) -> tuple[tuple[Region, ...], int]:
     """Areas of some cities' versions by city, level, code and id, and how many there are up to ``count_cap``.
 
-    Cross-city when several are named; ``count_cap`` 0 counts nothing.
+    Cross-city when several are named; ``count_cap`` 0 counts nothing; ``drawn`` brings their drawings along.
     """
     if not versions:
         return (), 0
@@ -144,7 +155,7 @@ def regions_page(
         conditions.append(region_facts.c.parent_id == parent_id)
     counted = select(literal(1, Integer).label("one")).where(*conditions).limit(count_cap).subquery("counted")
     total = select(func.count()).select_from(counted).scalar_subquery().label("total")
-    statement = select(*_REGION, total).prefix_with("/* cross-city */").where(*conditions)
+    statement = select(*_REGION, *_drawing(drawn), total).prefix_with("/* cross-city */").where(*conditions)
     order = (
         region_facts.c.city_id,
         region_facts.c.admin_level,
@@ -158,4 +169,4 @@ def regions_page(
             > tuple_(literal(city_id, Integer), literal(level, Integer), literal(code, Text), literal(region_id, Uuid))
         )
     rows = conn.execute(statement.order_by(*order).limit(limit)).all()
-    return tuple(_region(row) for row in rows), rows[0].total if rows else 0
+    return tuple(_region(row, drawn) for row in rows), rows[0].total if rows else 0

@@ -9,7 +9,7 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """What the version in force states about an area; its drawing apart."""
+    """What the version in force states about an area; ``boundary`` is its drawing as GeoJSON text, where asked for."""
 
     city_id: int
     region_id: UUID
@@ -21,3 +21,4 @@ class Region:
     area_m2: float
     note: str | None
     demo: bool
+    boundary: str | None = None

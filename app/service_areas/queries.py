@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, DateTime, Row, and_, literal, or_, select
 
-from app.core.spatial import covers_point
+from app.core.spatial import covers_point, geojson
 from app.places.tables import place_facts
 from app.service_areas.tables import service_area_versions, service_areas
 from app.service_areas.types import CoveringArea
@@ -28,11 +28,11 @@ def in_force(instant: datetime) -> tuple[ColumnElement[bool], ...]:
 
 
 def areas_covering(
-    conn: Connection, versions: Mapping[int, int], point: LonLat, instant: datetime
+    conn: Connection, versions: Mapping[int, int], point: LonLat, instant: datetime, *, drawn: bool = False
 ) -> tuple[CoveringArea, ...]:
     """Areas in force that cover a point, border included, of live places in some cities' versions; cross-city.
 
-    By city, place and id, at most ``MAX_COVERING``.
+    By city, place and id, at most ``MAX_COVERING``; ``drawn`` brings their drawings along.
     """
     if not versions:
         return ()
@@ -43,6 +43,7 @@ def areas_covering(
         )
     )
     drawings = service_area_versions
+    drawing = (geojson(drawings.c.boundary).label("drawing"),) if drawn else ()
     rows = conn.execute(
         select(
             drawings.c.city_id,
@@ -57,6 +58,7 @@ def areas_covering(
             drawings.c.currency,
             drawings.c.fee_minor,
             drawings.c.min_order_minor,
+            *drawing,
         )
         .prefix_with("/* cross-city */")
         .select_from(drawings)
@@ -81,10 +83,10 @@ def areas_covering(
         .order_by(drawings.c.city_id, service_areas.c.place_id, drawings.c.service_area_id)
         .limit(MAX_COVERING)
     ).all()
-    return tuple(_covering(row) for row in rows)
+    return tuple(_covering(row, drawn) for row in rows)
 
 
-def _covering(row: Row[*tuple[Any, ...]]) -> CoveringArea:
+def _covering(row: Row[*tuple[Any, ...]], drawn: bool) -> CoveringArea:
     return CoveringArea(
         city_id=row.city_id,
         service_area_id=row.service_area_id,
@@ -98,4 +100,5 @@ def _covering(row: Row[*tuple[Any, ...]]) -> CoveringArea:
         currency=row.currency,
         fee_minor=row.fee_minor,
         min_order_minor=row.min_order_minor,
+        boundary=row.drawing if drawn else None,
     )

@@ -10,7 +10,10 @@ from uuid import UUID
 
 @dataclass(frozen=True, slots=True)
 class CoveringArea:
-    """A service area in force that covers a point; amounts in minor units of ``currency``."""
+    """A service area in force that covers a point; amounts in minor units of ``currency``.
+
+    ``boundary`` is its drawing as GeoJSON text, where asked for.
+    """
 
     city_id: int
     service_area_id: UUID
@@ -24,3 +27,4 @@ class CoveringArea:
     currency: str
     fee_minor: int
     min_order_minor: int
+    boundary: str | None = None
