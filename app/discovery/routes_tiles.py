@@ -28,7 +28,11 @@ _LAYER = "<any(places, regions, areas, basemap):layer>"
     headers=TAGGED,
 )
 def tile(layer: str, z: int, x: int, y: int) -> Answer:
-    """One tile of a layer: 4096 units a side, at most 10,000 features."""
+    """One tile of a layer: 4096 units a side, at most 10,000 features.
+
+    `z` is the zoom (0 to 18), `x` the column from the west, `y` the row from the north, 2^z of each:
+    `/v1/tiles/places/14/13660/6746.mvt` lies in Hangzhou.
+    """
     asked = tiles.checked_tile(z, x, y)
     with asking() as reading:
         versions = tiles.active_for(reading, layer, asked)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load
@@ -50,6 +50,30 @@ class Cursor(Text):
             raise fault("take the cursor from the answer to the same query, unchanged", "invalid-cursor") from None
 
 
+F = TypeVar("F", bound="fields.Field[Any]")
+
+
+def told(field: F, description: str, example: Any = None) -> F:
+    """The field with words, and a value that works in the demo data, for the API document."""
+    words = {"description": description} if example is None else {"description": description, "example": example}
+    field.metadata = {**field.metadata, **words}
+    return field
+
+
+def _datum() -> Choice:
+    said = "datum of positions given and shown; GeoJSON answers show WGS 84 whatever it says"
+    return told(Choice("wgs84", "gcj02", "bd09", load_default="wgs84"), said, "wgs84")
+
+
+def _limit(default: int) -> WholeNumber:
+    return told(WholeNumber(low=1, high=MAX_LIMIT, load_default=default), "how many at most on a page", default)
+
+
+def _cursor() -> Cursor:
+    said = "`next_cursor` of the page before, with the other parameters unchanged; valid for 15 minutes"
+    return told(Cursor(load_default=None), said)
+
+
 def _number(text: Any) -> float | None:
     try:
         return float(text)
@@ -60,9 +84,9 @@ def _number(text: Any) -> float | None:
 class PointQuery(Schema):
     """A point, in a datum."""
 
-    lat = latitude(required=True)
-    lon = longitude(required=True)
-    datum = Choice("wgs84", "gcj02", "bd09", load_default="wgs84")
+    lat = told(latitude(required=True), "latitude in degrees; rounded to 7 decimals", 30.25)
+    lon = told(longitude(required=True), "longitude in degrees; rounded to 7 decimals", 120.16)
+    datum = _datum()
 
     @pre_load
     def _say_when_swapped(self, data: Any, **_: Any) -> Any:
@@ -83,11 +107,19 @@ def _point(data: Mapping[str, Any]) -> tuple[LonLat, LonLat, Datum]:
 class AroundQuery(PointQuery):
     """What both searches around a point take."""
 
-    radius_m = RadiusMetres(load_default=float(DEFAULT_RADIUS_M))
-    category = fields.List(Text(longest=60), load_default=list)
-    region = Id(load_default=None)
-    limit = WholeNumber(low=1, high=MAX_LIMIT, load_default=DEFAULT_LIMIT)
-    cursor = Cursor(load_default=None)
+    radius_m = told(
+        RadiusMetres(load_default=float(DEFAULT_RADIUS_M)),
+        f"radius in metres, 1 to {MAX_RADIUS_M}, at most three decimals; its edge is inside",
+        DEFAULT_RADIUS_M,
+    )
+    category = told(
+        fields.List(Text(longest=60), load_default=list),
+        f"ids from /v1/categories; any of them, with all beneath; at most {MAX_CATEGORIES}",
+        ["restaurant"],
+    )
+    region = told(Id(load_default=None), "id from /v1/regions: only places in that area, its border included")
+    limit = _limit(DEFAULT_LIMIT)
+    cursor = _cursor()
 
 
 def _around(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,9 +141,9 @@ def _around(data: Mapping[str, Any]) -> dict[str, Any]:
 class PlacesNearbyQuery(AroundQuery):
     """``GET /v1/places/nearby``."""
 
-    open_now = Flag(load_default=False)
-    include_unknown = Flag(load_default=False)
-    has_coupon = Flag(load_default=False)
+    open_now = told(Flag(load_default=False), "only places that are surely open now")
+    include_unknown = told(Flag(load_default=False), "with `open_now`: also places whose hours are unknown")
+    has_coupon = told(Flag(load_default=False), "only places where a coupon that can be claimed now can be used")
 
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> NearbySearch:
@@ -126,9 +158,11 @@ class PlacesNearbyQuery(AroundQuery):
 class CouponsNearbyQuery(AroundQuery):
     """``GET /v1/coupons/nearby``."""
 
-    kind = fields.List(Choice(*COUPON_KINDS), load_default=list)
-    group_deal = Flag(load_default=None)
-    in_service_area = Flag(load_default=False)
+    kind = told(fields.List(Choice(*COUPON_KINDS), load_default=list), "kinds of coupon; any of them", ["amount_off"])
+    group_deal = told(Flag(load_default=None), "`true`: only group deals; `false`: none of them; left out: both")
+    in_service_area = told(
+        Flag(load_default=False), "only coupons with a published service area that covers the point, border included"
+    )
 
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> CouponSearch:
@@ -150,7 +184,7 @@ class PlaceView:
 class DatumQuery(Schema):
     """``GET /v1/places/{id}`` and ``/v1/coupons/{id}``."""
 
-    datum = Choice("wgs84", "gcj02", "bd09", load_default="wgs84")
+    datum = _datum()
 
     @post_load
     def _view(self, data: dict[str, Any], **_: Any) -> PlaceView:
@@ -189,9 +223,13 @@ class ContainingSearch:
 class ContainingQuery(PointQuery):
     """``GET /v1/service-areas/containing``."""
 
-    at = Instant(load_default=None)
-    limit = WholeNumber(low=1, high=MAX_LIMIT, load_default=MAX_LIMIT)
-    cursor = Cursor(load_default=None)
+    at = told(
+        Instant(load_default=None),
+        "areas in force at this time, RFC 3339 with offset, in the years 1970 to 2100; now when left out",
+        "2026-11-22T18:30:00+08:00",
+    )
+    limit = _limit(MAX_LIMIT)
+    cursor = _cursor()
 
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> ContainingSearch:
@@ -215,11 +253,11 @@ class RegionsSearch:
 class RegionsQuery(Schema):
     """``GET /v1/regions``."""
 
-    city = Text(longest=60, load_default=None)
-    kind = Choice(*REGION_KINDS, load_default=None)
-    parent = Id(load_default=None)
-    limit = WholeNumber(low=1, high=MAX_LIMIT, load_default=DEFAULT_LIMIT)
-    cursor = Cursor(load_default=None)
+    city = told(Text(longest=60, load_default=None), "slug or id from /v1/cities; all cities when left out", "hangzhou")
+    kind = told(Choice(*REGION_KINDS, load_default=None), "only areas of this kind", "district")
+    parent = told(Id(load_default=None), "id of an area: only those directly beneath it")
+    limit = _limit(DEFAULT_LIMIT)
+    cursor = _cursor()
 
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> RegionsSearch:
@@ -243,8 +281,8 @@ class CategoriesSearch:
 class CategoriesQuery(Schema):
     """``GET /v1/categories``."""
 
-    parent = Text(longest=60, load_default=None)
-    depth = WholeNumber(low=1, high=6, load_default=6)
+    parent = told(Text(longest=60, load_default=None), "id of a category: only what lies beneath it", "food")
+    depth = told(WholeNumber(low=1, high=6, load_default=6), "how many levels", 1)
 
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> CategoriesSearch:
