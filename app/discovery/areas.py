@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID
-
-import orjson
 
 from app.cities.queries import everything_active
 from app.cities.types import ActiveCity, ActiveDatasets
@@ -17,7 +16,7 @@ from app.core.paging import ExpiredCursor
 from app.discovery.catalogue import attributions, listing
 from app.discovery.chain import chain_of
 from app.discovery.errors import UnknownCity, UnknownRegion
-from app.discovery.present import Json, View, localised, money, total_json
+from app.discovery.present import Json, View, drawing, localised, money, total_json
 from app.discovery.present_details import region_item
 from app.discovery.queries_catalogue import kept_versions
 from app.discovery.schemas import ContainingSearch, PointSearch, RegionsSearch
@@ -46,8 +45,9 @@ def _named_city(active: ActiveDatasets, named: str) -> ActiveCity:
     return found
 
 
-def regions(reading: Reading, search: RegionsSearch, languages: Sequence[str]) -> Json:
-    """A page of areas by city, level, code and id; later pages stay on the versions of the first."""
+def regions(reading: Reading, search: RegionsSearch, languages: Sequence[str], *, drawn: bool = False) -> Json:
+    """A page of areas by city, level, code and id, ``drawn`` with boundaries; later pages stay on the versions of the
+    first."""
     active = everything_active(reading.conn)
     filters = {
         "city": search.city,
@@ -72,6 +72,7 @@ def regions(reading: Reading, search: RegionsSearch, languages: Sequence[str]) -
         after=after,
         limit=search.limit + 1,
         count_cap=0 if total else TOTAL_CAP + 1,
+        drawn=drawn,
     )
     total = total or Total(min(counted, TOTAL_CAP), counted <= TOTAL_CAP)
     page, cursor = found[: search.limit], None
@@ -127,19 +128,18 @@ def region(reading: Reading, region_id: UUID, languages: Sequence[str]) -> Json:
     if found is None:
         raise NotFound
     boundary = boundary_geojson(reading.conn, city.city_id, city.regions_version, region_id)
-    return region_item(found, _view(active, languages, reading.now)) | {
-        "boundary": orjson.Fragment(boundary),
+    return region_item(replace(found, boundary=boundary), _view(active, languages, reading.now)) | {
         "area_m2": found.area_m2,
         "attribution": attributions([city], ("regions",)),
         "dataset_version": city.regions_version,
     }
 
 
-def lookup(reading: Reading, search: PointSearch, languages: Sequence[str]) -> Json:
-    """The chain of areas at a point, outermost first; empty outside all."""
+def lookup(reading: Reading, search: PointSearch, languages: Sequence[str], *, drawn: bool = False) -> Json:
+    """The chain of areas at a point, outermost first, ``drawn`` with boundaries; empty outside all."""
     active = everything_active(reading.conn)
     versions = {city.city_id: city.regions_version for city in active.cities if city.regions_version is not None}
-    chain, ambiguous = chain_of(regions_covering(reading.conn, versions, search.origin))
+    chain, ambiguous = chain_of(regions_covering(reading.conn, versions, search.origin, drawn=drawn))
     view = _view(active, languages, reading.now)
     shown = {region.city_id: versions[region.city_id] for region in chain}
     applied = _point(search) | _applied(active, shown)
@@ -150,8 +150,8 @@ def _point(search: PointSearch | ContainingSearch) -> Json:
     return {"lat": search.given.lat, "lon": search.given.lon, "datum": search.datum.value}
 
 
-def containing(reading: Reading, search: ContainingSearch, languages: Sequence[str]) -> Json:
-    """Service areas in force that cover a point, by place, each place's winner first."""
+def containing(reading: Reading, search: ContainingSearch, languages: Sequence[str], *, drawn: bool = False) -> Json:
+    """Service areas in force that cover a point, ``drawn`` with boundaries, by place, each place's winner first."""
     active = everything_active(reading.conn)
     filters = {
         "at": search.given.xy,
@@ -163,7 +163,7 @@ def containing(reading: Reading, search: ContainingSearch, languages: Sequence[s
         kept = reading.cursors.decode("service-areas/containing", filters, search.cursor, reading.now)
         start, instant = kept["k"], datetime.fromisoformat(kept["t"])
     versions = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
-    found = ranked(areas_covering(reading.conn, versions, search.origin, instant))
+    found = ranked(areas_covering(reading.conn, versions, search.origin, instant, drawn=drawn))
     page, cursor = found[start : start + search.limit], None
     if len(found) > start + search.limit:
         position = {"k": start + search.limit, "t": instant.isoformat()}
@@ -189,4 +189,5 @@ def _area(ranked_area: Ranked, view: View) -> dict[str, Any]:
         "priority": area.priority,
         "winner": ranked_area.winner,
         "why": ranked_area.why,
+        **drawing(area.boundary),
     }

@@ -9,12 +9,11 @@ from app.cities.queries import everything_active
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
 from app.discovery.errors import UnknownCategory
-from app.discovery.present import Json, View, lonlat
+from app.discovery.present import Json, lonlat
 from app.discovery.present_details import category_item
 from app.discovery.queries_catalogue import live_coupon_counts
-from app.discovery.search import Reading, World
+from app.discovery.search import Reading
 from app.places.types import Category, Taxonomy
-from geo.grid_shift import Datum
 
 
 def listing(items: list[Json], applied: Json, next_cursor: str | None = None, total: int | None = None) -> Json:
@@ -37,10 +36,11 @@ def attributions(cities: Iterable[ActiveCity], kinds: Iterable[str]) -> list[str
 def cities(reading: Reading, languages: Sequence[str]) -> Json:
     """Every territory with live places, by id."""
     active = [city for city in everything_active(reading.conn).cities if city.places_version is not None]
-    counts = live_coupon_counts(reading.conn, reading.now)
+    versions = {city.city_id: city.places_version for city in active if city.places_version is not None}
+    counts = live_coupon_counts(reading.conn, versions, reading.now)
     items = [_city(city, counts.get(city.city_id, 0), languages) for city in active]
-    versions = {str(city.city_id): city.places_version for city in active}
-    return listing(items, {"versions": versions, "attribution": attributions(active, ("places",))})
+    shown = {str(city_id): version for city_id, version in versions.items()}
+    return listing(items, {"versions": shown, "attribution": attributions(active, ("places",))})
 
 
 def _city(city: ActiveCity, coupon_count: int, languages: Sequence[str]) -> Json:
@@ -71,10 +71,8 @@ def categories(reading: Reading, parent_id: str | None, depth: int, languages: S
     taxonomy = reading.caches.taxonomy(reading.conn, active.world.categories)
     if parent_id is not None and parent_id not in taxonomy.by_id:
         raise UnknownCategory([parent_id], "parent")
-    world = World({}, taxonomy, {}, {}, reading.now)
-    view = View(languages, Datum.WGS84, world)
     items: list[Any] = [
-        category_item(node, bool(taxonomy.children.get(node.category_id)), view)
+        category_item(node, bool(taxonomy.children.get(node.category_id)), languages)
         for node in _beneath(taxonomy, parent_id, depth)
     ]
     versions = {"1": taxonomy.version} if taxonomy.version else {}

@@ -9,6 +9,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import orjson
+
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
 from app.discovery.search import Found, PlaceCoupons, World
@@ -46,6 +48,10 @@ class View:
         city = self.world.cities.get(city_id)
         return city.default_language if city is not None else "en"
 
+    def languages_in(self, city_id: int) -> tuple[str, ...]:
+        """The languages wanted, then the city's."""
+        return (*self.languages, self.default_language(city_id).lower())
+
     def tongue(self, city_id: int) -> Tongue:
         """The language that texts are composed in."""
         return tongue_for(self.languages, self.default_language(city_id))
@@ -81,12 +87,12 @@ def position(place: PlaceFacts, datum: Datum) -> Json:
     return lonlat(from_wgs84(place.location, datum).rounded(_DECIMALS))
 
 
-def category_ref(category_id: str, view: View) -> Json:
+def category_ref(category_id: str, view: View, city_id: int) -> Json:
     """A category's id and name; the id stands for the name of one that is retired."""
     node = view.world.taxonomy.by_id.get(category_id)
     if node is None:
         return {"category_id": category_id, "name": category_id}
-    return {"category_id": category_id, "name": pick_name(node.names, view.languages, "en")[0]}
+    return {"category_id": category_id, "name": pick_name(node.names, view.languages_in(city_id), "en")[0]}
 
 
 def hours_now(pattern: HoursPattern | None, view: View) -> Json:
@@ -136,7 +142,7 @@ def place_item(place: PlaceFacts, coupons: PlaceCoupons, view: View) -> Json:
         "place_id": str(place.place_id),
         "city_id": place.city_id,
         **localised(place.names, view, place.city_id),
-        "category": category_ref(place.category_id, view),
+        "category": category_ref(place.category_id, view, place.city_id),
         "location": position(place, view.datum),
         "address": address(place, view.world.cities.get(place.city_id)),
         "hours": hours_now(place.hours, view),
@@ -193,7 +199,7 @@ def coupon_place(place: PlaceFacts, view: View) -> Json:
         "place_id": str(place.place_id),
         "name": pick_name(place.names, view.languages, view.default_language(place.city_id))[0],
         "location": position(place, view.datum),
-        "category": category_ref(place.category_id, view),
+        "category": category_ref(place.category_id, view, place.city_id),
         "hours": hours_now(place.hours, view),
         "address": address(place, view.world.cities.get(place.city_id)),
     }
@@ -213,9 +219,9 @@ def total_json(total: Total) -> Json:
     return {"value": total.value, "relation": "eq" if total.exact else "gte"}
 
 
-def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Sequence[str]) -> Json:
-    """A page of places."""
-    view = View(languages, search.datum, found.world)
+def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Sequence[str], datum: Datum) -> Json:
+    """A page of places; positions in ``datum``."""
+    view = View(languages, datum, found.world)
     applied = _applied(found, search) | {
         "open_now": search.open_now,
         "include_unknown": search.include_unknown,
@@ -225,9 +231,9 @@ def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Seque
     return _listing(items, found, applied)
 
 
-def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Sequence[str]) -> Json:
-    """A page of coupons."""
-    view = View(languages, search.datum, found.world)
+def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Sequence[str], datum: Datum) -> Json:
+    """A page of coupons; positions in ``datum``."""
+    view = View(languages, datum, found.world)
     applied = _applied(found, search) | {
         "kinds": list(search.kinds),
         "group_deal": search.group_deal,
@@ -262,6 +268,11 @@ def _applied(found: Found[Any], search: AroundSearch) -> Json:
     }
 
 
+def drawing(boundary: str | None) -> Json:
+    """``boundary`` of GeoJSON text, which goes out as it is; nothing where none was read."""
+    return {} if boundary is None else {"boundary": orjson.Fragment(boundary)}
+
+
 def as_features(listing: Json, id_name: str, path: Sequence[str] = ("location",)) -> Json:
     """The same list as an RFC 7946 FeatureCollection; its other members stand beside ``features``."""
     features = [feature(item, id_name, path) for item in listing["items"]]
@@ -269,16 +280,30 @@ def as_features(listing: Json, id_name: str, path: Sequence[str] = ("location",)
     return {"type": "FeatureCollection", "features": features, **rest}
 
 
+def as_drawn_features(listing: Json, id_name: str) -> Json:
+    """A list of drawn things as a FeatureCollection; its other members stand beside ``features``."""
+    features = [drawn_feature(item, id_name) for item in listing["items"]]
+    rest = {name: value for name, value in listing.items() if name != "items"}
+    return {"type": "FeatureCollection", "features": features, **rest}
+
+
+def drawn_feature(item: Json, id_name: str) -> Json:
+    """One drawn thing as a Feature."""
+    properties = {name: value for name, value in item.items() if name != "boundary"}
+    return {"type": "Feature", "id": item[id_name], "geometry": item["boundary"], "properties": properties}
+
+
 def feature(item: Json, id_name: str, path: Sequence[str] = ("location",)) -> Json:
-    """One located thing as a Feature; ``path`` leads to its position."""
+    """One located thing as a Feature; ``path`` leads to its position; a ``bbox`` becomes the Feature's own."""
     where: Any = item
     for step in path:
         where = where.get(step) if where is not None else None
     geometry = None if where is None else {"type": "Point", "coordinates": [where["lon"], where["lat"]]}
-    properties = {name: value for name, value in item.items() if name not in (id_name, "location")}
+    properties = {name: value for name, value in item.items() if name not in (id_name, "location", "bbox")}
     return {
         "type": "Feature",
         "id": item[id_name],
+        **({"bbox": item["bbox"]} if "bbox" in item else {}),
         "geometry": geometry,
         "properties": {id_name: item[id_name]} | properties,
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
@@ -13,6 +14,7 @@ from app.discovery.present import (
     View,
     coupon_item,
     coupon_place,
+    drawing,
     hours_now,
     local_time,
     localised,
@@ -35,6 +37,7 @@ def place_detail(
     city = view.world.cities[facts.city_id]
     shown = place_item(facts, coupons, view)
     return shown | {
+        "datum": view.datum.value,
         "phone": place.phone,
         "website": place.website,
         "opening_hours": facts.hours.opening_hours if facts.hours is not None else None,
@@ -43,7 +46,7 @@ def place_detail(
         "price_level": place.price_level,
         "attributes": dict(place.attributes),
         "brand": None if brand is None else {"brand_id": brand.brand_id, **localised(brand.names, view, facts.city_id)},
-        "categories": _categories(facts.category_id, place.alternate_category_ids, view),
+        "categories": _categories(facts, place.alternate_category_ids, view),
         "regions": [region_item(region, view) for region in regions],
         "source": _source(city, place.source_key),
         "dataset_version": city.places_version,
@@ -54,10 +57,23 @@ def _week(pattern: HoursPattern | None, view: View) -> list[Any] | None:
     """Seven days, Monday first, of the week at hand; a day that is partly unknown is null."""
     if pattern is None or not pattern.parsed:
         return None
-    zone_today = date.fromisoformat(local_time(view.world.as_of, pattern.time_zone)[:10])
     calendar = view.world.calendars.get(pattern.calendar or "", NO_CALENDAR)
-    days = week(pattern.opening_hours, zone_today, calendar, workday_calendar=pattern.workday_calendar)
+    today = _today(pattern.time_zone, view)
+    days = week(pattern.opening_hours, today, calendar, workday_calendar=pattern.workday_calendar)
     return None if days is None else [_day(day) for day in days]
+
+
+def _use_week(use_hours: str | None, time_zone: str, city: ActiveCity | None, view: View) -> list[Any] | None:
+    """When a coupon can be used, in the same shape, after the city's calendar."""
+    if use_hours is None:
+        return None
+    calendar = view.world.calendars.get(city.calendar or "", NO_CALENDAR) if city is not None else NO_CALENDAR
+    days = week(use_hours, _today(time_zone, view), calendar)
+    return None if days is None else [_day(day) for day in days]
+
+
+def _today(time_zone: str, view: View) -> date:
+    return view.world.as_of.astimezone(ZoneInfo(time_zone)).date()
 
 
 def _day(day: Day) -> list[Json] | None:
@@ -66,19 +82,20 @@ def _day(day: Day) -> list[Json] | None:
     return [{"from": clock_time(span.start % DAY_MIN), "until": clock_time(span.end)} for span in day]
 
 
-def _categories(primary: str, alternates: Iterable[str], view: View) -> list[Json]:
+def _categories(place: PlaceFacts, alternates: Iterable[str], view: View) -> list[Json]:
     """The primary category with its ancestors, topmost first, then those of the alternates."""
     taxonomy = view.world.taxonomy
     found: dict[str, Category] = {}
-    for category_id in (primary, *alternates):
+    for category_id in (place.category_id, *alternates):
         for node in taxonomy.chain(category_id):
             found.setdefault(node.category_id, node)
-    return [category_item(node, bool(taxonomy.children.get(node.category_id)), view) for node in found.values()]
+    languages = view.languages_in(place.city_id)
+    return [category_item(node, bool(taxonomy.children.get(node.category_id)), languages) for node in found.values()]
 
 
-def category_item(node: Category, has_children: bool, view: View) -> Json:
-    """A node of the tree."""
-    name, language = pick_name(node.names, view.languages, "en")
+def category_item(node: Category, has_children: bool, languages: Sequence[str]) -> Json:
+    """A node of the tree, named in the best of some languages, else in English."""
+    name, language = pick_name(node.names, languages, "en")
     return {
         "category_id": node.category_id,
         "parent_id": node.parent_id,
@@ -90,7 +107,7 @@ def category_item(node: Category, has_children: bool, view: View) -> Json:
 
 
 def region_item(region: Region, view: View) -> Json:
-    """An area without its drawing."""
+    """An area, with its drawing where that was read."""
     return {
         "region_id": str(region.region_id),
         "city_id": region.city_id,
@@ -101,6 +118,7 @@ def region_item(region: Region, view: View) -> Json:
         "parent_id": None if region.parent_id is None else str(region.parent_id),
         "note": region.note,
         "demo": region.demo,
+        **drawing(region.boundary),
     }
 
 
@@ -112,6 +130,7 @@ def _source(city: ActiveCity, key: str) -> Json | None:
                 "licence": origin.licence,
                 "attribution": origin.attribution,
                 "key": key,
+                "retrieved_on": None if origin.retrieved_on is None else origin.retrieved_on.isoformat(),
             }
     return None
 
@@ -120,10 +139,13 @@ def coupon_detail(found: CouponDetail, places: Sequence[PlaceFacts], view: View)
     """A coupon with its full terms and all places where it can be used."""
     coupon = found.coupon
     shown = [coupon_place(place, view) for place in places]
+    city = view.world.cities.get(coupon.city_id)
+    use_week = _use_week(found.terms["use_hours"], coupon.time_zone, city, view)
     return coupon_item(coupon, view) | {
+        "datum": view.datum.value,
         "place": shown[0] if shown else None,
         "places": shown,
-        "terms": _terms(found.terms, coupon.terms.currency, coupon.time_zone),
+        "terms": _terms(found.terms, coupon.terms.currency, coupon.time_zone) | {"use_week": use_week},
     }
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, and_, case, exists, func, or_, select
 
 from app.cities.tables import datasets
 from app.coupons.queries import current_terms, live_at
-from app.coupons.tables import coupon_versions, coupons
+from app.coupons.tables import coupon_places, coupon_versions, coupons
 from app.places.tables import place_facts
 from app.regions.tables import region_facts
 
@@ -46,13 +46,38 @@ def kept_versions(conn: Connection, wanted: Collection[VersionKey]) -> set[Versi
     return {(row.city_id, row.kind, row.version) for row in rows}
 
 
-def live_coupon_counts(conn: Connection, instant: datetime) -> Mapping[int, int]:
-    """How many coupons of each city can be claimed at an instant; cross-city."""
+def live_coupon_counts(conn: Connection, versions: Mapping[int, int], instant: datetime) -> Mapping[int, int]:
+    """How many coupons of each city can be claimed at an instant and used at a live place; cross-city.
+
+    ``versions`` are those of the places by city: the same coupons count that a search around a point can find.
+    """
+    if not versions:
+        return {}
+    in_versions = or_(
+        *(
+            and_(place_facts.c.city_id == city_id, place_facts.c.version == version)
+            for city_id, version in sorted(versions.items())
+        )
+    )
+    usable = exists(
+        select(1)
+        .select_from(coupon_places)
+        .join(
+            place_facts,
+            and_(place_facts.c.city_id == coupon_places.c.city_id, place_facts.c.place_id == coupon_places.c.place_id),
+        )
+        .where(
+            coupon_places.c.city_id == coupons.c.city_id,
+            coupon_places.c.coupon_id == coupons.c.coupon_id,
+            in_versions,
+            place_facts.c.closed.is_(False),
+        )
+    )
     rows: Any = conn.execute(
         select(coupons.c.city_id, func.count().label("number"))
         .prefix_with("/* cross-city */")
         .join(coupon_versions, current_terms())
-        .where(live_at(instant))
+        .where(live_at(instant), usable)
         .group_by(coupons.c.city_id)
         .limit(10_000)
     )

@@ -5,7 +5,8 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.discovery import areas, catalogue
-from app.discovery.asking import asking, languages
+from app.discovery.asking import asking, json_only, languages
+from app.discovery.present import Json, as_drawn_features, as_features, drawn_feature
 from app.discovery.routes_details import NOT_MODIFIED, TAGGED
 from app.discovery.schemas import (
     CategoriesQuery,
@@ -35,11 +36,22 @@ blueprint = Blueprint("catalogue", __name__, description="Cities, categories, re
 SHORT_S = 60
 
 
-@blueprint.get("/v1/cities", policy=PUBLIC, answer=CitiesSchema, other_statuses=NOT_MODIFIED, headers=TAGGED)
+@blueprint.get(
+    "/v1/cities",
+    policy=PUBLIC,
+    answer=CitiesSchema,
+    media_types=(JSON, GEOJSON),
+    other_statuses=NOT_MODIFIED,
+    problems=("not-acceptable",),
+    headers=TAGGED,
+)
 def cities() -> Answer:
     """Every territory with live places."""
+    geojson = wants_geojson()
     with asking() as reading:
         found = catalogue.cities(reading, languages())
+    if geojson:
+        return tagged(Answer(as_features(found, "city_id", ("centre",)), media_type=GEOJSON), max_age_s=SHORT_S)
     return tagged(Answer(found), max_age_s=SHORT_S)
 
 
@@ -49,11 +61,12 @@ def cities() -> Answer:
     query=CategoriesQuery,
     answer=CategoriesSchema,
     other_statuses=NOT_MODIFIED,
-    problems=("unknown-category",),
+    problems=("unknown-category", "not-acceptable"),
     headers=TAGGED,
 )
 def categories(query: CategoriesSearch) -> Answer:
     """The category tree, or what lies beneath one category."""
+    json_only()
     with asking() as reading:
         found = catalogue.categories(reading, query.parent_id, query.depth, languages())
     return tagged(Answer(found), max_age_s=SHORT_S)
@@ -64,12 +77,15 @@ def categories(query: CategoriesSearch) -> Answer:
     policy=PUBLIC,
     query=RegionsQuery,
     answer=RegionsSchema,
-    problems=("unknown-city", "unknown-region", "invalid-cursor", "expired-cursor"),
+    media_types=(JSON, GEOJSON),
+    problems=("unknown-city", "unknown-region", "invalid-cursor", "expired-cursor", "not-acceptable"),
 )
 def regions(query: RegionsSearch) -> Answer:
-    """Areas by city, kind and parent."""
+    """Areas by city, kind and parent; as GeoJSON with their boundaries."""
+    geojson = wants_geojson()
     with asking() as reading:
-        return Answer(areas.regions(reading, query, languages()))
+        found = areas.regions(reading, query, languages(), drawn=geojson)
+    return _drawn(found, "region_id") if geojson else Answer(found)
 
 
 @blueprint.get(
@@ -77,12 +93,15 @@ def regions(query: RegionsSearch) -> Answer:
     policy=PUBLIC,
     query=LookupQuery,
     answer=LookupSchema,
-    problems=("invalid-coordinate",),
+    media_types=(JSON, GEOJSON),
+    problems=("invalid-coordinate", "not-acceptable"),
 )
 def regions_lookup(query: PointSearch) -> Answer:
-    """The chain of areas at a point, outermost first."""
+    """The chain of areas at a point, outermost first; as GeoJSON with their boundaries."""
+    geojson = wants_geojson()
     with asking() as reading:
-        return Answer(areas.lookup(reading, query, languages()))
+        found = areas.lookup(reading, query, languages(), drawn=geojson)
+    return _drawn(found, "region_id") if geojson else Answer(found)
 
 
 @blueprint.get(
@@ -100,9 +119,7 @@ def region(region_id: UUID) -> Answer:
     with asking() as reading:
         found = areas.region(reading, region_id, languages())
     if geojson:
-        properties = {name: value for name, value in found.items() if name != "boundary"}
-        shape = {"type": "Feature", "id": found["region_id"], "geometry": found["boundary"], "properties": properties}
-        return tagged(Answer(shape, media_type=GEOJSON), max_age_s=SHORT_S)
+        return tagged(Answer(drawn_feature(found, "region_id"), media_type=GEOJSON), max_age_s=SHORT_S)
     return tagged(Answer(found), max_age_s=SHORT_S)
 
 
@@ -111,9 +128,16 @@ def region(region_id: UUID) -> Answer:
     policy=PUBLIC,
     query=ContainingQuery,
     answer=CoveringAreasSchema,
-    problems=("invalid-coordinate", "invalid-cursor", "expired-cursor"),
+    media_types=(JSON, GEOJSON),
+    problems=("invalid-coordinate", "invalid-cursor", "expired-cursor", "not-acceptable"),
 )
 def service_areas_containing(query: ContainingSearch) -> Answer:
-    """Service areas that cover a point, and which of each place's serves it."""
+    """Service areas that cover a point, and which of each place's serves it; as GeoJSON with their boundaries."""
+    geojson = wants_geojson()
     with asking() as reading:
-        return Answer(areas.containing(reading, query, languages()))
+        found = areas.containing(reading, query, languages(), drawn=geojson)
+    return _drawn(found, "service_area_id") if geojson else Answer(found)
+
+
+def _drawn(found: Json, id_name: str) -> Answer:
+    return Answer(as_drawn_features(found, id_name), media_type=GEOJSON)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from app.discovery import details
-from app.discovery.asking import asking, languages
+from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import feature
 from app.discovery.schemas import DatumQuery, PlaceView
 from app.discovery.shapes_details import CouponDetailSchema, MovedSchema, PlaceDetailSchema
@@ -37,7 +37,7 @@ def place(place_id: UUID, query: PlaceView) -> Answer:
     """A place with everything that is known of it, or the id it moved to."""
     geojson = wants_geojson()
     with asking() as reading:
-        found = details.place(reading, place_id, languages(), query.datum)
+        found = details.place(reading, place_id, languages(), shown_in(query.datum, geojson=geojson))
     if geojson and "location" in found:
         return tagged(Answer(feature(found, "place_id"), media_type=GEOJSON), max_age_s=60)
     return tagged(Answer(found), max_age_s=60)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.discovery.asking import asking, languages
+from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import as_features, coupons_answer, places_answer
 from app.discovery.schemas import CouponsNearbyQuery, PlacesNearbyQuery
 from app.discovery.search import search_coupons, search_places
@@ -38,7 +38,7 @@ def places_nearby(query: NearbySearch) -> Answer:
     geojson = wants_geojson()
     with asking() as reading:
         found = search_places(reading, query)
-    listing = places_answer(found, query, languages())
+    listing = places_answer(found, query, languages(), shown_in(query.datum, geojson=geojson))
     if geojson:
         return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
     return Answer(listing)
@@ -57,7 +57,7 @@ def coupons_nearby(query: CouponSearch) -> Answer:
     geojson = wants_geojson()
     with asking() as reading:
         found = search_coupons(reading, query)
-    listing = coupons_answer(found, query, languages())
+    listing = coupons_answer(found, query, languages(), shown_in(query.datum, geojson=geojson))
     if geojson:
         return Answer(as_features(listing, "coupon_id", ("place", "location")), media_type=GEOJSON)
     return Answer(listing)

@@ -15,6 +15,11 @@ def nullable(kind: type[fields.Field[Any]] = fields.String, **options: Any) -> f
     return kind(required=True, allow_none=True, **options)
 
 
+def datum() -> Choice:
+    """The datum of positions; a list's says how the point was read too."""
+    return Choice("wgs84", "gcj02", "bd09", required=True)
+
+
 class MoneySchema(Schema):
     """An amount in minor units of an ISO 4217 currency."""
 
@@ -110,7 +115,7 @@ class AppliedSchema(Schema):
     lat = fields.Float(required=True)
     lon = fields.Float(required=True)
     radius_m = fields.Float(required=True)
-    datum = Choice("wgs84", "gcj02", "bd09", required=True)
+    datum = datum()
     as_of = fields.DateTime(required=True)
     categories = fields.List(fields.String(), required=True)
     region = nullable(fields.UUID)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from marshmallow import Schema, fields
 
 from app.discovery.shapes import (
@@ -12,6 +14,7 @@ from app.discovery.shapes import (
     MoneySchema,
     PlaceSchema,
     TotalSchema,
+    datum,
     names,
     nullable,
 )
@@ -26,10 +29,15 @@ class OpenSpanSchema(Schema):
     until = fields.String(required=True)
 
 
+def week() -> fields.Field[Any]:
+    """Seven days, Monday first; a day partly unknown is null."""
+    return nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanSchema), allow_none=True))
+
+
 class HoursOfWeekSchema(HoursSchema):
     """The state now, and the week: seven days, Monday first; a day partly unknown is null."""
 
-    week = nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanSchema), allow_none=True))
+    week = week()
 
 
 class BrandSchema(Schema):
@@ -69,17 +77,19 @@ class RegionSchema(Schema):
 
 
 class SourceSchema(Schema):
-    """Where a place's data come from, on what terms, and its key there."""
+    """Where a place's data come from, on what terms, its key there, and when they were taken from there."""
 
     name = fields.String(required=True)
     licence = fields.String(required=True)
     attribution = fields.String(required=True)
     key = fields.String(required=True)
+    retrieved_on = nullable(fields.Date)
 
 
 class PlaceDetailSchema(PlaceSchema):
     """A place with everything that is known of it."""
 
+    datum = datum()
     hours = fields.Nested(HoursOfWeekSchema, required=True)
     phone = nullable()
     website = nullable()
@@ -111,6 +121,7 @@ class TermsSchema(Schema):
     valid_days_after_claim = nullable(fields.Integer)
     blackout_dates = fields.List(fields.Date(), required=True)
     use_hours = nullable()
+    use_week = week()
     scope_kind = Choice("places", "service_areas", "regions", required=True)
     claim_within_m = nullable(fields.Integer)
     party_min = nullable(fields.Integer)
@@ -134,6 +145,7 @@ class TermsSchema(Schema):
 class CouponDetailSchema(CouponSchema):
     """A coupon with its full terms and all places where it can be used."""
 
+    datum = datum()
     place = nullable(fields.Nested, nested=CouponPlaceSchema)
     places = fields.List(fields.Nested(CouponPlaceSchema), required=True)
     terms = fields.Nested(TermsSchema, required=True)
@@ -170,7 +182,7 @@ class AppliedToPointSchema(AppliedToListSchema):
 
     lat = fields.Float(required=True)
     lon = fields.Float(required=True)
-    datum = Choice("wgs84", "gcj02", "bd09", required=True)
+    datum = datum()
 
 
 class AppliedToAreasSchema(AppliedToPointSchema):

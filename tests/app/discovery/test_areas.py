@@ -13,6 +13,7 @@ from tests.factories.worlds import NOW
 
 LOOKUP = "/v1/regions/lookup"
 CONTAINING = "/v1/service-areas/containing"
+GEOJSON = {"Accept": "application/geo+json"}
 
 
 def box(west: float, south: float, east: float, north: float) -> str:
@@ -93,6 +94,49 @@ def test_a_region_shows_its_boundary(planted: Planted) -> None:
     feature = planted.get(path, headers={"Accept": "application/geo+json"})
     assert feature["geometry"] == shown["boundary"]
     assert feature["properties"]["region_code"] == "01"
+
+
+def test_areas_as_features_carry_their_boundary(planted: Planted) -> None:
+    east = [[[[2, 0], [4, 0], [4, 4], [2, 4], [2, 0]]]]
+    for path, query in (("/v1/regions", {"city": "2", "limit": 3}), (LOOKUP, {"lat": 3, "lon": 3})):
+        listing = planted.get(path, **query)
+        assert not any("boundary" in item for item in listing["items"])
+        shown = planted.client.get(path, query_string=query, headers=GEOJSON)
+        assert (shown.status_code, shown.mimetype) == (200, "application/geo+json")
+        collection = shown.get_json(force=True)
+        assert collection["type"] == "FeatureCollection"
+        assert [feature["properties"] for feature in collection["features"]] == listing["items"]
+        by_id = {feature["id"]: feature["geometry"] for feature in collection["features"]}
+        assert by_id[str(planted.scenes["east"])] == {"type": "MultiPolygon", "coordinates": east}
+        assert collection["total"] == listing["total"]
+    assert collection["ambiguous"] is False
+
+
+def test_boundaries_of_features_have_seven_decimals(planted: Planted) -> None:
+    third = 170 + 1 / 3
+    wkt = box(third, 60, 171, 61)
+    area = planted.world.service_area(2, UUID(planted.scenes["places"][0]), planted.world.merchant(2), wkt)
+    query = {"lat": 60.5, "lon": 170.5}
+    (item,) = planted.get(CONTAINING, **query)["items"]
+    (feature,) = planted.get(CONTAINING, **query, headers=GEOJSON)["features"]
+    assert (feature["id"], feature["properties"]) == (str(area), item)
+    ring = [[170.3333333, 60], [171, 60], [171, 61], [170.3333333, 61], [170.3333333, 60]]
+    assert feature["geometry"] == {"type": "MultiPolygon", "coordinates": [[ring]]}
+
+
+def test_cities_as_features_stand_at_their_centre_with_their_box(planted: Planted) -> None:
+    found = planted.get("/v1/cities", headers=GEOJSON)["features"]
+    assert [feature["id"] for feature in found] == [2, 3]
+    assert found[0]["geometry"] == {"type": "Point", "coordinates": [0.0, 0.0]}
+    assert found[0]["bbox"] == [1.0, 1.0, 1.1, 1.0]
+    assert found[0]["properties"]["slug"] == "city-2"
+
+
+def test_categories_have_no_geojson(planted: Planted) -> None:
+    refused = planted.client.get("/v1/categories", headers=GEOJSON)
+    assert (refused.status_code, refused.get_json(force=True)["code"]) == (406, "not-acceptable")
+    for accepted in ("*/*", "application/geo+json, application/json;q=0.1"):
+        assert planted.client.get("/v1/categories", headers={"Accept": accepted}).status_code == 200
 
 
 def test_holes_are_not_served_and_borders_are(planted: Planted) -> None:

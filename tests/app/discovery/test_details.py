@@ -73,8 +73,19 @@ def test_a_place_tells_all(planted: Planted) -> None:
         "licence": "CC0-1.0",
         "attribution": "© places of 2",
         "key": f"test:{first}",
+        "retrieved_on": None,
     }
     assert (place["dataset_version"], place["time_zone"], place["brand"]) == (1, "Asia/Shanghai", None)
+
+
+def test_a_place_tells_how_old_its_data_are(planted: Planted) -> None:
+    planted.world.run(
+        "UPDATE datasets SET retrieved_on = :day WHERE city_id = 2 AND kind = 'places'", {"day": "2026-11-20"}
+    )
+    try:
+        assert planted.get(f"/v1/places/{planted.scenes['places'][0]}")["source"]["retrieved_on"] == "2026-11-20"
+    finally:
+        planted.world.run("UPDATE datasets SET retrieved_on = NULL WHERE city_id = :c", {"c": 2})
 
 
 def test_a_place_that_was_merged_says_where_to(planted: Planted) -> None:
@@ -111,6 +122,26 @@ def test_a_coupon_tells_its_terms_and_places(planted: Planted) -> None:
     assert coupon["terms"]["per_member"] == 1
     assert "platform_share_bp" not in coupon["terms"]
     assert coupon["stock_left"] == 10
+
+
+def test_a_coupon_tells_the_week_in_which_it_can_be_used(planted: Planted) -> None:
+    first, merchant = UUID(planted.scenes["places"][0]), planted.scenes["merchant"]
+    lunch = [{"from": "11:00", "until": "14:00"}]
+    late = [{"from": "22:00", "until": "02:00"}]
+    for text, week in (
+        ("Mo-Fr 11:00-14:00; Sa 22:00-02:00", [lunch] * 5 + [late, []]),
+        ("whenever you like", None),
+        (None, None),
+    ):
+        made = planted.world.coupon(2, merchant, [first], state="paused", use_hours=text)
+        terms = planted.get(f"/v1/coupons/{made}", datum="gcj02")["terms"]
+        assert (terms["use_hours"], terms["use_week"]) == (text, week)
+
+
+def test_a_coupon_says_the_datum_of_its_places(planted: Planted) -> None:
+    path = f"/v1/coupons/{planted.scenes['published']}"
+    assert planted.get(path)["datum"] == "wgs84"
+    assert planted.get(path, datum="bd09")["datum"] == "bd09"
 
 
 def test_what_was_published_stays_readable_with_its_state(planted: Planted) -> None:

@@ -138,3 +138,36 @@ def test_a_service_area_must_cover_the_point_border_included(planted: Planted) -
 def test_coupons_as_features_stand_at_their_place(planted: Planted) -> None:
     features = planted.get(COUPONS, lat=0, lon=0, radius_m=5000, headers={"Accept": "application/geo+json"})["features"]
     assert features[0]["geometry"] == {"type": "Point", "coordinates": [0.005, 0.0]}
+
+
+def test_a_city_counts_the_coupons_that_a_search_can_find(planted: Planted) -> None:
+    world = planted.world
+    live, closed = planted.plant(8, [{"lon": 70, "lat": 0}, {"lon": 70.001, "lat": 0}])
+    world.run("UPDATE place_facts SET closed = true WHERE place_id = :id", {"id": closed})
+    merchant = world.merchant(8)
+    for places in ([live, closed], [closed], []):
+        world.coupon(8, merchant, places)
+    world.coupon(8, merchant, [live], taken=10)
+    world.coupon(8, merchant, [live], state="paused")
+    world.coupon(8, merchant, [live], claim_until=NOW)
+    counted = {city["city_id"]: city["coupon_count"] for city in planted.get("/v1/cities")["items"]}
+    for city_id, lon in ((3, 10), (8, 70)):
+        assert counted[city_id] == planted.get(COUPONS, lat=0, lon=lon, radius_m=5000)["total"]["value"]
+    assert counted[8] == 1
+
+
+def test_a_category_is_named_in_the_citys_language_unless_another_is_wanted(planted: Planted) -> None:
+    (place,) = planted.plant(9, [{"lon": 80, "lat": 0}], language="fr")
+    planted.world.coupon(9, planted.world.merchant(9), [place])
+    named = {}
+    for lon in (10, 80):
+        for wanted in ("", "zh-CN", "en"):
+            at = {"lat": 0, "lon": lon, "radius_m": 100, "headers": {"Accept-Language": wanted}}
+            item = planted.get(COUPONS, **at)["items"][0]
+            assert item["place"]["category"] == planted.get(PLACES, **at)["items"][0]["category"]
+            shown = planted.get(f"/v1/places/{item['place']['place_id']}", headers=at["headers"])
+            assert shown["categories"][-1]["name"] == item["place"]["category"]["name"]
+            named[lon, wanted] = item["place"]["category"]["name"]
+    assert named[10, ""] == named[10, "zh-CN"] == named[80, "zh-CN"]
+    assert named[10, ""].startswith("类")
+    assert named[80, ""] == named[80, "en"] == named[10, "en"]  # the tree has no French

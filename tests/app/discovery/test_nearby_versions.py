@@ -55,6 +55,20 @@ def test_positions_go_in_and_out_in_the_datum_asked(planted: Planted) -> None:
         assert again["items"][0]["distance_m"] <= 0.02
 
 
+def test_geojson_is_wgs84_whatever_the_datum(planted: Planted) -> None:
+    (place,) = planted.scenes["beijing"]
+    true = {"type": "Point", "coordinates": [BEIJING[0], BEIJING[1]]}
+    wanted = {"Accept": "application/geo+json"}
+    for datum in ("gcj02", "bd09"):
+        shown = planted.get(f"/v1/places/{place}", datum=datum)
+        assert shown["datum"] == datum
+        feature = planted.get(f"/v1/places/{place}", datum=datum, headers=wanted)
+        assert (feature["geometry"], feature["properties"]["datum"]) == (true, "wgs84")
+        at = {"lat": shown["location"]["lat"], "lon": shown["location"]["lon"], "datum": datum}
+        found = planted.get(NEARBY, **at, headers=wanted)
+        assert (found["features"][0]["geometry"], found["applied"]["datum"]) == (true, datum)
+
+
 def test_positions_known_in_a_datum_are_not_converted_twice(planted: Planted) -> None:
     (place,) = planted.scenes["native gcj02"]
     assert planted.get(f"/v1/places/{place}", datum="gcj02")["location"] == {"lon": 121.4782055, "lat": 31.2284629}
