@@ -147,12 +147,14 @@ class ForeignIssuer:
             wait = REFETCH_AFTER_S if self._fetched_at is not None else 2.0
             if self._tried_at is not None and now - self._tried_at < wait:
                 return
-            self._tried_at = now
             try:
                 self._keys = keys_from(self._fetch(self._key_set_url()))
                 self._fetched_at = now
             except FetchFailed as error:
                 log.warning("key set not fetched; the last good one stays", extra={"reason": str(error)})
+            finally:
+                # At its end: who queued behind a try that hung must not hang in another of their own.
+                self._tried_at = self._monotonic()
         finally:
             self._lock.release()
 

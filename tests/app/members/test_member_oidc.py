@@ -326,3 +326,18 @@ def _certificate(folder: Path) -> tuple[Path, Path]:
         )
     )
     return certificate, key
+
+
+def test_a_hanging_issuer_is_waited_for_once_by_all_who_queue_behind_the_first() -> None:
+    now, asked = [0.0], []
+
+    def hang(url: str) -> bytes:
+        asked.append(url)
+        now[0] += 15.0
+        raise FetchFailed("too long")
+
+    foreign = ForeignIssuer(ISSUER, "fujin", jwks_url=f"{ISSUER}/keys", fetch=hang, monotonic=lambda: now[0])
+    for _ in range(3):  # as those who were let in one after the other when the first had given up
+        with pytest.raises(Unavailable):
+            foreign.key("ed")
+    assert len(asked) == 1
