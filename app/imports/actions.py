@@ -17,7 +17,7 @@ from app.cities import queries as cities
 from app.cities.tables import basemap_features
 from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
 from app.core.ids import new_city_id
-from app.imports import queries, readers
+from app.imports import comparing, queries, readers
 from app.imports.errors import UnknownTerritory, UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.staging import Tally, Target, stage_places
 from app.imports.staging_areas import (
@@ -28,7 +28,7 @@ from app.imports.staging_areas import (
     stage_regions,
 )
 from app.imports.territory import widened
-from app.imports.types import IdMaker, LoadReport, LoadRequest, Progress
+from app.imports.types import Change, IdMaker, LoadReport, LoadRequest, Progress
 from app.places.tables import brands, categories, holidays, place_facts
 from app.regions.tables import region_facts
 from geo.bbox import Bbox
@@ -107,6 +107,18 @@ def load(
         blocked,
         _remarks(request, target),
     )
+
+
+def change_of(conn: Connection, city_id: int, kind: str, version: int, against: int | None) -> Change:
+    """What readers gain, keep and lose when a version takes the place of ``against``."""
+    return comparing.compare(conn, _TABLES[kind], city_id, kind, version, against)
+
+
+def active_number(conn: Connection, city_id: int, kind: str) -> int | None:
+    """The version that readers see, under the lock that keeps it so until the transaction ends."""
+    cities.lock_versions(conn, city_id)
+    active = cities.active_version(conn, city_id, kind)
+    return None if active is None else active.version
 
 
 def activate(conn: Connection, city_id: int, kind: str, version: int, now: datetime) -> DatasetVersion:

@@ -15,6 +15,7 @@ from app.cities import queries as cities
 from app.cities.types import Origin, Territory
 from app.core.clock import system_clock
 from app.imports import actions, seeding
+from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
     USER_FAULT,
     Console,
@@ -26,7 +27,7 @@ from app.imports.console import (
 )
 from app.imports.errors import UnknownTerritory, UnreadableFile
 from app.imports.seeded_ids import seeded_city_id
-from app.imports.types import LoadReport, LoadRequest
+from app.imports.types import Change, LoadReport, LoadRequest
 from geo.errors import UnknownDatum
 from geo.grid_shift import Datum, parse_datum
 
@@ -123,6 +124,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 @click.option("--dry-run", is_flag=True, help="Go the whole way and roll back.")
 @click.option("--activate", "then_activate", is_flag=True, help="Show the version to readers when it is staged.")
 @click.option("--accept-refused", is_flag=True, help="Keep the good rows, however many others were refused.")
+@click.option("--accept-loss", is_flag=True, help="Activate even when many rows that readers see would vanish.")
 @_json
 @guarded
 def import_file(
@@ -138,6 +140,7 @@ def import_file(
     dry_run: bool,
     then_activate: bool,
     accept_refused: bool,
+    accept_loss: bool,
     as_json: bool,
 ) -> None:
     """Load FILE as the next version of one kind of data of a territory."""
@@ -153,13 +156,39 @@ def import_file(
             if not dry_run:
                 conn.commit()
             raise
-        if report.outcome == "staged" and then_activate:
+        change = _against_active(conn, report)
+        lossy = change is not None and too_much_lost(change) and not accept_loss
+        if report.outcome == "staged" and then_activate and not lossy:
             actions.activate(conn, territory.city_id, kind, report.version, now)
         conn.rollback() if dry_run else conn.commit()
-        _tell(console, report, city, activated=then_activate, dry_run=dry_run)
+        _tell(console, report, city, activated=then_activate and not lossy, dry_run=dry_run, change=change)
         if report.outcome == "failed":
             _tell_failed(report, accept_refused)
             sys.exit(USER_FAULT)
+        if change is not None and lossy:
+            _tell_loss(report, city, change, then_activate, dry_run)
+
+
+def _against_active(conn: Connection, report: LoadReport) -> Change | None:
+    if report.outcome != "staged":
+        return None
+    against = actions.active_number(conn, report.city_id, report.kind)
+    return actions.change_of(conn, report.city_id, report.kind, report.version, against)
+
+
+def _tell_loss(report: LoadReport, city: str, change: Change, then_activate: bool, dry_run: bool) -> None:
+    """Warns of a loss, and ends with 1 when it kept the version from being activated."""
+    loss = (
+        f"{change.removed:,} of the {change.before:,} {report.kind} that readers see would vanish,"
+        f" more than {MAX_LOST_SHARE:.0%}"
+    )
+    if not then_activate:
+        click.echo(f"warning: {loss}", err=True)
+        return
+    show = f"show it with: fujin datasets activate {city} {report.kind} {report.version}"
+    end = "nothing was kept" if dry_run else f"version {report.version} stays staged; {show}"
+    click.echo(f"error: {loss}, and --accept-loss was not given; {end}", err=True)
+    sys.exit(USER_FAULT)
 
 
 def _tell_failed(report: LoadReport, accept_refused: bool) -> None:
@@ -216,10 +245,13 @@ def list_datasets(city: str | None, as_json: bool) -> None:
 def activate_dataset(city: str, kind: str, version: int, as_json: bool) -> None:
     """Show VERSION of KIND of CITY to every reader."""
     with connected(import_engine(settings())) as conn:
-        done = actions.activate(conn, _territory(conn, city).city_id, kind, version, system_clock())
+        city_id = _territory(conn, city).city_id
+        before = actions.active_number(conn, city_id, kind)
+        done = actions.activate(conn, city_id, kind, version, system_clock())
+        change = actions.change_of(conn, city_id, kind, done.version, before)
         conn.commit()
-    facts = {"city": city, "kind": kind, "version": done.version, "active": True}
-    Console(as_json).result(f"{city} {kind}: version {done.version} is active", facts)
+    facts = {"city": city, "kind": kind, "version": done.version, "active": True, **_counts(change)}
+    Console(as_json).result(f"{city} {kind}: version {done.version} is active; {_in_words(change)}", facts)
 
 
 @datasets.command("rollback")
@@ -230,10 +262,22 @@ def activate_dataset(city: str, kind: str, version: int, as_json: bool) -> None:
 def rollback_dataset(city: str, kind: str, as_json: bool) -> None:
     """Show the version before the active one again."""
     with connected(import_engine(settings())) as conn:
-        done = actions.rollback(conn, _territory(conn, city).city_id, kind, system_clock())
+        city_id = _territory(conn, city).city_id
+        before = actions.active_number(conn, city_id, kind)
+        done = actions.rollback(conn, city_id, kind, system_clock())
+        change = actions.change_of(conn, city_id, kind, done.version, before)
         conn.commit()
-    facts = {"city": city, "kind": kind, "version": done.version, "active": True}
-    Console(as_json).result(f"{city} {kind}: back to version {done.version}", facts)
+    facts = {"city": city, "kind": kind, "version": done.version, "active": True, **_counts(change)}
+    Console(as_json).result(f"{city} {kind}: back to version {done.version}; {_in_words(change)}", facts)
+
+
+def _counts(change: Change) -> dict[str, int]:
+    return {"new": change.new, "kept": change.kept, "removed": change.removed}
+
+
+def _in_words(change: Change) -> str:
+    against = "no version was active" if change.against is None else f"against version {change.against}"
+    return f"{against}: {change.new:,} new, {change.kept:,} kept, {change.removed:,} removed"
 
 
 def _territory(conn: Connection, slug: str) -> Territory:
@@ -257,7 +301,15 @@ def _loaded(conn: Connection, console: Console, request: LoadRequest, now: datet
         return actions.load(conn, request, now, make_id=make_id, progress=progress)
 
 
-def _tell(console: Console, report: LoadReport, slug: str, *, activated: bool = True, dry_run: bool = False) -> None:
+def _tell(
+    console: Console,
+    report: LoadReport,
+    slug: str,
+    *,
+    activated: bool = True,
+    dry_run: bool = False,
+    change: Change | None = None,
+) -> None:
     where = f"{slug} {report.kind}"
     if report.outcome == "unchanged":
         sentence = f"{where}: unchanged, version {report.version} is this file"
@@ -281,9 +333,12 @@ def _tell(console: Console, report: LoadReport, slug: str, *, activated: bool = 
         "unreadable_hours": report.unreadable_hours,
         "blocked": report.blocked,
         "remarks": list(report.remarks),
+        **(_counts(change) if change else {}),
         "faults": [{"row": f.row, "source_key": f.source_key, "reason": f.reason} for f in report.faults],
     }
     console.result(sentence, facts)
+    if change is not None:
+        console.say(f"  {_in_words(change)}")
     for remark in report.remarks:
         console.say(f"  note: {remark}")
     for line in actions.report_faults(report):

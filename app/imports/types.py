@@ -155,3 +155,23 @@ class LoadReport:
     unreadable_hours: int = 0
     blocked: str | None = None
     remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Rows that readers see ``before`` and ``after`` a version takes the place of ``against``, and those in both."""
+
+    against: int | None
+    before: int
+    after: int
+    kept: int
+
+    @property
+    def new(self) -> int:
+        """Rows that come."""
+        return self.after - self.kept
+
+    @property
+    def removed(self) -> int:
+        """Rows that go."""
+        return self.before - self.kept

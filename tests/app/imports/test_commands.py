@@ -67,7 +67,8 @@ def test_a_file_is_imported_activated_listed_and_taken_back(run: Run, town: Conn
         (2, "active", True),
         (1, "retired", False),
     ]
-    assert "back to version 1" in run("datasets", "rollback", "town", "places").stdout
+    told_back = run("datasets", "rollback", "town", "places").stdout
+    assert "back to version 1; against version 2: 300 new, 1 kept, 0 removed" in told_back
 
 
 def test_a_dry_run_goes_the_whole_way_and_keeps_nothing(run: Run, town: Connection, file: Path) -> None:
@@ -77,6 +78,36 @@ def test_a_dry_run_goes_the_whole_way_and_keeps_nothing(run: Run, town: Connecti
     assert "row 2 (b): unknown category spaceport" in result.stdout
     assert only_row(town, "SELECT count(*) FROM places")[0] == 0
     assert only_row(town, "SELECT count(*) FROM datasets WHERE city_id = 7")[0] == 0
+
+
+def test_a_version_that_loses_many_places_is_shown_only_when_that_is_accepted(
+    run: Run, town: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.geojsonl"
+
+    def write(*keys: str) -> None:
+        path.write_text("\n".join(json.dumps(place(key)) for key in keys))
+
+    arguments = ("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    write(*(f"p{n}" for n in range(50)))
+    assert "no version was active: 50 new, 0 kept, 0 removed" in run(*arguments, "--activate").stdout
+    write("new", *(f"p{n}" for n in range(39)))
+    tried = run(*arguments, "--activate", "--dry-run")
+    assert (tried.exit_code, "nothing was kept" in tried.stderr) == (1, True)
+    refused = run(*arguments, "--activate")
+    assert refused.exit_code == 1
+    assert "version 2 staged" in refused.stdout
+    assert "against version 1: 1 new, 39 kept, 11 removed" in refused.stdout
+    assert "error: 11 of the 50 places that readers see would vanish, more than 20%" in refused.stderr
+    assert "fujin datasets activate town places 2" in refused.stderr
+    assert cities.active_version(town, CITY, "places").version == 1  # type: ignore[union-attr]
+    warned = run(*arguments)
+    assert (warned.exit_code, warned.stderr.startswith("warning: 11 of the 50")) == (0, True)
+    told = json.loads(run(*arguments, "--activate", "--accept-loss", "--json").stdout)
+    assert (told["version"], told["new"], told["kept"], told["removed"]) == (4, 1, 39, 11)
+    assert cities.active_version(town, CITY, "places").version == 4  # type: ignore[union-attr]
+    shown = run("datasets", "activate", "town", "places", 1).stdout
+    assert "version 1 is active; against version 4: 11 new, 39 kept, 1 removed" in shown
 
 
 def test_a_blocked_file_ends_with_one_and_is_kept_as_failed(run: Run, town: Connection, tmp_path: Path) -> None:
