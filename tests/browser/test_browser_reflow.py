@@ -1,0 +1,54 @@
+"""Text at twice its size and screens of odd shapes: everything is still there, and nothing scrolls sideways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+Fake = Callable[..., Any]
+DOUBLE = "addEventListener('DOMContentLoaded', () => document.documentElement.style.setProperty('font-size', '200%'))"
+STATES = ["/", "/?tab=deals", "/?place=place-0", "/?coupon=coupon-0", "/?lat=10&lon=10"]
+SIDEWAYS = """() => ['html', '#panel', '#sheet', '#sheet-body'].filter((selector) => {
+  const node = document.querySelector(selector);
+  return node.scrollWidth > node.clientWidth;
+})"""
+# What reaches beyond the screen, the row of chips apart: it is made to be pushed along.
+CUT_OFF = """() => [...document.querySelectorAll('button, select, a, h2, h3, dd, .opening, .tabs, .radius')]
+  .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.closest('.chips, .skip'))
+  .filter((node) => { const box = node.getBoundingClientRect(); return box.left < -1 || box.right > innerWidth + 1; })
+  .map((node) => node.outerHTML.slice(0, 80))"""
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+def test_text_of_twice_the_size_reflows_on_a_phone(fake: Fake, lang: str) -> None:
+    visit = fake(width=360, locale=lang)
+    visit.page.add_init_script(DOUBLE)
+    for path in STATES:
+        visit.go(path)
+        assert visit.page.evaluate("getComputedStyle(document.documentElement).fontSize") == "32px"
+        assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
+        assert visit.page.evaluate(SIDEWAYS) == [], path
+        assert visit.page.evaluate(CUT_OFF) == [], path
+    visit.go("/?tab=deals")
+    narrow = visit.page.locator("#results h3").evaluate_all("(nodes) => nodes.map((node) => node.clientWidth)")
+    assert min(narrow) > 200
+
+
+@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+def test_on_the_narrowest_phone_the_header_stays_one_line(fake: Fake, lang: str) -> None:
+    visit = fake(width=320, locale=lang)
+    visit.go("/")
+    assert visit.page.locator(".language").bounding_box()["height"] == 44
+    assert visit.page.locator(".top").bounding_box()["height"] < 60
+    assert visit.page.evaluate("document.documentElement.scrollWidth") == 320
+
+
+def test_on_a_phone_on_its_side_the_list_stands_beside_the_map(fake: Fake) -> None:
+    visit = fake(width=844)
+    visit.page.set_viewport_size({"width": 844, "height": 390})
+    visit.go("/")
+    row = visit.page.locator("#results li").first.bounding_box()
+    assert row["y"] + row["height"] <= 390
+    assert visit.page.locator("#map").bounding_box()["x"] > 300
