@@ -63,7 +63,7 @@ def regions(reading: Reading, search: RegionsSearch, languages: Sequence[str], *
         total = Total(*kept["n"])
         city_id, level, code, region_id = kept["k"]
         after = (city_id, level, code, UUID(region_id))
-        _refuse_purged(reading, active, versions)
+        _refuse_purged(reading, active, "regions", versions)
     found, counted = regions_page(
         reading.conn,
         versions,
@@ -103,9 +103,9 @@ def _asked_versions(reading: Reading, active: ActiveDatasets, search: RegionsSea
     return {city.city_id: city.regions_version for city in cities if city.regions_version is not None}
 
 
-def _refuse_purged(reading: Reading, active: ActiveDatasets, versions: Versions) -> None:
-    now = {city.city_id: city.regions_version for city in active.cities}
-    old = [(city_id, "regions", version) for city_id, version in versions.items() if now.get(city_id) != version]
+def _refuse_purged(reading: Reading, active: ActiveDatasets, kind: str, versions: Versions) -> None:
+    now = {city.city_id: city.versions.get(kind) for city in active.cities}
+    old = [(city_id, kind, version) for city_id, version in versions.items() if now.get(city_id) != version]
     if old and kept_versions(reading.conn, old) != set(old):
         raise ExpiredCursor("the data that this cursor reads were replaced; ask for the first page again")
 
@@ -151,28 +151,41 @@ def _point(search: PointSearch | ContainingSearch) -> Json:
 
 
 def containing(reading: Reading, search: ContainingSearch, languages: Sequence[str], *, drawn: bool = False) -> Json:
-    """Service areas in force that cover a point, ``drawn`` with boundaries, by place, each place's winner first."""
+    """Service areas in force that cover a point, ``drawn`` with boundaries, by place, each place's winner first.
+
+    Later pages stay on the versions and the instant of the first, and go on behind the last area shown.
+    """
     active = everything_active(reading.conn)
     filters = {
         "at": search.given.xy,
         "datum": search.datum.value,
         "instant": None if search.at is None else search.at.isoformat(),
     }
-    start, instant = 0, search.at or reading.now
+    after, instant = None, search.at or reading.now
+    versions = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
     if search.cursor is not None:
         kept = reading.cursors.decode("service-areas/containing", filters, search.cursor, reading.now)
-        start, instant = kept["k"], datetime.fromisoformat(kept["t"])
-    versions = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
+        after, instant = kept["k"], datetime.fromisoformat(kept["t"])
+        versions = {int(city_id): version for city_id, version in kept["v"].items()}
+        _refuse_purged(reading, active, "places", versions)
     found = ranked(areas_covering(reading.conn, versions, search.origin, instant, drawn=drawn))
-    page, cursor = found[start : start + search.limit], None
-    if len(found) > start + search.limit:
-        position = {"k": start + search.limit, "t": instant.isoformat()}
+    rest = [each for each in found if after is None or _position(each) > after]
+    page, cursor = rest[: search.limit], None
+    if len(rest) > search.limit:
+        pinned = {str(city_id): version for city_id, version in versions.items()}
+        position = {"v": pinned, "k": _position(page[-1]), "t": instant.isoformat()}
         cursor = reading.cursors.encode("service-areas/containing", filters, position, reading.now)
     view = _view(active, languages, reading.now)
     used = {each.area.city_id: versions[each.area.city_id] for each in found}
     applied = _point(search) | {"at": instant.isoformat()} | _applied(active, used, ("places",))
     total = Total(min(len(found), TOTAL_CAP), len(found) <= TOTAL_CAP)
     return listing([_area(each, view) for each in page], applied, cursor) | {"total": total_json(total)}
+
+
+def _position(each: Ranked) -> list[Any]:
+    """Where an area stands in the list, as a cursor can carry it."""
+    city_id, place_id, *rank, area_id = each.position
+    return [city_id, str(place_id), *rank, str(area_id)]
 
 
 def _area(ranked_area: Ranked, view: View) -> dict[str, Any]:

@@ -20,6 +20,11 @@ class Ranked:
     winner: bool
     why: Why
 
+    @property
+    def position(self) -> tuple[int, UUID, int, float, float, UUID]:
+        """What the list of ``ranked`` is ordered by, whole."""
+        return (self.area.city_id, self.area.place_id, *_order(self.area))
+
 
 def ranked(areas: Iterable[CoveringArea]) -> tuple[Ranked, ...]:
     """Areas by city and place, the winner of each place first.
