@@ -14,7 +14,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from app.audit.cli import commands as audit_commands
 from app.cities import routes as cities_routes
 from app.core.clock import Clock, system_clock
-from app.core.db import Database, install_deadline, open_database, renew_patience
+from app.core.db import Database, install_deadline, open_database, patience
 from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
@@ -114,7 +114,7 @@ def _bound_waits(app: Flask, settings: Settings) -> None:
         if not installed:
             install_deadline(seconds)
             installed = True
-        renew_patience(seconds)
-        return inner(environ, start_response)
+        with patience(seconds):
+            return inner(environ, start_response)
 
     app.wsgi_app = bounded  # type: ignore[method-assign]

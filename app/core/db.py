@@ -106,13 +106,18 @@ class _Patience(threading.local):
 _patience = _Patience()
 
 
-def renew_patience(seconds: float) -> None:
-    """Gives the request that begins on this thread ``seconds`` of waiting for the database, all its waits together.
+@contextmanager
+def patience(seconds: float) -> Iterator[None]:
+    """Gives the work inside ``seconds`` of waiting for the database, all its waits on this thread together.
 
     A silent server costs a request one deadline and not one for the ping of the pool, one for the new connection and
     one for each statement. Time spent elsewhere, as with a partner, is not counted.
     """
     _patience.left_s = seconds
+    try:
+        yield
+    finally:
+        _patience.left_s = None
 
 
 def install_deadline(seconds: float) -> None:

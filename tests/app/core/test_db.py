@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from app.core.db import Database
+from app.core.db import Database, _patience, patience
 
 CURRENCIES = sa.text("SELECT count(*) FROM currencies")
 
@@ -17,3 +17,9 @@ def test_all_statements_of_a_read_see_one_state_of_the_data(database: Database, 
         assert conn.execute(CURRENCIES).scalar_one() == before
     with database.read() as conn:
         assert conn.execute(CURRENCIES).scalar_one() == before + 1
+
+
+def test_waiting_is_limited_for_the_work_of_one_request_only() -> None:
+    with patience(0.5):
+        assert _patience.left_s == 0.5
+    assert _patience.left_s is None
