@@ -32,7 +32,7 @@ def application(tmp_path_factory: pytest.TempPathFactory) -> Flask:
             "FUJIN_SECRET_KEY": "tests-sign-with-this-0123456789abcdef",
             "FUJIN_CODE_PEPPER": "tests-hash-with-this-0123456789abcdef",
             "FUJIN_STATE_DIR": str(tmp_path_factory.mktemp("state")),
-            "FUJIN_DATABASE_DEADLINE_S": "0",  # the deadline is of the whole process, and other tests load by COPY in it
+            "FUJIN_DATABASE_DEADLINE_S": "0",  # it is global to the process, and other tests copy
             "FUJIN_DEMO": "1",
             "FUJIN_LOG_LEVEL": "WARNING",
         }
