@@ -35,7 +35,7 @@ CITY: JSON = {
     "bbox": [118.3, 29.1, 120.8, 30.6],
     "time_zone": "Asia/Shanghai",
     "currency": "CNY",
-    "attribution": ["© OpenStreetMap contributors"],
+    "attribution": ["© OpenStreetMap contributors", "Hangzhou Areas (CC BY 4.0)"],
     "place_count": 45,
     "coupon_count": 3,
 }
@@ -51,6 +51,8 @@ BERLIN: JSON = {
     "time_zone": "Europe/Berlin",
     "currency": "EUR",
 }
+OSM = "© OpenStreetMap contributors"
+TILE_CREDITS = {"basemap": OSM, "places": OSM, "regions": f"{OSM} · Amt für Statistik Berlin-Brandenburg"}
 NAMES = ["外婆家", "Tent Bar", HOSTILE, "知味观", "Blue Bottle", "楼外楼", "新周记", "弄堂里", "绿茶餐厅"]
 STATES = ["open", "closed", "unknown"]
 
@@ -176,7 +178,9 @@ def fake_app() -> Flask:
         "/v1/coupons/coupon-<int:number>": lambda number: jsonify(
             {**coupon(number), "terms": {"per_member": 2, "units": 1}, "places": [place(number), place(number + 1)]}
         ),
-        "/v1/tiles/<layer>.json": lambda layer: jsonify(tilejson="3.0.0", minzoom=12, maxzoom=14),
+        "/v1/tiles/<layer>.json": lambda layer: jsonify(
+            tilejson="3.0.0", minzoom=12, maxzoom=14, attribution=TILE_CREDITS[layer]
+        ),
         "/v1/tiles/<layer>/<int:z>/<int:x>/<int:y>.mvt": lambda **_: no_tiles,
         "/openapi.json": lambda: jsonify(openapi="3.1.0", info={"title": "Fujin", "version": "1"}, paths={}),
     }

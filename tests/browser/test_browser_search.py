@@ -100,7 +100,8 @@ def test_deals_are_tickets_with_price_place_and_stock(fake: Fake) -> None:
     visit.page.get_by_role("tab", name="Deals").click()
     visit.settle()
     first = visit.page.locator("#results .ticket").first.inner_text()
-    for words in ("−¥20", "Free", "满100减20", "外婆家", "13 m", "3 people: ¥12.50", "7 left", "Claim by"):
+    assert visit.page.locator("#results .ticket-stub").first.inner_text().split() == ["¥12.50", "3", "people"]
+    for words in ("−¥20", "Alone: Free", "满100减20", "外婆家", "13 m", "7 left", "Claim by"):
         assert words in first
     visit.page.get_by_role("button", name="Group deals").click()
     visit.settle()
@@ -309,7 +310,14 @@ def test_attribution_stays_on_the_map_with_what_the_answer_adds(fake: Fake) -> N
     visit = fake()
     visit.go("/")
     assert visit.page.locator(".attribution a").inner_text() == "© OpenStreetMap contributors"
-    assert visit.page.locator("#credits").inner_text() == "Stadt Hangzhou"
+    shown = visit.page.locator("#credits").inner_text().split(" · ")
+    assert shown == ["Amt für Statistik Berlin-Brandenburg", "Hangzhou Areas (CC BY 4.0)", "Stadt Hangzhou"]
+
+
+def test_a_place_with_areas_names_whom_its_city_credits(fake: Fake) -> None:
+    visit = fake()
+    visit.go("/?place=place-0")
+    assert "Hangzhou Areas (CC BY 4.0)" in visit.page.locator("#sheet .rows").inner_text()
 
 
 def test_api_page_shows_the_document_from_local_files(fake: Fake) -> None:

@@ -144,9 +144,12 @@ def test_an_aged_list_offers_to_search_again_and_keeps_what_is_shown(fake: Fake)
 def test_a_place_that_is_gone_says_so_in_the_sheet(fake: Fake) -> None:
     visit = fake()
     visit.expected.append(FAILED)
-    visit.page.route("**/v1/places/place-0", refuse(404, "not-found", "no such place"))
+    visit.page.route("**/v1/places/place-0", refuse(410, "gone", "closed"))
     visit.go("/?place=place-0")
-    assert "no longer here" in visit.page.locator("#sheet").inner_text()
+    said = visit.page.locator("#sheet").inner_text()
+    assert "no longer here" in said
+    assert "Try again" not in said
+    assert "did not work" not in said
     visit.page.keyboard.press("Escape")
     visit.page.wait_for_selector("#sheet", state="hidden")
 

@@ -103,14 +103,23 @@ export const coupon = (id: string, signal: AbortSignal): Promise<CouponDetail> =
 export interface TileLimits {
   minzoom: number;
   maxzoom: number;
+  /** Whom the licences of what is drawn ask to name, one line each. */
+  attribution: string[];
 }
 
-/** Zoom limits of a tile layer from its TileJSON; the usual ones when it can't be read. */
+interface TileJson {
+  minzoom?: number;
+  maxzoom?: number;
+  attribution?: string;
+}
+
+/** Zoom limits and credits of a tile layer from its TileJSON; the usual ones when it can't be read. */
 export async function tileLimits(layer: string): Promise<TileLimits> {
   try {
-    const { minzoom, maxzoom } = await getJson<Partial<TileLimits>>(`/v1/tiles/${layer}.json`);
-    return { minzoom: minzoom ?? 0, maxzoom: maxzoom ?? 14 };
+    const { minzoom, maxzoom, attribution } = await getJson<TileJson>(`/v1/tiles/${layer}.json`);
+    const lines = (attribution ?? "").split(" · ").filter((line) => line !== "");
+    return { minzoom: minzoom ?? 0, maxzoom: maxzoom ?? 14, attribution: lines };
   } catch {
-    return { minzoom: 0, maxzoom: 14 };
+    return { minzoom: 0, maxzoom: 14, attribution: [] };
   }
 }

@@ -2,12 +2,15 @@
 import { el } from "./dom";
 import * as format from "./format";
 import { counted, maybe, t } from "./i18n";
-import { couponFacts } from "./list";
+import { metresBetween } from "./geo";
+import { couponFacts, headline } from "./list";
 import { section, term } from "./rows";
-import type { CouponDetail, CouponPlace, Money } from "./types";
+import type { CouponDetail, CouponPlace, LonLat, Money } from "./types";
 
 export interface CouponLinks {
   placeHref(id: string): string;
+  /** Where the reader searched; the places are ordered from there. */
+  from: LonLat | null;
 }
 
 const asNumber = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
@@ -92,7 +95,17 @@ function ruleTerms(terms: Terms): HTMLElement[] {
   return [...limitTerms(terms), ...rules.flatMap(([name, value]) => (value === null ? [] : [term(name, value)]))];
 }
 
-function placeLink(place: CouponPlace, href: string): HTMLElement {
+const nowhere = Number.POSITIVE_INFINITY;
+
+/** The places with their distances from `from`, nearest first; those without a position last. */
+function byDistance(places: CouponPlace[], from: LonLat | null): { place: CouponPlace; away: number }[] {
+  const away = (place: CouponPlace): number => (from && place.location ? metresBetween(from, place.location) : nowhere);
+  return places.map((place) => ({ place, away: away(place) })).sort((a, b) => (a.away === b.away ? 0 : a.away - b.away));
+}
+
+function placeLink(place: CouponPlace, away: number, href: string): HTMLElement {
+  const known = place.address?.text || place.address?.district;
+  const facts = [away === nowhere ? null : format.distance(away), known].filter(Boolean).join(" · ");
   return el(
     "li",
     {},
@@ -100,22 +113,25 @@ function placeLink(place: CouponPlace, href: string): HTMLElement {
       "a",
       { href, "data-place": place.place_id },
       el("b", {}, place.name),
-      place.address?.text ? el("span", {}, place.address.text) : null,
+      facts !== "" && el("span", {}, facts),
     ),
   );
 }
 
 export function couponBody(coupon: CouponDetail, zone: string | null, links: CouponLinks): Node[] {
-  const places = coupon.places ?? [];
+  const places = byDistance(coupon.places ?? [], links.from);
+  const { lead, under } = headline(coupon);
+  const group = coupon.group_deal?.price ? under : null;
   const kind = maybe(`coupon.kind.${coupon.kind}`);
   return [
     el(
       "div",
       { class: "hero" },
-      el("b", { class: coupon.badge.length > 6 ? "small" : "" }, coupon.badge),
-      el("p", {}, [kind, coupon.merchant?.name].filter(Boolean).join(" · ")),
+      el("b", { class: lead.length > 6 ? "small" : "" }, lead),
+      el("p", {}, [group, kind, coupon.merchant?.name].filter(Boolean).join(" · ")),
       couponFacts(coupon, zone),
     ),
+    el("p", { class: "summary" }, t("coupon.claim_later")),
     ...(coupon.summary && coupon.summary !== coupon.title ? [el("p", { class: "summary" }, coupon.summary)] : []),
     section(
       t("coupon.terms"),
@@ -125,7 +141,7 @@ export function couponBody(coupon: CouponDetail, zone: string | null, links: Cou
       ? [
           section(
             t("coupon.where"),
-            el("ul", { class: "where" }, ...places.map((place) => placeLink(place, links.placeHref(place.place_id)))),
+            el("ul", { class: "where" }, ...places.map(({ place, away }) => placeLink(place, away, links.placeHref(place.place_id)))),
           ),
         ]
       : []),

@@ -47,13 +47,29 @@ export function placeCard(place: Place, number: number, zone: string | null, hre
   );
 }
 
+const singlePrice = (coupon: Coupon): string =>
+  coupon.price && coupon.price.amount_minor > 0 ? format.money(coupon.price) : t("coupon.free");
+
+/** What a deal leads with and the line under it; a group deal leads with the group's price. */
+export function headline(coupon: Coupon): { lead: string; under: string } {
+  if (coupon.group_deal?.price) {
+    const { target, price } = coupon.group_deal;
+    return { lead: format.money(price), under: counted("coupon.people", target, format.count(target)) };
+  }
+  const price = singlePrice(coupon);
+  // Where the badge is the price already, the line under it says what for.
+  return { lead: coupon.badge, under: price === coupon.badge ? (maybe(`coupon.kind.${coupon.kind}`) ?? "") : price };
+}
+
 /** The facts under a deal's title: stock, group, deadline. */
 export function couponFacts(coupon: Coupon, zone: string | null): HTMLElement {
   const facts = el("p", { class: "ticket-facts" });
   if (coupon.group_deal) {
     const { target, price } = coupon.group_deal;
-    const text = price ? t("coupon.group", { target, price: format.money(price) }) : t("coupon.group_short", { target });
+    // With the group's price in the headline, here stands what it costs without a group.
+    const text = price ? t("coupon.alone", { price: singlePrice(coupon) }) : t("coupon.group_short", { target });
     facts.append(el("span", { class: "pill" }, text));
+    if (price && coupon.badge !== singlePrice(coupon)) facts.append(el("span", {}, coupon.badge));
   }
   if (coupon.stock_left !== null) {
     const text = coupon.stock_left > 0 ? t("coupon.stock_left", { n: format.count(coupon.stock_left) }) : t("coupon.sold_out");
@@ -64,17 +80,15 @@ export function couponFacts(coupon: Coupon, zone: string | null): HTMLElement {
 }
 
 export function couponCard(coupon: Coupon, number: number, zone: string | null, href: string): HTMLElement {
-  const price = coupon.price && coupon.price.amount_minor > 0 ? format.money(coupon.price) : t("coupon.free");
-  const kind = maybe(`coupon.kind.${coupon.kind}`) ?? "";
+  const { lead, under } = headline(coupon);
   return el(
     "a",
     { class: "card ticket", href, "data-key": coupon.coupon_id },
     el(
       "div",
       { class: "ticket-stub" },
-      el("b", { class: coupon.badge.length > 6 ? "small" : "" }, coupon.badge),
-      // Where the badge is the price already, the line under it says what for.
-      el("span", {}, price === coupon.badge ? kind : price),
+      el("b", { class: lead.length > 6 ? "small" : "" }, lead),
+      el("span", {}, under),
     ),
     el(
       "div",
@@ -146,10 +160,14 @@ function message(kind: "empty" | "error", title: string, lines: string[], remedi
   );
 }
 
-export function showEmpty(title: string, hint: string, remedies: Remedy[]): void {
+export function showEmpty(title: string, hint: string | null, remedies: Remedy[]): void {
   list().replaceChildren();
-  foot().replaceChildren(message("empty", title, [hint], remedies));
+  foot().replaceChildren(message("empty", title, hint === null ? [] : [hint], remedies));
 }
+
+/** Nothing that asking again would change. */
+export const isGone = (error: unknown): boolean =>
+  error instanceof ApiProblem && (error.status === 404 || error.status === 410);
 
 /** What happened, in words: a title and one line or two. */
 export function explain(error: unknown): { title: string; lines: string[] } {
@@ -159,12 +177,9 @@ export function explain(error: unknown): { title: string; lines: string[] } {
     return { title: t(offline ? "error.offline_title" : "error.title"), lines: [t(line)] };
   }
   if (error instanceof ApiProblem) {
+    if (isGone(error)) return { title: t("error.gone_title"), lines: [t("error.missing")] };
     const said =
-      error.status === 404 || error.status === 410
-        ? t("error.missing")
-        : error.status === 429 && error.retryAfterS !== null
-          ? t("error.wait", { n: error.retryAfterS })
-          : error.detail;
+      error.status === 429 && error.retryAfterS !== null ? t("error.wait", { n: error.retryAfterS }) : error.detail;
     const reference = error.requestId ? [t("error.request_id", { id: error.requestId })] : [];
     return { title: t("error.title"), lines: [said, ...reference] };
   }

@@ -3,6 +3,7 @@ import "./page.css";
 import * as api from "./api";
 import { byId, el, langTag } from "./dom";
 import { CategoryTree, listenToFilters, showFilters } from "./filters";
+import { nearestCity } from "./geo";
 import { devicePosition, NoPosition } from "./geolocate";
 import { t } from "./i18n";
 import { createMap, type SearchMap } from "./map";
@@ -11,10 +12,11 @@ import { busy, settleWith } from "./ready";
 import { Results } from "./results";
 import { Sheets } from "./sheets";
 import { share } from "./share";
-import { address, readState, type PageState } from "./state";
+import { address, readSheet, readState, type PageState } from "./state";
 import type { Category, City, Listing, LonLat } from "./types";
 
 const chosenLang = new URLSearchParams(location.search).get("lang");
+const LANGUAGE_KEY = "fujin.lang";
 const state: PageState = readState(location.search);
 
 type Catalogue = [Listing<City>, Listing<Category>];
@@ -31,10 +33,12 @@ class Page {
   constructor(
     private readonly map: SearchMap,
     private asked: Promise<Catalogue> | null,
+    tileCredits: string[],
   ) {
     this.sheets = new Sheets(state, {
       lang: chosenLang,
       zone: (cityId) => this.zone(cityId),
+      credits: (cityId) => this.cities.find((city) => city.city_id === cityId)?.attribution ?? [],
       around: (point) => this.moveTo(point, true),
       restored: () => this.search(true),
     });
@@ -43,7 +47,10 @@ class Page {
       change: (change) => this.change(change),
       href: (sheet) => address(state, sheet, chosenLang),
       open: (sheet) => this.sheets.open(sheet),
+      cityFarAway: () => this.nearest(true),
+      goTo: (city) => this.moveTo(city.centre, true),
     });
+    this.results.credit("tiles", tileCredits);
   }
 
   private zone(cityId: number | null): string | null {
@@ -69,9 +76,11 @@ class Page {
       this.asked = null;
       done();
     }
-    state.point ??= this.firstCity()?.centre ?? null;
-    this.showCities();
-    this.refresh(true);
+    const settled = busy();
+    state.point ??= (await this.sheets.point()) ?? this.firstCity()?.centre ?? null;
+    settled();
+    history.replaceState(history.state, "", address(state, this.sheets.fromAddress(), chosenLang));
+    this.search(true);
     this.sheets.restore();
   }
 
@@ -81,24 +90,21 @@ class Page {
     return this.cities.find((city) => city.time_zone === own) ?? this.cities[0];
   }
 
-  private cityAt(point: LonLat | null): City | undefined {
-    if (point === null) return undefined;
-    return this.cities.find(({ bbox: [west, south, east, north] }) => {
-      const inside = west <= east ? point.lon >= west && point.lon <= east : point.lon >= west || point.lon <= east;
-      return inside && point.lat >= south && point.lat <= north;
-    });
+  /** The nearest city within the search's reach, or (`beyond`) the nearest one when none is. */
+  private nearest(beyond: boolean): City | null {
+    const found = state.point === null ? undefined : nearestCity(state.point, this.cities);
+    return found !== undefined && found.distance_m > state.radius_m === beyond ? found.city : null;
   }
 
   private showCities(): void {
     const select = byId<HTMLSelectElement>("city");
-    const here = this.cityAt(state.point);
+    const here = this.nearest(false);
     const options = this.cities.map((city) => el("option", { value: city.city_id, lang: langTag(city.lang) }, city.name));
-    if (here === undefined && state.point !== null) options.unshift(el("option", { value: "" }, t("city.elsewhere")));
+    if (here === null && state.point !== null) options.unshift(el("option", { value: "" }, t("city.elsewhere")));
     select.replaceChildren(...options);
-    select.value = here === undefined ? "" : String(here.city_id);
+    select.value = here === null ? "" : String(here.city_id);
     select.disabled = this.cities.length === 0;
-    const credits = new Set(here?.attribution ?? []);
-    this.results.credit([...credits]);
+    this.results.credit("city", here?.attribution ?? []);
   }
 
   private listen(): void {
@@ -108,6 +114,9 @@ class Page {
       const id = Number((event.target as HTMLSelectElement).value);
       const city = this.cities.find((each) => each.city_id === id);
       if (city !== undefined) this.moveTo(city.centre, true);
+    });
+    byId<HTMLAnchorElement>("language").addEventListener("click", (event) => {
+      remember((event.currentTarget as HTMLAnchorElement).hreflang);
     });
     byId("locate").addEventListener("click", () => void this.locate());
     byId("zoom-in").addEventListener("click", () => this.map.zoomBy(1));
@@ -128,7 +137,6 @@ class Page {
     unsay();
     state.point = point;
     this.refresh(fit);
-    this.showCities();
   }
 
   private change(change: Partial<PageState>): void {
@@ -136,14 +144,17 @@ class Page {
     this.refresh("radius_m" in change);
   }
 
+  /** A search that the reader asked for is an entry of the history: Back returns to the one before. */
   private refresh(fit: boolean): void {
-    history.replaceState(history.state, "", address(state, this.sheets.fromAddress(), chosenLang));
+    const next = address(state, null, chosenLang);
+    if (next !== location.pathname + location.search) history.pushState(null, "", next);
     this.search(fit);
   }
 
   private search(fit: boolean): void {
     showFilters(state, this.tree, { changed: (change) => this.change(change) });
     this.showLanguageLink();
+    this.showCities();
     byId("search-here").hidden = true;
     if (state.point !== null) this.map.show(state.point, state.radius_m, fit);
     void this.results.search();
@@ -189,9 +200,32 @@ async function start(): Promise<void> {
     },
   });
   settleWith((then) => map.drawn(then));
-  page = new Page(map, catalogue);
+  const credits = [basemap, regions, places].flatMap((layer) => layer.attribution);
+  page = new Page(map, catalogue, [...new Set(credits)]);
   done();
   await page.start();
 }
 
-void start();
+/** Keeps the language the reader chose on this device alone; a browser that keeps nothing goes on as it is. */
+function remember(language: string): void {
+  try {
+    localStorage.setItem(LANGUAGE_KEY, language);
+  } catch {
+    // Storage is off: the address still carries the choice.
+  }
+}
+
+/** The language chosen earlier, when the address names none and the page came in another. */
+function otherLanguage(): string | null {
+  if (chosenLang !== null) return null;
+  try {
+    const kept = localStorage.getItem(LANGUAGE_KEY);
+    return kept === byId<HTMLAnchorElement>("language").hreflang ? kept : null;
+  } catch {
+    return null;
+  }
+}
+
+const kept = otherLanguage();
+if (kept === null) void start();
+else location.replace(address(state, readSheet(location.search), kept));

@@ -15,6 +15,8 @@ import type { TileLimits } from "./api";
 import { basemapStyle, dotStyle, hereStyle, pinStyle, readPalette, regionStyle, ringStyle } from "./mapstyle";
 import type { LonLat } from "./types";
 
+// A finger covers more than the dot it means.
+const TOUCH_PX = 14;
 const EARTH_RADIUS_M = 6_371_008.77;
 
 export interface Pin {
@@ -136,7 +138,7 @@ class OlSearchMap implements SearchMap {
     this.map.on("singleclick", (event) => this.tapped(event.pixel, event.coordinate));
     this.map.on("pointermove", (event) => {
       if (event.dragging) return;
-      const over = this.map.hasFeatureAtPixel(event.pixel, { layerFilter: (layer) => this.opens(layer), hitTolerance: 4 });
+      const over = this.map.hasFeatureAtPixel(event.pixel, { layerFilter: (layer) => this.opens(layer), hitTolerance: TOUCH_PX });
       target.style.cursor = over ? "pointer" : "";
     });
     this.map.on("moveend", () => this.events.moved(this.isAway()));
@@ -152,7 +154,7 @@ class OlSearchMap implements SearchMap {
   }
 
   private tapped(pixel: number[], coordinate: number[]): void {
-    const options = { layerFilter: (layer: unknown) => this.opens(layer), hitTolerance: 6 };
+    const options = { layerFilter: (layer: unknown) => this.opens(layer), hitTolerance: TOUCH_PX };
     const hit = this.map.forEachFeatureAtPixel(pixel, (feature) => feature, options);
     const key: unknown = hit?.get("key");
     const placeId: unknown = hit?.get("place_id");

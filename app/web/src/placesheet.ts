@@ -1,14 +1,19 @@
 // One place: address, hours of the week, contact, coupons, areas, source.
 import { el } from "./dom";
 import * as format from "./format";
+import { metresBetween } from "./geo";
 import { lang, t } from "./i18n";
 import { openingLine } from "./list";
 import { row, section } from "./rows";
-import type { CouponBrief, DayHours, PlaceDetail } from "./types";
+import type { CouponBrief, DayHours, LonLat, PlaceDetail } from "./types";
 
 export interface PlaceLinks {
   couponHref(id: string): string;
   aroundHref: string;
+  /** Where the reader searched. */
+  from: LonLat | null;
+  /** Whom the data of the place's city asks to name. */
+  credits: string[];
 }
 
 /** http and https addresses only; anything else in the data is not a link. */
@@ -96,13 +101,24 @@ function otherNames(place: PlaceDetail): string {
   return [...new Set(names)].slice(0, 2).join(" · ");
 }
 
+/** A way there on openstreetmap.org, and how far it is in a straight line. */
+function route({ lat, lon }: LonLat, from: LonLat | null): (Node | string)[] {
+  const to = encodeURIComponent(`${lat},${lon}`);
+  const href = `https://www.openstreetmap.org/directions?to=${to}`;
+  const link = el("a", { href, rel: "noopener noreferrer", target: "_blank" }, t("place.directions"));
+  if (from === null) return [link];
+  return [link, ` · ${t("place.from_point", { distance: format.distance(metresBetween(from, { lat, lon })) })}`];
+}
+
 export function placeBody(place: PlaceDetail, links: PlaceLinks): Node[] {
   const url = safeWebsite(place.website);
   const kinds = place.category?.name ?? "";
   const subtitle = [kinds, otherNames(place)].filter((text) => text !== "").join(" · ");
   const regions = place.regions.map((region) => region.name + (region.demo ? ` (${t("place.demo")})` : "")).join(" › ");
   const { name, licence, attribution } = place.source ?? {};
-  const credit = [attribution ?? name, licence].filter(Boolean).join(" · ");
+  // The areas have a source of their own, named by the city.
+  const own = [attribution ?? name, licence].filter((text): text is string => Boolean(text));
+  const credit = [...new Set([...own, ...(regions === "" ? [] : links.credits)])].join(" · ");
   return [
     subtitle !== "" ? el("p", { class: "subtitle" }, subtitle) : "",
     place.coupons.length > 0
@@ -113,6 +129,7 @@ export function placeBody(place: PlaceDetail, links: PlaceLinks): Node[] {
       "dl",
       { class: "rows" },
       place.address?.text ? row("pin", t("place.address"), place.address.text) : null,
+      row("route", t("place.directions"), ...route(place.location, links.from)),
       place.phone ? row("phone", t("place.phone"), phones(place.phone)) : null,
       url && row("web", t("place.website"), website(url)),
       regions !== "" && row("region", t("place.regions"), regions),

@@ -7,13 +7,16 @@ import * as list from "./list";
 import type { Pin, SearchMap } from "./map";
 import { announce } from "./notice";
 import { RADII_M, searchQuery, type PageState, type Sheet } from "./state";
-import type { Coupon, Listing, Place } from "./types";
+import type { City, Coupon, Listing, Place } from "./types";
 
 export interface ResultEvents {
   zone(cityId: number | null): string | null;
   change(change: Partial<PageState>): void;
   href(sheet: Sheet): string;
   open(sheet: Sheet): void;
+  /** The nearest city, when none is within the radius. */
+  cityFarAway(): City | null;
+  goTo(city: City): void;
 }
 
 type Row = { key: string; card: HTMLElement; pin: Pin | null; placeId: string | null };
@@ -72,7 +75,11 @@ export class Results {
     this.running = mine;
     this.watcher?.disconnect();
     const point = this.state.point;
-    if (point === null) return;
+    if (point === null) {
+      list.showCards([], false);
+      list.setBusy(false);
+      return;
+    }
     list.setBusy(true);
     const slow = setTimeout(() => {
       this.rows = [];
@@ -132,7 +139,7 @@ export class Results {
     for (const coupon of coupons) this.rows.push(this.couponRow(coupon));
     this.map.pins(this.rows.flatMap((row) => (row.pin ? [row.pin] : [])));
     list.showCards(this.rows.slice(first).map((row) => row.card), append);
-    if (page.applied?.attribution) this.credit(page.applied.attribution);
+    this.credit("answer", page.applied?.attribution ?? []);
     if (this.rows.length === 0) {
       this.empty();
       return;
@@ -179,6 +186,12 @@ export class Results {
   private empty(): void {
     const { state } = this;
     const set = (change: Partial<PageState>) => () => this.events.change(change);
+    const far = this.events.cityFarAway();
+    if (far !== null) {
+      const nearest = t("empty.nearest", { city: far.name });
+      this.showEmpty(nearest, null, [{ label: t("empty.go_to", { city: far.name }), run: () => this.events.goTo(far) }]);
+      return;
+    }
     const wider = RADII_M.find((radius) => radius >= state.radius_m * 2);
     const remedies: list.Remedy[] = [];
     if (wider !== undefined) {
@@ -197,7 +210,12 @@ export class Results {
     }
     const title = t(state.tab === "places" ? "empty.places" : "empty.deals");
     const hint = t(remedies.length > 0 ? "empty.hint" : "empty.nothing");
-    this.showTotal(format.total(state.tab, { value: 0, relation: "eq" }), t("total.within", { distance: format.distance(state.radius_m) }));
+    this.showEmpty(title, hint, remedies);
+  }
+
+  private showEmpty(title: string, hint: string | null, remedies: list.Remedy[]): void {
+    const { tab, radius_m } = this.state;
+    this.showTotal(format.total(tab, { value: 0, relation: "eq" }), t("total.within", { distance: format.distance(radius_m) }));
     list.showEmpty(title, hint, remedies);
     announce(title);
   }
@@ -215,9 +233,13 @@ export class Results {
     byId("share-search").hidden = within === "";
   }
 
-  /** What the data's licences ask for, beside the map's own line. */
-  credit(lines: string[]): void {
-    const own = t("map.attribution");
-    byId("credits").textContent = lines.filter((line) => line !== own).join(" · ");
+  private readonly credits = new Map<"tiles" | "city" | "answer", string[]>();
+
+  /** What the licences of all that is shown ask for, beside the map's own line; each source replaces its own lines. */
+  credit(source: "tiles" | "city" | "answer", lines: string[]): void {
+    this.credits.set(source, lines);
+    const all = new Set([...this.credits.values()].flat());
+    all.delete(t("map.attribution"));
+    byId("credits").textContent = [...all].join(" · ");
   }
 }

@@ -2,7 +2,7 @@
 import { wasAborted } from "./api";
 import { button, byId, el, icon } from "./dom";
 import { t } from "./i18n";
-import { errorMessage } from "./list";
+import { errorMessage, isGone } from "./list";
 import { unsay } from "./notice";
 
 export interface SheetContent {
@@ -69,13 +69,15 @@ export async function openSheet(load: (signal: AbortSignal) => Promise<SheetCont
     clearTimeout(wait);
     if (mine.signal.aborted) return;
     fill(content.title, content.titleLang, content.body);
+    document.title = `${content.title} · ${t("app.name")}`;
     shareButton.replaceChildren(button({ class: "round", "aria-label": t("share.action") }, content.share, icon("share")));
     shareButton.hidden = false;
   } catch (error) {
     clearTimeout(wait);
     if (wasAborted(error) || mine.signal.aborted) return;
     const retry = { label: t("error.retry"), run: () => void openSheet(load, stacked) };
-    fill("", null, [errorMessage(error, [retry])]);
+    fill("", null, [errorMessage(error, isGone(error) ? [] : [retry])]);
+    document.title = t("app.title");
   }
 }
 
@@ -83,5 +85,6 @@ export function closeSheet(): void {
   loading?.abort();
   loading = null;
   unsay();
+  document.title = t("app.title");
   if (dialog().open) dialog().close();
 }

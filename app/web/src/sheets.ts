@@ -11,6 +11,7 @@ import type { LonLat } from "./types";
 export interface SheetHost {
   lang: string | null;
   zone(cityId: number | null): string | null;
+  credits(cityId: number): string[];
   around(point: LonLat): void;
   /** The address of an earlier search came back. */
   restored(): void;
@@ -39,6 +40,21 @@ export class Sheets {
   open(sheet: Sheet): void {
     history.pushState({ depth: this.depth() + 1 }, "", address(this.state, sheet, this.host.lang));
     this.show(sheet);
+  }
+
+  /** Where the thing of the address is, for a link that names no point; null when it can't be told. */
+  async point(): Promise<LonLat | null> {
+    const sheet = this.fromAddress();
+    if (sheet === null) return null;
+    const signal = new AbortController().signal;
+    try {
+      if (sheet.kind === "place") return (await api.place(sheet.id, signal)).location;
+      const coupon = await api.coupon(sheet.id, signal);
+      return coupon.place?.location ?? coupon.places?.[0]?.location ?? null;
+    } catch {
+      // The sheet itself says what is wrong.
+      return null;
+    }
   }
 
   /** Shows the sheet that the address names, as after following a shared link. */
@@ -113,6 +129,8 @@ export class Sheets {
       this.shown = place.location;
       const body = placeBody(place, {
         couponHref: (couponId) => this.href({ kind: "coupon", id: couponId }),
+        from: this.state.point,
+        credits: this.host.credits(place.city_id),
         aroundHref: address({ ...this.state, point: place.location }, null, this.host.lang),
       });
       const share = (): void => this.shareLink({ kind: "place", id: place.place_id }, place.location, place.name);
@@ -124,6 +142,7 @@ export class Sheets {
     return async (signal: AbortSignal): Promise<SheetContent> => {
       const coupon = await api.coupon(id, signal);
       const body = couponBody(coupon, this.host.zone(coupon.city_id), {
+        from: this.state.point,
         placeHref: (placeId) => this.href({ kind: "place", id: placeId }),
       });
       const point = coupon.places?.[0]?.location ?? coupon.place?.location ?? null;

@@ -60,6 +60,7 @@ export interface CouponBrief {
 
 export interface Address {
   text?: string | null;
+  district?: string | null;
 }
 
 export interface Place extends Named {
