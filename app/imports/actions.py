@@ -19,6 +19,7 @@ from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
 from app.core.ids import new_city_id
 from app.imports import comparing, queries, readers
 from app.imports.errors import UnknownTerritory, UnknownVersion, UnreadableFile, VersionNotReady
+from app.imports.members import Unknown
 from app.imports.staging import Tally, Target, stage_places
 from app.imports.staging_areas import (
     stage_basemap,
@@ -80,7 +81,8 @@ def load(
     target = Target(territory, version, now, make_id, cities.world_versions(conn), area)
     savepoint = conn.begin_nested()
     try:
-        tally = _stage(conn, request, target, progress)
+        unknown = Unknown()
+        tally = _stage(conn, request, target, unknown, progress)
     except UnreadableFile:
         savepoint.rollback()
         _close_version(conn, request, version, Tally(), "failed")
@@ -105,7 +107,7 @@ def load(
         tally.created,
         tally.unreadable_hours,
         blocked,
-        _remarks(request, target),
+        _remarks(request, target, unknown),
     )
 
 
@@ -186,21 +188,23 @@ def _close_version(conn: Connection, request: LoadRequest, version: int, tally: 
     )
 
 
-def _stage(conn: Connection, request: LoadRequest, target: Target, progress: Progress | None) -> Tally:
+def _stage(
+    conn: Connection, request: LoadRequest, target: Target, unknown: Unknown, progress: Progress | None
+) -> Tally:
     path = request.path
     match request.kind:
         case "places":
-            return stage_places(conn, target, readers.read_places(path, request.datum, progress))
+            return stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
         case "regions":
-            return stage_regions(conn, target, readers.read_regions(path, progress))
+            return stage_regions(conn, target, readers.read_regions(path, unknown, progress))
         case "basemap":
-            return stage_basemap(conn, target, readers.read_basemap(path, progress))
+            return stage_basemap(conn, target, readers.read_basemap(path, unknown, progress))
         case "categories":
-            return stage_categories(conn, target, readers.read_categories(path))
+            return stage_categories(conn, target, readers.read_categories(path, unknown))
         case "brands":
-            return stage_brands(conn, target, readers.read_brands(path))
+            return stage_brands(conn, target, readers.read_brands(path, unknown))
         case _:
-            return stage_holidays(conn, target, readers.read_holidays(path))
+            return stage_holidays(conn, target, readers.read_holidays(path, unknown))
 
 
 def _why_blocked(request: LoadRequest, tally: Tally) -> str | None:
@@ -219,10 +223,11 @@ def _why_blocked(request: LoadRequest, tally: Tally) -> str | None:
     return None
 
 
-def _remarks(request: LoadRequest, target: Target) -> tuple[str, ...]:
+def _remarks(request: LoadRequest, target: Target, unknown: Unknown) -> tuple[str, ...]:
+    remarks = list(unknown.remarks())
     if request.kind == "places" and target.area is None:
-        return (f"{target.territory.slug} has no regions yet: nobody checked whether the points lie in it",)
-    return ()
+        remarks.append(f"{target.territory.slug} has no regions yet: nobody checked whether the points lie in it")
+    return tuple(remarks)
 
 
 def _extent(conn: Connection, city_id: int, kind: str, version: int) -> tuple[Bbox | None, int]:

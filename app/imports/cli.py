@@ -28,13 +28,14 @@ from app.imports.console import (
 from app.imports.errors import UnknownTerritory, UnreadableFile
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.types import Change, LoadReport, LoadRequest
+from app.imports.usage import FujinCommand, FujinGroup
 from geo.errors import UnknownDatum
 from geo.grid_shift import Datum, parse_datum
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for scripts.")
 
 
-@click.command()
+@click.command(cls=FujinCommand)
 @click.option("--scale", type=click.IntRange(1, 20_000_000), help="Adds this many synthetic places in six territories.")
 @click.option("--seed", "number", type=int, default=7, show_default=True, help="Two runs with one number agree.")
 @_json
@@ -111,7 +112,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
     )
 
 
-@click.command("import")
+@click.command("import", cls=FujinCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--city", required=True, help="Slug of the territory; world for categories, holidays, brands.")
 @click.option("--kind", required=True, type=click.Choice([*actions.CITY_KINDS, *actions.WORLD_KINDS]))
@@ -200,7 +201,7 @@ def _tell_failed(report: LoadReport, accept_refused: bool) -> None:
     click.echo(f"error: {report.blocked}; nothing of the file was kept. Mend the file{mend}.", err=True)
 
 
-@click.group()
+@click.group(cls=FujinGroup)
 def datasets() -> None:
     """List dataset versions, show another one, or go back."""
 

@@ -18,8 +18,9 @@ from typing import IO, Any, Final, TypeVar, cast
 import orjson
 import shapely
 
-from app.imports import fields
+from app.imports import fields, members
 from app.imports.errors import RowRefused, UnreadableFile
+from app.imports.members import Unknown
 from app.imports.types import (
     BasemapRecord,
     BrandRecord,
@@ -61,39 +62,50 @@ def file_sha256(path: Path) -> bytes:
         raise UnreadableFile(f"{path.name}: {error.strerror}") from error
 
 
-def read_places(path: Path, datum: Datum, progress: Progress | None = None) -> Iterator[PlaceRecord | RowFault]:
+def read_places(
+    path: Path, datum: Datum, unknown: Unknown, progress: Progress | None = None
+) -> Iterator[PlaceRecord | RowFault]:
     """Places of a GeoJSON collection or sequence, whose points are written in ``datum``."""
-    return _parsed(_features(path, progress), lambda row, feature: _place(row, feature, datum))
+    rows = _noted(_features(path, progress), members.PLACE, unknown)
+    return _parsed(rows, lambda row, feature: _place(row, feature, datum))
 
 
-def read_regions(path: Path, progress: Progress | None = None) -> Iterator[RegionRecord | RowFault]:
+def read_regions(path: Path, unknown: Unknown, progress: Progress | None = None) -> Iterator[RegionRecord | RowFault]:
     """Areas of a GeoJSON collection or sequence."""
-    return _parsed(_features(path, progress), _region)
+    return _parsed(_noted(_features(path, progress), members.REGION, unknown), _region)
 
 
-def read_basemap(path: Path, progress: Progress | None = None) -> Iterator[BasemapRecord | RowFault]:
+def read_basemap(path: Path, unknown: Unknown, progress: Progress | None = None) -> Iterator[BasemapRecord | RowFault]:
     """Roads, water and green of a GeoJSON collection or sequence."""
-    return _parsed(_features(path, progress), _basemap)
+    return _parsed(_noted(_features(path, progress), members.BASEMAP, unknown), _basemap)
 
 
-def read_categories(path: Path) -> Iterator[CategoryRecord | RowFault]:
+def read_categories(path: Path, unknown: Unknown) -> Iterator[CategoryRecord | RowFault]:
     """A JSON list of categories, parents before children."""
-    return _parsed(_list(path), _category)
+    return _parsed(_noted(_list(path), members.CATEGORY, unknown), _category)
 
 
-def read_brands(path: Path) -> Iterator[BrandRecord | RowFault]:
+def read_brands(path: Path, unknown: Unknown) -> Iterator[BrandRecord | RowFault]:
     """A JSON list of brands."""
-    return _parsed(_list(path), _brand)
+    return _parsed(_noted(_list(path), members.BRAND, unknown), _brand)
 
 
-def read_holidays(path: Path) -> Iterator[HolidayRecord | RowFault]:
+def read_holidays(path: Path, unknown: Unknown) -> Iterator[HolidayRecord | RowFault]:
     """CSV with the columns calendar, on_date, kind, as_weekday, name_en, name_local."""
     with _opened(path, None) as file:
         try:
             reader = csv.DictReader(io.TextIOWrapper(file, "utf-8", newline=""))
-            yield from _parsed(enumerate(reader, 1), _holiday)
+            yield from _parsed(_noted(enumerate(reader, 1), members.HOLIDAY, unknown), _holiday)
         except (UnicodeDecodeError, csv.Error) as error:
             raise UnreadableFile(f"{path.name} is not CSV in UTF-8") from error
+
+
+def _noted(rows: Iterable[Item], known: frozenset[str], unknown: Unknown) -> Iterator[Item]:
+    """The rows as they come; the members that nobody reads are counted."""
+    for number, row in rows:
+        if row is not None:
+            unknown.note(row.get("properties", {} if "type" in row else row), known)
+        yield number, row
 
 
 def _parsed(rows: Iterable[Item], parse: Callable[[int, Json], Record]) -> Iterator[Record | RowFault]:

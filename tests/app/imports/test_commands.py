@@ -171,8 +171,29 @@ def test_a_database_that_does_not_answer_ends_with_two(
 
 def test_an_unknown_datum_is_a_wrong_argument(run: Run, file: Path) -> None:
     result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN, "--datum", "mars")
-    assert result.exit_code == 2
+    assert result.exit_code == 1
     assert "wgs84, gcj02 and bd09" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("import",), "Missing FILE, --city, --kind, --source-name, --licence, --attribution."),
+        (("import", "pyproject.toml", "--city", "town", *ORIGIN), "Missing --kind."),
+        (("import", "nowhere.geojson", "--city", "town", "--kind", "places", *ORIGIN), "'nowhere.geojson' does not"),
+        (("import", "pyproject.toml", "--kind", "shops"), "'shops' is not one of"),
+        (("import", "pyproject.toml", "--fly"), "No such option '--fly'"),
+        (("datasets", "activate", "town"), "Missing KIND, VERSION."),
+        (("datasets", "forget"), "No such command 'forget'"),
+    ],
+)
+def test_a_wrong_call_ends_with_one_and_shows_the_usage(arguments: tuple[str, ...], message: str) -> None:
+    # Below another program, as below flask's own.
+    outer = click.Group("flask", commands=[click.Group("fujin", commands=commands)])
+    result = CliRunner().invoke(outer, ["fujin", *arguments])
+    assert result.exit_code == 1
+    assert message in result.stderr
+    assert result.stderr.startswith(f"Usage: fujin {arguments[0]} ")
 
 
 def test_seeding_twice_tells_what_it_did_and_then_that_nothing_changed(

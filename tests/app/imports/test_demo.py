@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -12,11 +13,13 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
+from app.cities.types import Origin
 from app.core.ids import city_of
 from app.imports import actions, seeding
 from app.imports.demo import people
 from app.imports.demo.actions import TABLES, put_demo
 from app.imports.seeded_ids import seeded_city_id
+from app.imports.types import LoadRequest
 from app.members.hashing import client_secret_hash, password_matches
 from tests.conftest import MakeDatabase
 
@@ -196,3 +199,17 @@ def _dump(conn: Connection) -> dict[str, list[str]]:
     names = [table.name for table in TABLES if table.name != "credentials"]
     names += ["places", "place_sources", "place_facts", "regions", "region_facts", "coupon_places", "hours_patterns"]
     return {name: sorted(row[0] for row in rows(conn, f"SELECT t::text FROM {name} t")) for name in names}
+
+
+def test_the_example_of_the_page_about_loading_loads_as_pasted(demo: Connection, tmp_path: Path) -> None:
+    page = Path(__file__).parents[3] / "docs" / "loading.md"
+    path = tmp_path / "new-places.geojson"
+    path.write_text(page.read_text().split("```json\n")[1].split("```")[0])
+    helsinki = cities.territory_by_slug(demo, "helsinki")
+    assert helsinki is not None
+    report = actions.load(demo, LoadRequest(helsinki.city_id, "places", path, Origin("x", "x", "x")), NOW)
+    change = actions.change_of(demo, helsinki.city_id, "places", report.version, 1)
+    demo.rollback()
+    assert (report.outcome, report.stored, report.refused, report.remarks) == ("staged", 2, 0, ())
+    told = f"{change.new:,} new, {change.kept:,} kept, {change.removed:,} removed"
+    assert f"against version 1: {told}" in page.read_text()
