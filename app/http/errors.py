@@ -54,7 +54,8 @@ def register_error_handlers(app: Flask) -> None:
     def framework(error: HTTPException) -> Response:
         if error.code is not None and error.code < 400:
             return error.get_response()  # type: ignore[return-value]
-        code = BY_STATUS.get(error.code or 500, "internal-error")
+        status = error.code or 500
+        code = BY_STATUS.get(status, "bad-request" if status < 500 else "internal-error")
         response = problem_response(FrameworkProblem(code, PROBLEMS[code].title))
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(sorted(error.valid_methods))

@@ -11,6 +11,7 @@ from flask import Response, g
 from app.core.errors import AppError, Fault
 
 MEDIA_TYPE = "application/problem+json"
+MAX_FAULTS = 50  # told of one request; the detail says how many there are
 Advice = Literal["do not retry", "retry later with the same key", "mend and send anew", "sign in again"]
 
 
@@ -124,7 +125,7 @@ def problem_body(error: AppError, request_id: str) -> tuple[int, dict[str, Any]]
         "status": problem.status,
         "detail": error.detail if problem.status < 500 or problem.status == 503 else problem.title,
         "code": problem.code,
-        "errors": [fault_json(fault) for fault in error.faults],
+        "errors": [fault_json(fault) for fault in error.faults[:MAX_FAULTS]],
         "request_id": request_id,
     }
     return problem.status, body

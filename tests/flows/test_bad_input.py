@@ -197,3 +197,10 @@ def test_a_repeated_parameter_hides_no_other_fault(seeded_client: FlaskClient) -
     body = problem(seeded_client.get(asked), 400, "invalid-parameter")
     assert {fault["parameter"] for fault in body["errors"]} == {"lat", "radius_m", "limit", "colour"}
     assert body["detail"] == "lat: give this once (and 3 more)"
+
+
+def test_a_thousand_faults_are_counted_and_fifty_told(seeded_client: FlaskClient) -> None:
+    asked = "/v1/places/nearby?lat=30.25&lon=120.16&" + "&".join(f"x{number}=1" for number in range(1000))
+    body = problem(seeded_client.get(asked), 400, "unknown-parameter")
+    assert len(body["errors"]) == 50
+    assert body["detail"].endswith("(and 999 more)")
