@@ -52,3 +52,18 @@ def test_on_a_phone_on_its_side_the_list_stands_beside_the_map(fake: Fake) -> No
     row = visit.page.locator("#results li").first.bounding_box()
     assert row["y"] + row["height"] <= 390
     assert visit.page.locator("#map").bounding_box()["x"] > 300
+
+
+@pytest.mark.parametrize("size", [(390, 844), (844, 390), (1280, 800)])
+def test_the_credits_cover_no_tool_of_the_map(fake: Fake, size: tuple[int, int]) -> None:
+    visit = fake()
+    visit.page.set_viewport_size({"width": size[0], "height": size[1]})
+    visit.go("/")
+    visit.page.locator("#map").focus()
+    for _ in range(4):
+        visit.page.keyboard.press("ArrowRight")
+    visit.page.wait_for_selector("#search-here:not([hidden])")
+    top = visit.page.locator(".attribution").bounding_box()["y"]
+    for tool in ("#locate", "#search-here"):
+        box = visit.page.locator(tool).bounding_box()
+        assert box["y"] + box["height"] <= top
