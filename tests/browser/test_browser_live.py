@@ -151,6 +151,15 @@ def test_the_attribution_of_the_data_is_on_the_map(live: Live) -> None:
         assert line in shown
 
 
+def test_the_source_of_the_drawn_areas_is_on_the_map(live: Live) -> None:
+    visit = live()
+    visit.go("/?lat=52.52&lon=13.4")
+    shown = visit.page.locator(".attribution").inner_text()
+    assert "Amt für Statistik" in shown
+    for line in answer_of(f"{visit.origin}/v1/tiles/regions.json")["attribution"].split(" · "):
+        assert line in shown
+
+
 def test_the_api_page_lists_the_operations(live: Live) -> None:
     visit = live()
     visit.go("/docs")
