@@ -22,8 +22,9 @@ from tests.servers import running_server
 SEARCH = "/v1/places/nearby?lat=30.25&lon=120.16&radius_m=1000"
 SIGN_IN = "/v1/auth/token"
 PASSWORD = {"grant_type": "password", "login": "nobody", "password": "not the right one"}  # sent by every sign-in here
-GONE_S = 1.0  # a database that refuses is told at once
-SILENT_S = 3.3  # one that says nothing: the deadline of 3 s and the way there and back
+# Bounds against hanging, wide enough for a busy machine; on an idle one the answers come after 0.02 s and 3.0 s.
+GONE_S = 2.5  # a database that refuses is told at once
+SILENT_S = 5.0  # one that says nothing: the deadline of 3 s once, not once a step (that was 6 s)
 BACK_S = 5.0
 
 
@@ -129,7 +130,7 @@ def test_a_silent_database_ends_each_request_in_time(site: Site) -> None:
         for reply in others:
             _is_unavailable(reply, SILENT_S)
         assert health.status == 200
-        assert health.took_s < 1
+        assert health.took_s < GONE_S
     finally:
         site.proxy.speak()
     assert site.seconds_until_answered(SEARCH) < BACK_S
