@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import app.cities.tables
+import app.claims.tables
 import app.coupons.tables
 import app.http.tables
+import app.ledger.tables
 import app.members.tables
 import app.merchants.tables
+import app.outbox.tables
+import app.payments.tables
 import app.places.tables
+import app.redemption.tables
 import app.regions.tables
 import app.service_areas.tables  # noqa: F401
 from app.core.schema import metadata

@@ -69,6 +69,13 @@ def grant(role: str, privileges: str, objects: str) -> None:
         run(f"GRANT {privileges} ON {objects} TO {role}")
 
 
+def revoke(role: str, privileges: str, objects: str) -> None:
+    """Takes a grant back; skipped where the role is not there."""
+    known = op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()
+    if known is not None:
+        run(f"REVOKE {privileges} ON {objects} FROM {role}")
+
+
 def revoke_schema(role: str) -> None:
     """Takes back every grant of a role on tables of the public schema."""
     known = op.get_bind().execute(text("SELECT 1 FROM pg_roles WHERE rolname = :role"), {"role": role}).first()

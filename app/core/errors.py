@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,16 +22,27 @@ class Fault:
 
 
 class AppError(Exception):
-    """A refusal with a stable ``code``, a ``title`` that never changes, and a ``detail`` for this case."""
+    """A refusal with a stable ``code``, a ``title`` that never changes, and a ``detail`` for this case.
+
+    ``extra`` are further members of the problem document, such as ``conflict``.
+    """
 
     code: ClassVar[str] = "internal-error"
     title: ClassVar[str] = "Something went wrong on our side"
 
-    def __init__(self, detail: str = "", *, faults: Sequence[Fault] = (), retry_after_s: int | None = None) -> None:
+    def __init__(
+        self,
+        detail: str = "",
+        *,
+        faults: Sequence[Fault] = (),
+        retry_after_s: int | None = None,
+        extra: Mapping[str, Any] | None = None,
+    ) -> None:
         super().__init__(detail or self.title)
         self.detail = detail or self.title
         self.faults = tuple(faults)
         self.retry_after_s = retry_after_s
+        self.extra = dict(extra or {})
 
 
 class NotFound(AppError):

@@ -65,6 +65,23 @@ def _log_level(text: str) -> str:
     return text.upper()
 
 
+def _host_ports(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip().lower() for part in text.split(",") if part.strip())
+    for part in found:
+        host, _, port = part.rpartition(":")
+        if not host or not port.isdigit() or not 0 < int(port) < 65_536:
+            raise ValueError("must be host:port, several with commas between them")
+    return found
+
+
+def _providers(text: str) -> tuple[str, ...]:
+    found = tuple(part.strip() for part in text.split(",") if part.strip())
+    unknown = set(found) - {"cash", "test_wallet"}
+    if unknown or not found:
+        raise ValueError("must name providers among cash and test_wallet, with commas between them")
+    return found
+
+
 def _url(text: str) -> str:
     if not text.startswith(("http://", "https://")):
         raise ValueError("must begin with http:// or https://")
@@ -121,6 +138,15 @@ class Settings:
         "longest wait for any answer of the database in a web process; 0 waits for ever",
         _not_negative,
         3.0,
+    )
+    providers: tuple[str, ...] = _setting(
+        "FUJIN_PROVIDERS", "payment providers on offer: cash, test_wallet", _providers, ("cash",)
+    )
+    webhook_allow: tuple[str, ...] = _setting(
+        "FUJIN_WEBHOOK_ALLOW",
+        "receivers (host:port) for which scheme, port and address are not checked; default: none",
+        _host_ports,
+        (),
     )
     rate_limit_per_minute: int = _setting(
         "FUJIN_RATE_LIMIT_PER_MINUTE", "requests a minute and caller (signed in, or address)", _count, 1200

@@ -1,12 +1,16 @@
-"""Which coupons a reader may see, and conditions on them that searches share."""
+"""Which coupons a reader may see, conditions on them that searches share, and their terms."""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Sequence
 from datetime import datetime
+from uuid import UUID
 
-from sqlalchemy import BigInteger, ColumnElement, ScalarSelect, and_, exists, func, select
+from sqlalchemy import BigInteger, ColumnElement, Connection, ScalarSelect, and_, exists, func, select, tuple_
 
-from app.coupons.tables import coupon_stock, coupon_versions, coupons
+from app.coupons.tables import coupon_places, coupon_stock, coupon_versions, coupons
+from app.coupons.types import Standing, Terms
 
 
 def current_terms() -> ColumnElement[bool]:
@@ -43,4 +47,94 @@ def stock_left() -> ScalarSelect[int]:
         .where(coupon_stock.c.city_id == coupons.c.city_id, coupon_stock.c.coupon_id == coupons.c.coupon_id)
         .correlate(coupons)
         .scalar_subquery()
+    )
+
+
+_TERMS = tuple(coupon_versions.c[name] for name in Terms.__dataclass_fields__ if name in coupon_versions.c)
+
+
+def standing_of(conn: Connection, city_id: int, coupon_id: UUID) -> Standing | None:
+    """State and version in force of a coupon; None when there is none."""
+    row = conn.execute(
+        select(coupons.c.state, coupons.c.current_version).where(
+            coupons.c.city_id == city_id, coupons.c.coupon_id == coupon_id
+        )
+    ).one_or_none()
+    return None if row is None else Standing(row.state, row.current_version)
+
+
+def read_terms(conn: Connection, keys: Sequence[tuple[int, UUID, int]]) -> dict[tuple[int, UUID, int], Terms]:
+    """Terms by (city, coupon, version), at most a page of them; all of one city a statement."""
+    found: dict[tuple[int, UUID, int], Terms] = {}
+    for city_id in sorted({key[0] for key in keys}):
+        wanted = [(coupon_id, version) for city, coupon_id, version in keys if city == city_id]
+        rows = conn.execute(
+            select(*_TERMS, coupons.c.merchant_id)
+            .join(
+                coupons,
+                and_(
+                    coupons.c.city_id == coupon_versions.c.city_id, coupons.c.coupon_id == coupon_versions.c.coupon_id
+                ),
+            )
+            .where(
+                coupon_versions.c.city_id == city_id,
+                tuple_(coupon_versions.c.coupon_id, coupon_versions.c.version).in_(wanted),
+            )
+        )
+        for row in rows:
+            values = dict(row._mapping)
+            values["blackout_dates"] = tuple(values["blackout_dates"])
+            terms = Terms(**values)
+            found[city_id, terms.coupon_id, terms.version] = terms
+    return found
+
+
+class TermsCache:
+    """Terms that this process has read; they never change, so they are kept until room is needed."""
+
+    def __init__(self, room: int = 20_000) -> None:
+        self._room = room
+        self._known: dict[tuple[int, UUID, int], Terms] = {}
+        self._lock = threading.Lock()
+
+    def many(self, conn: Connection, keys: Sequence[tuple[int, UUID, int]]) -> dict[tuple[int, UUID, int], Terms]:
+        """Terms by (city, coupon, version); unknown ones are left out."""
+        found = {key: terms for key in keys if (terms := self._known.get(key)) is not None}
+        missing = [key for key in dict.fromkeys(keys) if key not in found]
+        if missing:
+            read = read_terms(conn, missing)
+            with self._lock:
+                if len(self._known) + len(read) > self._room:
+                    self._known.clear()
+                self._known.update(read)
+            found |= read
+        return found
+
+    def one(self, conn: Connection, city_id: int, coupon_id: UUID, version: int) -> Terms:
+        """Terms that must be there, since a claim points at them; LookupError."""
+        return self.many(conn, [(city_id, coupon_id, version)])[city_id, coupon_id, version]
+
+
+def usable_places(conn: Connection, city_id: int, coupon_id: UUID, limit: int) -> tuple[UUID, ...]:
+    """Places where a coupon can be used now, by id."""
+    return tuple(
+        conn.execute(
+            select(coupon_places.c.place_id)
+            .where(coupon_places.c.city_id == city_id, coupon_places.c.coupon_id == coupon_id)
+            .order_by(coupon_places.c.place_id)
+            .limit(limit)
+        ).scalars()
+    )
+
+
+def usable_at(conn: Connection, city_id: int, coupon_ids: Sequence[UUID], place_id: UUID) -> frozenset[UUID]:
+    """Those of the coupons that can be used at a place."""
+    return frozenset(
+        conn.execute(
+            select(coupon_places.c.coupon_id).where(
+                coupon_places.c.city_id == city_id,
+                coupon_places.c.place_id == place_id,
+                coupon_places.c.coupon_id.in_(list(coupon_ids)),
+            )
+        ).scalars()
     )

@@ -44,6 +44,13 @@ class FaultSchema(Schema):
     hint = fields.String()
 
 
+class ConflictSchema(Schema):
+    """What stood in the way: when it happened and where."""
+
+    at = fields.DateTime(required=True)
+    place_id = fields.String(required=True, allow_none=True)
+
+
 class ProblemSchema(Schema):
     """RFC 9457 problem details, with a stable code."""
 
@@ -54,6 +61,9 @@ class ProblemSchema(Schema):
     code = fields.String(required=True)
     errors = fields.List(fields.Nested(FaultSchema), required=True)
     request_id = fields.String(required=True)
+    retryable = fields.Boolean(metadata={"description": "the same request with the same key may succeed later"})
+    request_no = fields.String(metadata={"description": "the till's number, where one was sent"})
+    conflict = fields.Nested(ConflictSchema)
 
 
 class Api(flask_smorest.Api):  # type: ignore[misc]

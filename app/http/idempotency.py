@@ -56,6 +56,10 @@ class KeyInFlight(AppError):
     title: ClassVar[str] = "The first request is still running"
 
 
+class KeyTaken(Exception):
+    """A statement that takes the key itself met a key that was used before; the runner looks at its answer."""
+
+
 @dataclass(frozen=True, slots=True)
 class KeyScope:
     """Where a key counts; ``request_hash`` is that of the body, ``city_id`` None for requests about no city."""

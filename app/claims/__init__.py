@@ -1,0 +1,1 @@
+"""A member's right to units of a coupon: granting, codes, wallet, cancelling, expiry."""

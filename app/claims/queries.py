@@ -1,0 +1,156 @@
+"""Statements about claims; all but the wallet's stay in one city."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, Row, Select, func, select, update
+
+from app.claims.tables import claims, coupon_day_stock
+from app.claims.types import Claim
+from app.coupons.tables import coupon_stock
+
+_CLAIM = tuple(claims.c[name] for name in Claim.__dataclass_fields__)
+
+
+def read_claim(conn: Connection, city_id: int, claim_id: UUID) -> Claim | None:
+    """A claim as it is."""
+    return _one(conn, _claims().where(claims.c.city_id == city_id, claims.c.claim_id == claim_id))
+
+
+def lock_claim(conn: Connection, city_id: int, claim_id: UUID) -> Claim | None:
+    """A claim, locked until the transaction ends."""
+    return _one(conn, _claims().where(claims.c.city_id == city_id, claims.c.claim_id == claim_id).with_for_update())
+
+
+def lock_claims(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> dict[UUID, Claim]:
+    """Claims by id, locked in the order of their ids so that two tills never wait for each other."""
+    rows = conn.execute(
+        _claims()
+        .where(claims.c.city_id == city_id, claims.c.claim_id.in_(list(claim_ids)))
+        .order_by(claims.c.claim_id)
+        .with_for_update()
+    )
+    return {row.claim_id: _claim(row) for row in rows}
+
+
+def claim_by_code(conn: Connection, city_id: int, code_key: bytes) -> Claim | None:
+    """The claim of a code of this city."""
+    return _one(conn, _claims().where(claims.c.city_id == city_id, claims.c.code_key == code_key))
+
+
+def member_claim(conn: Connection, city_id: int, claim_id: UUID, member_id: UUID) -> Claim | None:
+    """A claim of a member; another's is as good as missing."""
+    return _one(
+        conn,
+        _claims().where(claims.c.city_id == city_id, claims.c.claim_id == claim_id, claims.c.member_id == member_id),
+    )
+
+
+def sealed_code(conn: Connection, city_id: int, claim_id: UUID, member_id: UUID) -> bytes | None:
+    """The sealed code of a member's claim."""
+    found = conn.execute(
+        select(claims.c.code_sealed).where(
+            claims.c.city_id == city_id, claims.c.claim_id == claim_id, claims.c.member_id == member_id
+        )
+    ).scalar_one_or_none()
+    return None if found is None else bytes(found)
+
+
+def member_claims(
+    conn: Connection, member_id: UUID, states: Sequence[str] | None, before: UUID | None, limit: int
+) -> tuple[Claim, ...]:
+    """A page of a member's claims over all cities, newest first (ids are made in the order of time)."""
+    wanted = _claims().prefix_with("/* cross-city */").where(claims.c.member_id == member_id)
+    if states:
+        wanted = wanted.where(claims.c.state.in_(list(states)))
+    if before is not None:
+        wanted = wanted.where(claims.c.claim_id < before)
+    return tuple(_claim(row) for row in conn.execute(wanted.order_by(claims.c.claim_id.desc()).limit(limit)))
+
+
+def count_member_claims(conn: Connection, member_id: UUID, states: Sequence[str] | None) -> int:
+    """How many claims a member has over all cities."""
+    wanted = select(func.count()).prefix_with("/* cross-city */").where(claims.c.member_id == member_id)
+    if states:
+        wanted = wanted.where(claims.c.state.in_(list(states)))
+    return conn.execute(wanted).scalar_one()
+
+
+def move_claim(
+    conn: Connection, city_id: int, claim_id: UUID, before: Sequence[str], state: str, ended_at: datetime | None
+) -> Claim | None:
+    """One guarded step; None when the claim is in none of the states it may start from."""
+    row = conn.execute(
+        update(claims)
+        .where(claims.c.city_id == city_id, claims.c.claim_id == claim_id, claims.c.state.in_(list(before)))
+        .values(state=state, ended_at=ended_at, seq=claims.c.seq + 1)
+        .returning(*_CLAIM)
+    ).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def return_stock(conn: Connection, city_id: int, coupon_id: UUID, bucket: int, day: date | None) -> None:
+    """One unit goes back into its bucket, and into its day where days are limited."""
+    if day is not None:
+        conn.execute(
+            update(coupon_day_stock)
+            .where(
+                coupon_day_stock.c.city_id == city_id,
+                coupon_day_stock.c.coupon_id == coupon_id,
+                coupon_day_stock.c.claimed_on == day,
+                coupon_day_stock.c.bucket == 0,
+            )
+            .values(taken=coupon_day_stock.c.taken - 1)
+        )
+    given = conn.execute(
+        update(coupon_stock)
+        .where(
+            coupon_stock.c.city_id == city_id,
+            coupon_stock.c.coupon_id == coupon_id,
+            coupon_stock.c.bucket == bucket,
+        )
+        .values(taken=coupon_stock.c.taken - 1)
+    )
+    if given.rowcount != 1:
+        raise LookupError(f"coupon {coupon_id} of city {city_id} has no bucket {bucket}")
+
+
+def take_ending(conn: Connection, city_id: int, now: datetime, limit: int) -> tuple[Claim, ...]:
+    """Active claims whose time is over, locked; those that somebody works on are left for the next round."""
+    rows = conn.execute(
+        _claims()
+        .where(claims.c.city_id == city_id, claims.c.state == "active", claims.c.valid_until <= now)
+        .order_by(claims.c.valid_until, claims.c.claim_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tuple(_claim(row) for row in rows)
+
+
+def take_unpaid(conn: Connection, city_id: int, now: datetime, limit: int) -> tuple[Claim, ...]:
+    """Claims whose time to pay is over, locked likewise."""
+    rows = conn.execute(
+        _claims()
+        .where(claims.c.city_id == city_id, claims.c.state == "pending_payment", claims.c.pay_until <= now)
+        .order_by(claims.c.pay_until, claims.c.claim_id)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return tuple(_claim(row) for row in rows)
+
+
+def _claims() -> Select[Any]:
+    return select(*_CLAIM)
+
+
+def _one(conn: Connection, statement: Select[Any]) -> Claim | None:
+    row = conn.execute(statement).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(*tuple(row))

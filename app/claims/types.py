@@ -1,0 +1,64 @@
+"""Values of this module."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Final, Literal
+from uuid import UUID
+
+State = Literal["pending_payment", "active", "redeemed", "released", "cancelled", "expired", "refunded"]
+
+# The legal edges; a message that asks for another one changes nothing.
+EDGES: Final[frozenset[tuple[str, str]]] = frozenset(
+    {
+        ("pending_payment", "active"),
+        ("pending_payment", "released"),
+        ("active", "redeemed"),
+        ("active", "expired"),
+        ("active", "cancelled"),
+        ("active", "refunded"),
+        ("expired", "refunded"),
+        ("redeemed", "active"),
+        ("redeemed", "expired"),
+        ("redeemed", "refunded"),
+    }
+)
+# States in which the unit of stock goes back, so that somebody else can claim it.
+RETURNS_STOCK: Final = frozenset({"released", "cancelled"})
+# The event of each state that is reached.
+EVENT_OF: Final = {
+    "active": "activated",
+    "redeemed": "redeemed",
+    "released": "released",
+    "cancelled": "cancelled",
+    "expired": "expired",
+    "refunded": "refunded",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A claim as stored, without its sealed code."""
+
+    city_id: int
+    claim_id: UUID
+    coupon_id: UUID
+    coupon_version: int
+    merchant_id: UUID
+    member_id: UUID
+    state: State
+    bucket: int
+    claimed_on: date
+    day_limited: bool
+    units: int
+    price_minor: int
+    currency: str
+    valid_from: datetime
+    valid_until: datetime
+    pay_until: datetime | None
+    code_tail: str
+    distance_m: int | None
+    seq: int
+    claimed_at: datetime
+    ended_at: datetime | None

@@ -1,0 +1,128 @@
+"""The one door to the redemption and payment flow.
+
+Every route and job about claims, codes, redemptions and payments talks to this protocol alone, so that an external
+flow can take the embedded one's place without a change above it. Reads return values; writing operations return
+plans for ``http/steps``: without a call where the flow shares our database, with one where it stands elsewhere. A
+business "no" is raised as the module's refusal (an ``AppError``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from app.flow.types import (
+    Capabilities,
+    ClaimRequest,
+    ClaimView,
+    CodeView,
+    LookupRequest,
+    PaymentRequest,
+    PaymentView,
+    RedemptionRequest,
+    RedemptionView,
+    RefundRequest,
+    RefundView,
+    RequestContext,
+)
+from app.http.steps import Plan
+
+
+class FlowGateway(Protocol):
+    """What every implementation provides; a plan's value is the view named in its line."""
+
+    def capabilities(self) -> Capabilities:
+        """What this flow can do."""
+        ...
+
+    # members
+    def grant_claim(self, context: RequestContext, request: ClaimRequest) -> Plan:
+        """ClaimView. Refusals: sold-out, user-limit, day-limit, device-limit, windows, the place conditions."""
+        ...
+
+    def get_claim(self, context: RequestContext, claim_id: UUID) -> ClaimView:
+        """One of the caller's claims; NotFound."""
+        ...
+
+    def list_claims(
+        self, context: RequestContext, state: str | None, before: UUID | None, limit: int
+    ) -> Sequence[ClaimView]:
+        """The caller's claims, newest first, older than ``before``."""
+        ...
+
+    def count_claims(self, context: RequestContext, state: str | None) -> int:
+        """How many claims the caller has."""
+        ...
+
+    def cancel_claim(self, context: RequestContext, claim_id: UUID, reason: str | None) -> Plan:
+        """ClaimView. A paid claim goes back as its terms say: refunded, or refused with refund-not-offered."""
+        ...
+
+    def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
+        """The code of one of the caller's active claims; claim-unpaid, code-revoked, code-expired, already-redeemed."""
+        ...
+
+    # tills
+    def lookup(self, context: RequestContext, request: LookupRequest) -> Plan:
+        """LookupView. Counts wrong codes; code-mistyped, code-unknown, staff-locked."""
+        ...
+
+    def redeem(self, context: RequestContext, request: RedemptionRequest) -> Plan:
+        """RedemptionView, held or committed; all or nothing."""
+        ...
+
+    def commit(self, context: RequestContext, redemption_id: UUID) -> Plan:
+        """RedemptionView, committed; hold-expired, payment-pending, payment-unknown."""
+        ...
+
+    def void(self, context: RequestContext, redemption_id: UUID, reason: str | None) -> Plan:
+        """RedemptionView, voided; payment-pending while money may still come."""
+        ...
+
+    def reverse(self, context: RequestContext, redemption_id: UUID, reason: str) -> Plan:
+        """RedemptionView, reversed, or with ``reversal_pending`` until its refund has ended."""
+        ...
+
+    def get_redemption(self, context: RequestContext, redemption_id: UUID) -> RedemptionView:
+        """A redemption of the caller's merchant; NotFound."""
+        ...
+
+    def get_by_request(self, context: RequestContext, place_id: UUID, request_no: str) -> RedemptionView:
+        """What became of a request whose answer was lost; NotFound."""
+        ...
+
+    # money
+    def create_payment(self, context: RequestContext, request: PaymentRequest) -> Plan:
+        """PaymentView in any state."""
+        ...
+
+    def get_payment(self, context: RequestContext, payment_id: UUID) -> PaymentView:
+        """A payment of the caller; NotFound."""
+        ...
+
+    def cancel_payment(self, context: RequestContext, payment_id: UUID) -> Plan:
+        """PaymentView; payment-not-cancellable when the money came."""
+        ...
+
+    def resolve_payment(self, context: RequestContext | None, payment_id: UUID, now: datetime) -> Plan:
+        """PaymentView after asking the provider; no context means that a job asks."""
+        ...
+
+    def refund(self, context: RequestContext, payment_id: UUID, request: RefundRequest) -> Plan:
+        """RefundView; refund-exceeds-captured, refund-number-reused."""
+        ...
+
+    def get_refund(self, context: RequestContext, refund_id: UUID) -> RefundView:
+        """A refund of the caller's merchant; NotFound."""
+        ...
+
+    def provider_notice(self, provider: str, headers: dict[str, str], body: bytes, now: datetime) -> Plan:
+        """None; what a provider told us, kept as it came and applied once."""
+        ...
+
+    # time
+    def due_work(self, now: datetime) -> Sequence[Plan]:
+        """What time has brought up: claims that expire, holds and payments that end; bounded batches."""
+        ...

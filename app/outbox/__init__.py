@@ -1,0 +1,1 @@
+"""What happened, in order: events with their relay and signed webhooks, and work that is due."""

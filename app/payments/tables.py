@@ -1,0 +1,192 @@
+"""Payments, refunds, what providers told us, and the test wallet's own books."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    Integer,
+    LargeBinary,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Text,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+
+from app.core.schema import declare, foreign_key
+
+OVER = "state in ('failed', 'cancelled', 'stray')"
+
+payments = declare(
+    "payments",
+    "city",
+    "One attempt to pay for one thing through one provider; committed before the provider is asked.",
+    Column("payment_id", Uuid, nullable=False),
+    Column("merchant_id", Uuid, nullable=False),
+    Column("member_id", Uuid),
+    Column("place_id", Uuid),
+    Column("purpose", Text, nullable=False),
+    Column("purpose_id", Uuid, nullable=False),
+    Column("attempt", SmallInteger, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("asked", JSONB, nullable=False),
+    Column("trade_no", Text, nullable=False),
+    Column("provider_trade_no", Text),
+    Column("pay_url", Text),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("captured_minor", BigInteger, nullable=False),
+    Column("refunding_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False),
+    Column("fee_returned_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("failure", Text),
+    Column("caller", Text, nullable=False),
+    Column("caller_key", Text, nullable=False),
+    Column("pay_until", DateTime(timezone=True), nullable=False),
+    Column("seq", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    Column("succeeded_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("city_id", "payment_id", name="payments_pk"),
+    UniqueConstraint("city_id", "provider", "trade_no", name="payments_trade_uq"),
+    UniqueConstraint("city_id", "purpose", "purpose_id", "attempt", name="payments_attempt_uq"),
+    UniqueConstraint("city_id", "caller", "caller_key", name="payments_caller_uq"),
+    foreign_key("payments_merchant_fk", ["merchant_id"], "merchants", local_only=True),
+    foreign_key("payments_member_fk", ["member_id"], "members", local_only=True),
+    foreign_key("payments_currency_fk", ["currency"], "currencies"),
+    CheckConstraint("purpose in ('claim', 'redemption')", name="purpose"),
+    CheckConstraint("method in ('online', 'user_scans', 'merchant_scans', 'cash')", name="method"),
+    CheckConstraint(
+        "state in ('created', 'pending', 'unknown', 'succeeded', 'failed', 'cancelling', 'cancelled', 'stray')",
+        name="state",
+    ),
+    CheckConstraint(
+        "amount_minor > 0 and captured_minor between 0 and amount_minor and refunding_minor >= 0"
+        " and refunded_minor >= 0 and refunded_minor + refunding_minor <= captured_minor",
+        name="amounts",
+    ),
+    CheckConstraint("fee_minor >= 0 and fee_returned_minor between 0 and fee_minor", name="fee"),
+    CheckConstraint("(state in ('succeeded', 'stray')) = (captured_minor > 0)", name="captured"),
+)
+Index(
+    "payments_live_uq",
+    payments.c.city_id,
+    payments.c.purpose,
+    payments.c.purpose_id,
+    unique=True,
+    postgresql_where=text("state not in ('failed', 'cancelled', 'stray')"),
+)
+Index(
+    "payments_provider_trade_uq",
+    payments.c.city_id,
+    payments.c.provider,
+    payments.c.provider_trade_no,
+    unique=True,
+    postgresql_where=text("provider_trade_no is not null"),
+)
+
+refunds = declare(
+    "refunds",
+    "city",
+    "Money going back from one payment; its number is the caller's, the provider is asked with one made from it.",
+    Column("refund_id", Uuid, nullable=False),
+    Column("payment_id", Uuid, nullable=False),
+    Column("refund_no", Text, nullable=False),
+    Column("provider_refund_no", Text, nullable=False),
+    Column("cause", Text, nullable=False),
+    Column("cause_id", Uuid, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("fee_returned_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("return_coupon", Boolean, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("failure", Text),
+    Column("seq", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    Column("changed_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("city_id", "refund_id", name="refunds_pk"),
+    UniqueConstraint("city_id", "payment_id", "refund_no", name="refunds_no_uq"),
+    UniqueConstraint("city_id", "provider_refund_no", name="refunds_provider_no_uq"),
+    foreign_key("refunds_payment_fk", ["city_id", "payment_id"], "payments"),
+    foreign_key("refunds_currency_fk", ["currency"], "currencies"),
+    CheckConstraint("cause in ('asked', 'stray', 'reversal', 'claim')", name="cause"),
+    CheckConstraint("state in ('requested', 'pending', 'succeeded', 'failed')", name="state"),
+    CheckConstraint("amount_minor > 0 and fee_returned_minor >= 0", name="amount"),
+    CheckConstraint("length(refund_no) between 1 and 100", name="refund_no"),
+)
+
+provider_events = declare(
+    "provider_events",
+    "directory",
+    "What a provider told us, as it came; one notice is applied once.",
+    Column("event_key", Text, nullable=False),
+    Column("provider", Text, nullable=False),
+    Column("trade_no", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("applied", Boolean, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("received_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("event_key", name="provider_events_pk"),
+)
+
+wallet_trades = declare(
+    "wallet_trades",
+    "directory",
+    "The test wallet's own book of trades, which stands for a partner's system.",
+    Column("trade_no", Text, nullable=False),
+    Column("wallet_no", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("currency", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("told", JSONB, nullable=False),
+    Column("fee_minor", BigInteger, nullable=False),
+    Column("refunded_minor", BigInteger, nullable=False),
+    Column("fee_returned_minor", BigInteger, nullable=False),
+    Column("settles_at", DateTime(timezone=True)),
+    Column("lost_answers", Integer, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("trade_no", name="wallet_trades_pk"),
+    CheckConstraint("state in ('waiting', 'paid', 'declined', 'closed')", name="state"),
+    CheckConstraint("refunded_minor between 0 and amount_minor", name="refunded"),
+    CheckConstraint("lost_answers >= 0", name="lost_answers"),
+)
+
+wallet_refunds = declare(
+    "wallet_refunds",
+    "directory",
+    "The test wallet's own book of refunds.",
+    Column("refund_no", Text, nullable=False),
+    Column("trade_no", Text, nullable=False),
+    Column("amount_minor", BigInteger, nullable=False),
+    Column("fee_returned_minor", BigInteger, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("created_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("refund_no", name="wallet_refunds_pk"),
+    CheckConstraint("state in ('done', 'refused')", name="state"),
+)
+
+wallet_notices = declare(
+    "wallet_notices",
+    "directory",
+    "Notices that the test wallet still has to send.",
+    Column("notice_id", Text, nullable=False),
+    Column("trade_no", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    Column("copies", Integer, nullable=False),
+    Column("send_at", DateTime(timezone=True), nullable=False),
+    Column("tries", Integer, nullable=False),
+    Column("sent_at", DateTime(timezone=True)),
+    PrimaryKeyConstraint("notice_id", name="wallet_notices_pk"),
+)
+Index("wallet_notices_due_ix", wallet_notices.c.send_at, postgresql_where=text("sent_at is null"))

@@ -1,0 +1,1 @@
+"""The use of a claim at the till, and its undoing."""
