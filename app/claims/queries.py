@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select, update
 
+from app.cities.tables import active_dataset
 from app.claims.tables import claims, coupon_day_stock
 from app.claims.types import Claim
-from app.coupons.tables import coupon_stock
+from app.core.spatial import distance_mm
+from app.coupons.tables import coupon_places, coupon_stock
+from app.places.tables import place_facts
+from geo.coordinates import LonLat
 
 _CLAIM = tuple(claims.c[name] for name in Claim.__dataclass_fields__)
 
@@ -154,3 +158,79 @@ def _one(conn: Connection, statement: Select[Any]) -> Claim | None:
 
 def _claim(row: Row[Any]) -> Claim:
     return Claim(*tuple(row))
+
+
+def nearest_usable_mm(conn: Connection, city_id: int, coupon_id: UUID, point: LonLat) -> int | None:
+    """Distance to the nearest live place where the coupon can be used, whole millimetres; None without any."""
+    return conn.execute(
+        select(func.min(distance_mm(place_facts.c.location, point)))
+        .select_from(coupon_places)
+        .join(
+            active_dataset,
+            and_(active_dataset.c.city_id == coupon_places.c.city_id, active_dataset.c.kind == "places"),
+        )
+        .join(
+            place_facts,
+            and_(
+                place_facts.c.city_id == coupon_places.c.city_id,
+                place_facts.c.version == active_dataset.c.version,
+                place_facts.c.place_id == coupon_places.c.place_id,
+            ),
+        )
+        .where(
+            coupon_places.c.city_id == city_id,
+            coupon_places.c.coupon_id == coupon_id,
+            place_facts.c.closed.is_(False),
+        )
+    ).scalar_one()
+
+
+_GRANT_TYPES = {
+    "p_city": "integer",
+    "p_claim": "uuid",
+    "p_coupon": "uuid",
+    "p_version": "integer",
+    "p_merchant": "uuid",
+    "p_member": "uuid",
+    "p_state": "text",
+    "p_units": "smallint",
+    "p_price": "bigint",
+    "p_currency": "text",
+    "p_valid_from": "timestamptz",
+    "p_valid_until": "timestamptz",
+    "p_pay_until": "timestamptz",
+    "p_code_key": "bytea",
+    "p_code_sealed": "bytea",
+    "p_code_tail": "text",
+    "p_device": "bytea",
+    "p_distance_m": "integer",
+    "p_accuracy_m": "integer",
+    "p_fix_age_s": "integer",
+    "p_on": "date",
+    "p_per_member": "smallint",
+    "p_per_member_day": "smallint",
+    "p_per_device": "smallint",
+    "p_per_day": "integer",
+    "p_event": "uuid",
+    "p_event_data": "jsonb",
+    "p_trace": "text",
+    "p_now": "timestamptz",
+    "p_principal": "text",
+    "p_operation": "text",
+    "p_key": "text",
+    "p_hash": "bytea",
+    "p_body": "bytea",
+    "p_media_type": "text",
+    "p_expires": "timestamptz",
+}
+_GRANT = "SELECT claim_coupon(" + ", ".join(f"%({name})s::{kind}" for name, kind in _GRANT_TYPES.items()) + ")"
+
+
+def grant(conn: Connection, values: Mapping[str, Any]) -> str:
+    """Calls the one function that takes the key, checks the limits and grants the claim; what it answered.
+
+    ``granted``, ``key-taken``, ``stale-terms``, ``sold-out``, ``member-limit``, ``member-day-limit`` or
+    ``device-limit``. Straight to the driver: composing this statement would cost as much as running it.
+    """
+    outcome: str = conn.exec_driver_sql(_GRANT, {name: values[name] for name in _GRANT_TYPES}).scalar_one()
+    return outcome

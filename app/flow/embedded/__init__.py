@@ -1,0 +1,1 @@
+"""The flow that shares our database: claims, tills and payments as plans."""
