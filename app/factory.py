@@ -19,6 +19,8 @@ from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
+from app.flow import routes_claims
+from app.flow.embedded.flow import EmbeddedFlow
 from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
@@ -61,6 +63,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         cursors=CursorCodec(settings.secret_key.encode()),
         principals=create_principals(settings, parts, employment_of),
     )
+    app.extensions["fujin_flow"] = EmbeddedFlow(settings, parts)
     register_request_hooks(app)
     register_error_handlers(app)
     limiter = create_limiter(app, settings)
@@ -74,7 +77,13 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
 
 
 def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings) -> None:
-    blueprints = (*discovery_blueprints, merchants_routes.blueprint, members_routes.blueprint, cities_routes.blueprint)
+    blueprints = (
+        *discovery_blueprints,
+        merchants_routes.blueprint,
+        members_routes.blueprint,
+        cities_routes.blueprint,
+        routes_claims.blueprint,
+    )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
     operations = create_operations(api)

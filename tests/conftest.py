@@ -25,6 +25,7 @@ from sqlalchemy.engine import URL, make_url
 from app.core.db import Database, normalised_url, open_database
 from app.core.settings import Settings, load_settings
 from app.factory import create_app
+from tests.factories.loops import Loop, plant_loop
 from tests.servers import fujin, running_server
 
 ROOT = Path(__file__).parent.parent
@@ -197,3 +198,9 @@ def seeded_app(seeded_settings: Settings) -> Iterator[Flask]:
 def seeded_client(seeded_app: Flask) -> FlaskClient:
     """A client of the application over the seeded database."""
     return seeded_app.test_client()
+
+
+@pytest.fixture
+def loop(app: Flask, owner: sa.Engine) -> Loop:
+    """The application over a small world with merchants, where people can be made and coupons claimed."""
+    return plant_loop(app, owner)

@@ -53,6 +53,19 @@ class Database:
                 conn.rollback()
 
     @contextmanager
+    def read_primary(self) -> Iterator[Connection]:
+        """A read-only transaction on the primary, where a caller finds what they just wrote; nothing is committed."""
+        with self.primary.connect() as conn:
+            conn.exec_driver_sql(
+                "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 1000;"
+                f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
+            )
+            try:
+                yield conn
+            finally:
+                conn.rollback()
+
+    @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction on the primary with time limits; the caller commits."""
         with self.primary.connect() as conn:

@@ -1,0 +1,216 @@
+"""How claims end without a till: cancelled by their owner, paid back, released unpaid, expired."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection
+
+from app.claims import queries
+from app.claims.actions import move
+from app.claims.errors import ClaimHeld, ClaimNotCancellable, RefundNotOffered
+from app.claims.types import Claim
+from app.core.db import Database
+from app.core.errors import NotFound
+from app.core.ids import city_of
+from app.core.money import split
+from app.coupons.types import Terms
+from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.reference import Reference
+from app.flow.embedded.usage import Usage, usage_of
+from app.flow.types import RequestContext
+from app.http.steps import Plan
+from app.outbox.queries import put_job
+
+BATCH: Final = 200
+OVER: Final = frozenset({"cancelled", "released", "refunded"})
+
+
+class Payments(Protocol):
+    """What this part needs of payments."""
+
+    def live_payment(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Any:
+        """The payment that is under way or succeeded, locked; None without any."""
+        ...
+
+    def unfinished(self, payment: Any) -> bool:
+        """True while its money may still come."""
+        ...
+
+    def refundable_minor(self, payment: Any) -> int:
+        """What of it is not refunded and not being refunded."""
+        ...
+
+    def start_refund(
+        self,
+        conn: Connection,
+        payment: Any,
+        *,
+        cause: str,
+        cause_id: UUID,
+        refund_no: str,
+        amount_minor: int,
+        reason: str,
+        return_coupon: bool,
+        now: datetime,
+        trace: str | None,
+    ) -> Any:
+        """Writes a refund that the provider has not been asked for yet, with the job that ends it after a crash."""
+        ...
+
+    def call_refund(self, refund: Any) -> Any:
+        """Asks the provider; no transaction, nothing raised for its silence."""
+        ...
+
+    def settle_refund(self, conn: Connection, refund: Any, outcome: Any, now: datetime, trace: str | None) -> Any:
+        """Writes what the provider said, with what follows for the claim."""
+        ...
+
+
+class ClaimEnds:
+    """Cancelling and what time ends."""
+
+    def __init__(self, database: Database, part: ClaimsPart, payments: Payments, reference: Reference) -> None:
+        self._database, self._part, self._payments, self._reference = database, part, payments, reference
+
+    def cancel(self, context: RequestContext, claim_id: UUID, reason: str | None) -> Plan:
+        """ClaimView. A free claim is cancelled in one transaction, a paid one is refunded as its terms say."""
+        with self._database.read_primary() as conn:
+            found = self._part.own(conn, context, claim_id)
+        words = reason or "cancelled by the member"
+        if found.price_minor > 0 and found.state == "active":
+            return self._refunding(context, claim_id, words)
+
+        def settle(conn: Connection, _prepared: None, _outcome: None) -> Any:
+            claim = self._locked(conn, context, claim_id)
+            if claim.state not in OVER:
+                claim = self._end(conn, claim, context, words)
+            return self._part.view(conn, claim, context.now)
+
+        return Plan(lambda _conn: None, settle)
+
+    def _locked(self, conn: Connection, context: RequestContext, claim_id: UUID) -> Claim:
+        claim = queries.lock_claim(conn, city_of(claim_id), claim_id)
+        if claim is None or claim.member_id != context.actor.member_id:
+            raise NotFound("there is no such claim")
+        return claim
+
+    def _end(self, conn: Connection, claim: Claim, context: RequestContext, words: str) -> Claim:
+        if claim.state == "pending_payment":
+            payment = self._payments.live_payment(conn, claim.city_id, "claim", claim.claim_id)
+            if payment is not None:
+                raise ClaimNotCancellable("a payment is under way; cancel it first")
+            return move(conn, claim, "released", context.now, context.trace, reason=words)
+        self._unused(conn, claim, context.now)
+        if claim.price_minor > 0:  # paid for between our look and our lock
+            raise ClaimNotCancellable("the claim changed meanwhile; ask again")
+        return move(conn, claim, "cancelled", context.now, context.trace, reason=words)
+
+    def _unused(self, conn: Connection, claim: Claim, now: datetime) -> None:
+        """ClaimHeld or ClaimNotCancellable unless the claim is active and none of it is used."""
+        if claim.state != "active" or claim.valid_until <= now:
+            raise ClaimNotCancellable(f"the claim is {'expired' if claim.state == 'active' else claim.state}")
+        used = usage_of(conn, claim.city_id, [claim.claim_id]).get(claim.claim_id, Usage())
+        if used.held:
+            raise ClaimHeld("wait until the till is done with it", retry_after_s=5)
+        if used.committed:
+            raise ClaimNotCancellable("some of it is used")
+
+    def _refunding(self, context: RequestContext, claim_id: UUID, words: str) -> Plan:
+        """First the whole price goes back; the claim is refunded when the provider has said so."""
+
+        def prepare(conn: Connection) -> Any:
+            claim = self._locked(conn, context, claim_id)
+            if claim.state in OVER:
+                return None
+            self._unused(conn, claim, context.now)
+            terms = self._terms(conn, claim)
+            if terms.refund_policy == "none":
+                raise RefundNotOffered("the terms give no money back")
+            return self._start(conn, claim, claim.price_minor, words, context.now, context.trace)
+
+        def settle(conn: Connection, refund: Any, outcome: Any) -> Any:
+            if refund is not None:
+                self._payments.settle_refund(conn, refund, outcome, context.now, context.trace)
+            claim = queries.read_claim(conn, city_of(claim_id), claim_id)
+            assert claim is not None
+            return self._part.view(conn, claim, context.now)
+
+        return Plan(prepare, settle, lambda refund: None if refund is None else self._payments.call_refund(refund))
+
+    def _start(
+        self, conn: Connection, claim: Claim, amount_minor: int, words: str, now: datetime, trace: str | None
+    ) -> Any:
+        """The refund of a claim's price or of a part of it; None when there is nothing to give back."""
+        payment = self._payments.live_payment(conn, claim.city_id, "claim", claim.claim_id)
+        if payment is None:
+            return None
+        amount = min(amount_minor, self._payments.refundable_minor(payment))
+        if amount <= 0:
+            return None
+        return self._payments.start_refund(
+            conn,
+            payment,
+            cause="claim",
+            cause_id=claim.claim_id,
+            refund_no=f"claim:{claim.claim_id}",
+            amount_minor=amount,
+            reason=words,
+            return_coupon=False,
+            now=now,
+            trace=trace,
+        )
+
+    def _terms(self, conn: Connection, claim: Claim) -> Terms:
+        return self._reference.terms.one(conn, claim.city_id, claim.coupon_id, claim.coupon_version)
+
+    # what time ends
+
+    def expire(self, city_id: int, now: datetime) -> Plan:
+        """How many claims of a city expired; one that a till holds is left to its lease, an unused prepaid one is
+        paid back where its terms promise that."""
+
+        def settle(conn: Connection, _prepared: None, _outcome: None) -> int:
+            due = queries.take_ending(conn, city_id, now, BATCH)
+            used = usage_of(conn, city_id, [claim.claim_id for claim in due])
+            ended = [claim for claim in due if not used.get(claim.claim_id, Usage()).held]
+            for claim in ended:
+                moved = move(conn, claim, "expired", now, None, reason="its time is over")
+                self._promise(conn, moved, used.get(claim.claim_id, Usage()), now)
+            return len(ended)
+
+        return Plan(lambda _conn: None, settle)
+
+    def _promise(self, conn: Connection, claim: Claim, used: Usage, now: datetime) -> None:
+        terms = self._terms(conn, claim)
+        if claim.price_minor == 0 or terms.refund_policy != "unused_and_expired":
+            return
+        amount = _unused_price(claim, used)
+        if amount > 0:
+            self._start(conn, claim, amount, "expired unused", now, None)
+
+    def release_unpaid(self, city_id: int, now: datetime) -> Plan:
+        """How many unpaid claims of a city were released; never one whose money may still come."""
+
+        def settle(conn: Connection, _prepared: None, _outcome: None) -> int:
+            released = 0
+            for claim in queries.take_unpaid(conn, city_id, now, BATCH):
+                payment = self._payments.live_payment(conn, city_id, "claim", claim.claim_id)
+                if payment is None:
+                    move(conn, claim, "released", now, None, reason="not paid in time")
+                    released += 1
+                else:  # asked, then cancelled at the provider, before the stock is given to somebody else
+                    put_job(conn, city_id, "payment.resolve", payment.payment_id, now, now)
+            return released
+
+        return Plan(lambda _conn: None, settle)
+
+
+def _unused_price(claim: Claim, used: Usage) -> int:
+    """What was paid for the units that nobody used."""
+    shares = split(claim.price_minor, [1] * claim.units)
+    taken: Mapping[int, bool] = dict.fromkeys((*used.held, *used.committed), True)
+    return sum(share for number, share in enumerate(shares, 1) if number not in taken)

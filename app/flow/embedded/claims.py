@@ -1,0 +1,381 @@
+"""Claims as plans and reads: granting in one function call, the wallet, codes, cancelling, and what time ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from app.claims import codes, queries, rules
+from app.claims.errors import (
+    AlreadyRedeemed,
+    ClaimUnpaid,
+    CodeExpired,
+    CodeRevoked,
+    DayLimit,
+    DeviceLimit,
+    SoldOut,
+    UserLimit,
+)
+from app.claims.rules import MeasuredFix, PlaceEvidence, Validity
+from app.claims.types import Claim
+from app.core.db import Database
+from app.core.errors import AppError, Fault, InvalidBody, NotFound, Unavailable
+from app.core.ids import city_of, new_city_id
+from app.core.money import Money
+from app.core.sealing import Keyed
+from app.coupons.queries import standing_of
+from app.coupons.types import Terms
+from app.flow.embedded.reference import Kept, Reference
+from app.flow.embedded.usage import Usage, usage_of
+from app.flow.types import ClaimRequest, ClaimView, CodeView, RequestContext
+from app.http.answers import Answer
+from app.http.idempotency import KEPT_FOR, KeyScope, KeyTaken
+from app.http.steps import Plan, Present
+from geo.coordinates import LonLat
+
+DAY_SOLD_OUT = "FJ002"  # raised by claim_coupon: what it had written is undone
+GROUPS: Mapping[str, tuple[str, ...]] = {
+    "usable": ("pending_payment", "active"),
+    "used": ("redeemed",),
+    "ended": ("released", "cancelled", "expired", "refunded"),
+}
+
+
+def _limits() -> dict[str, AppError]:
+    return {
+        "sold-out": SoldOut("none is left; cancelled ones come back, so a later try may succeed"),
+        "member-limit": UserLimit("use or cancel one that you hold first"),
+        "member-day-limit": DayLimit("you have had as many as a day allows; try again tomorrow"),
+        "device-limit": DeviceLimit("this device has had its share"),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Granting:
+    """A claim about to be granted."""
+
+    claim_id: UUID
+    terms: Terms
+    validity: Validity
+    evidence: PlaceEvidence
+    state: str
+    code: str
+    pay_until: datetime | None
+    device: bytes | None
+
+
+class ClaimsPart:
+    """What members do with claims; holds no state but what it has looked up."""
+
+    def __init__(self, database: Database, keys: codes.CodeKeys, devices: Keyed, reference: Reference) -> None:
+        self._database, self._keys, self._devices, self._reference = database, keys, devices, reference
+        self._offers: Kept[tuple[int, UUID], tuple[str, int] | None] = Kept()
+
+    # granting
+
+    def grant(self, context: RequestContext, request: ClaimRequest) -> Plan:
+        """ClaimView of a new claim. The terms that this process knows are checked again by the one statement."""
+
+        def keyed(conn: Connection, scope: KeyScope, present: Present) -> Answer | AppError:
+            for _ in range(2):
+                granting = self._granting(conn, context, request)
+                answer = present(self._new_view(conn, context, granting))
+                outcome = self._call(conn, context, granting, scope, answer)
+                if outcome == "granted":
+                    return answer
+                if outcome == "key-taken":
+                    raise KeyTaken
+                if outcome != "stale-terms":
+                    return _limits()[outcome]
+                self._offers.forget((city_of(request.coupon_id), request.coupon_id))
+                conn.rollback()
+            raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
+
+        def settle(conn: Connection, _prepared: None, _outcome: None) -> ClaimView:
+            granting = self._granting(conn, context, request)
+            outcome = self._call(conn, context, granting, None, None)
+            if outcome == "stale-terms":
+                self._offers.forget((city_of(request.coupon_id), request.coupon_id))
+                raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
+            if outcome != "granted":
+                raise _limits()[outcome]
+            return self._new_view(conn, context, granting)
+
+        return Plan(lambda _conn: None, settle, keyed=keyed)
+
+    def _granting(self, conn: Connection, context: RequestContext, request: ClaimRequest) -> _Granting:
+        terms = self._terms_in_force(conn, request.coupon_id, context.now)
+        if terms.per_device is not None and request.device_id is None:
+            raise InvalidBody(faults=[Fault("this coupon wants the device's id", pointer="/device_id")])
+        evidence = rules.check_place(terms, self._measured(conn, terms, request), context.now)
+        priced = terms.price_minor > 0
+        return _Granting(
+            claim_id=new_city_id(terms.city_id),
+            terms=terms,
+            validity=rules.validity(terms, context.now),
+            evidence=evidence,
+            state="pending_payment" if priced else "active",
+            code=codes.new_code(),
+            pay_until=context.now + rules.PAY_WITHIN if priced else None,
+            device=None if request.device_id is None else self._devices.of(request.device_id),
+        )
+
+    def _terms_in_force(self, conn: Connection, coupon_id: UUID, now: datetime) -> Terms:
+        """Terms of a coupon that is on offer; NotFound, or why it can't be claimed. Only "on offer" is remembered."""
+        city_id = city_of(coupon_id)
+
+        def read() -> tuple[str, int] | None:
+            found = standing_of(conn, city_id, coupon_id)
+            if found is None or found.state == "draft" or found.current_version is None:
+                return None
+            return found.state, found.current_version
+
+        offer = self._offers.get((city_id, coupon_id), read)
+        if offer is None or offer[0] != "published":
+            self._offers.forget((city_id, coupon_id))
+        if offer is None:
+            raise NotFound("there is no such coupon")
+        terms = self._reference.terms.one(conn, city_id, coupon_id, offer[1])
+        try:
+            rules.check_window(terms, offer[0], now)
+        except AppError:
+            self._offers.forget((city_id, coupon_id))
+            raise
+        return terms
+
+    def _measured(self, conn: Connection, terms: Terms, request: ClaimRequest) -> MeasuredFix | None:
+        fix = request.fix
+        if terms.claim_within_m is None or fix is None:
+            return None
+        nearest = queries.nearest_usable_mm(conn, terms.city_id, terms.coupon_id, LonLat(fix.lon, fix.lat))
+        return MeasuredFix(nearest, fix.accuracy_m, fix.at, fix.mock)
+
+    def _call(
+        self, conn: Connection, context: RequestContext, g: _Granting, scope: KeyScope | None, answer: Answer | None
+    ) -> str:
+        """What the function says; DayLimit where only the stock of the day is gone."""
+        terms = g.terms
+        assert context.actor.member_id is not None
+        values: dict[str, Any] = {
+            "p_city": terms.city_id,
+            "p_claim": str(g.claim_id),
+            "p_coupon": str(terms.coupon_id),
+            "p_version": terms.version,
+            "p_merchant": str(terms.merchant_id),
+            "p_member": str(context.actor.member_id),
+            "p_state": g.state,
+            "p_units": terms.units,
+            "p_price": terms.price_minor,
+            "p_currency": terms.currency,
+            "p_valid_from": g.validity.valid_from,
+            "p_valid_until": g.validity.valid_until,
+            "p_pay_until": g.pay_until,
+            "p_code_key": self._keys.key_of(terms.city_id, g.code),
+            "p_code_sealed": self._keys.seal(g.claim_id, g.code),
+            "p_code_tail": g.code[-4:],
+            "p_device": g.device,
+            "p_distance_m": g.evidence.distance_m,
+            "p_accuracy_m": g.evidence.accuracy_m,
+            "p_fix_age_s": g.evidence.fix_age_s,
+            "p_on": g.validity.claimed_on,
+            "p_per_member": terms.per_member,
+            "p_per_member_day": terms.per_member_day,
+            "p_per_device": terms.per_device,
+            "p_per_day": terms.per_day,
+            "p_event": str(new_city_id(terms.city_id)),
+            "p_event_data": orjson.dumps(self._granted_event(context, g)).decode(),
+            "p_trace": context.trace,
+            "p_now": context.now,
+            "p_principal": scope.principal if scope else None,
+            "p_operation": scope.operation if scope else None,
+            "p_key": scope.key if scope else None,
+            "p_hash": scope.request_hash if scope else None,
+            "p_body": answer.encoded() if answer else None,
+            "p_media_type": answer.media_type if answer else None,
+            "p_expires": context.now + KEPT_FOR,
+        }
+        try:
+            return queries.grant(conn, values)
+        except DBAPIError as error:
+            if getattr(error.orig, "pgcode", None) != DAY_SOLD_OUT:
+                raise
+            raise DayLimit("none is left for today; try again tomorrow") from None
+
+    def _new_view(self, conn: Connection, context: RequestContext, g: _Granting) -> ClaimView:
+        terms = g.terms
+        return ClaimView(
+            claim_id=g.claim_id,
+            city_id=terms.city_id,
+            coupon_id=terms.coupon_id,
+            coupon_version=terms.version,
+            merchant_id=terms.merchant_id,
+            merchant_names=self._reference.merchant_names(conn, terms.merchant_id),
+            titles=terms.titles,
+            kind=terms.kind,
+            state=g.state,
+            units=terms.units,
+            units_left=terms.units,
+            price=Money(terms.price_minor, terms.currency),
+            code_tail=g.code[-4:],
+            claimed_at=context.now,
+            valid_from=g.validity.valid_from,
+            valid_until=g.validity.valid_until,
+            time_zone=terms.time_zone,
+            pay_until=g.pay_until,
+            use_hours=terms.use_hours,
+            blackout_dates=terms.blackout_dates,
+            refund_policy=terms.refund_policy,
+            distance_m=g.evidence.distance_m,
+            next_actions=next_actions(g.state, terms, Usage()),
+        )
+
+    def _granted_event(self, context: RequestContext, g: _Granting) -> dict[str, Any]:
+        terms = g.terms
+        return {
+            "claim_id": str(g.claim_id),
+            "coupon_id": str(terms.coupon_id),
+            "coupon_version": terms.version,
+            "merchant_id": str(terms.merchant_id),
+            # the same member is another number to each merchant
+            "user_ref": self._devices.of(f"{terms.merchant_id}:{context.actor.member_id}").hex()[:24],
+            "units": terms.units,
+            "state": g.state,
+            "price_minor": terms.price_minor,
+            "currency": terms.currency,
+            "valid_until": g.validity.valid_until.isoformat(),
+            "code_tail": g.code[-4:],
+            "distance_m": g.evidence.distance_m,
+            "occurred_at": context.now.isoformat(),
+        }
+
+    # reading
+
+    def get(self, context: RequestContext, claim_id: UUID) -> ClaimView:
+        """One of the caller's claims; NotFound."""
+        with self._database.read_primary() as conn:
+            return self.view(conn, self.own(conn, context, claim_id), context.now)
+
+    def listed(
+        self, context: RequestContext, state: str | None, before: UUID | None, limit: int
+    ) -> Sequence[ClaimView]:
+        """The caller's claims, newest first."""
+        assert context.actor.member_id is not None
+        with self._database.read_primary() as conn:
+            found = queries.member_claims(conn, context.actor.member_id, _states(state), before, limit)
+            return self.views(conn, found, context.now)
+
+    def count(self, context: RequestContext, state: str | None) -> int:
+        """How many claims the caller has."""
+        assert context.actor.member_id is not None
+        with self._database.read_primary() as conn:
+            return queries.count_member_claims(conn, context.actor.member_id, _states(state))
+
+    def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
+        """The code of one of the caller's claims."""
+        assert context.actor.member_id is not None
+        with self._database.read_primary() as conn:
+            claim = self.own(conn, context, claim_id)
+            refusal = why_no_code(claim, context.now)
+            if refusal is not None:
+                raise refusal
+            sealed = queries.sealed_code(conn, claim.city_id, claim_id, context.actor.member_id)
+        assert sealed is not None
+        return CodeView(
+            claim_id,
+            self._keys.unseal(claim_id, sealed),
+            self._keys.qr_payload(claim_id),
+            claim.valid_until,
+            claim.state,
+        )
+
+    def own(self, conn: Connection, context: RequestContext, claim_id: UUID) -> Claim:
+        """A claim of the caller; another's answers like a missing one."""
+        assert context.actor.member_id is not None
+        claim = queries.member_claim(conn, city_of(claim_id), claim_id, context.actor.member_id)
+        if claim is None:
+            raise NotFound("there is no such claim")
+        return claim
+
+    def view(self, conn: Connection, claim: Claim, now: datetime) -> ClaimView:
+        """A claim as its owner sees it."""
+        return self.views(conn, [claim], now)[0]
+
+    def views(self, conn: Connection, found: Sequence[Claim], now: datetime) -> Sequence[ClaimView]:
+        """Claims as their owner sees them: one look at their terms and one at their use for each city."""
+        terms = self._reference.terms.many(conn, [(c.city_id, c.coupon_id, c.coupon_version) for c in found])
+        used: dict[UUID, Usage] = {}
+        for city_id in sorted({claim.city_id for claim in found}):
+            used |= usage_of(conn, city_id, [claim.claim_id for claim in found if claim.city_id == city_id])
+        return [
+            self._view(
+                conn,
+                claim,
+                terms[claim.city_id, claim.coupon_id, claim.coupon_version],
+                used.get(claim.claim_id, Usage()),
+                now,
+            )
+            for claim in found
+        ]
+
+    def _view(self, conn: Connection, claim: Claim, terms: Terms, used: Usage, now: datetime) -> ClaimView:
+        over = claim.state == "active" and claim.valid_until <= now and not used.held
+        state = "expired" if over else claim.state  # the sweeper writes it down a little later
+        return ClaimView(
+            claim_id=claim.claim_id,
+            city_id=claim.city_id,
+            coupon_id=claim.coupon_id,
+            coupon_version=claim.coupon_version,
+            merchant_id=claim.merchant_id,
+            merchant_names=self._reference.merchant_names(conn, claim.merchant_id),
+            titles=terms.titles,
+            kind=terms.kind,
+            state=state,
+            units=claim.units,
+            units_left=claim.units - used.live_count if state in ("active", "pending_payment") else 0,
+            price=Money(claim.price_minor, claim.currency),
+            code_tail=claim.code_tail,
+            claimed_at=claim.claimed_at,
+            valid_from=claim.valid_from,
+            valid_until=claim.valid_until,
+            time_zone=terms.time_zone,
+            pay_until=claim.pay_until if state == "pending_payment" else None,
+            use_hours=terms.use_hours,
+            blackout_dates=terms.blackout_dates,
+            refund_policy=terms.refund_policy,
+            distance_m=claim.distance_m,
+            next_actions=next_actions(state, terms, used),
+        )
+
+
+def _states(group: str | None) -> Sequence[str] | None:
+    return None if group is None else GROUPS[group]
+
+
+def next_actions(state: str, terms: Terms, used: Usage) -> tuple[str, ...]:
+    """What the owner of a claim can do with it now."""
+    if state == "pending_payment":
+        return ("pay", "cancel")
+    if state != "active":
+        return ()
+    refundable = terms.price_minor == 0 or terms.refund_policy != "none"
+    return ("show_code", "cancel") if refundable and used.live_count == 0 else ("show_code",)
+
+
+def why_no_code(claim: Claim, now: datetime) -> AppError | None:
+    """Why the code of a claim is not shown; None when it is."""
+    if claim.state == "pending_payment":
+        return ClaimUnpaid("pay for it first")
+    if claim.state == "redeemed":
+        return AlreadyRedeemed("every unit of it is used")
+    if claim.state == "expired" or (claim.state == "active" and claim.valid_until <= now):
+        return CodeExpired(f"it was good until {claim.valid_until.isoformat()}")
+    if claim.state != "active":
+        return CodeRevoked(f"the claim is {claim.state}")
+    return None
