@@ -158,6 +158,13 @@ def territory_by_id(conn: Connection, city_id: int) -> Territory | None:
     return None if row is None else _territory(row)
 
 
+def city_ids(conn: Connection) -> tuple[int, ...]:
+    """Every territory but the world, for work that goes from city to city."""
+    return tuple(
+        conn.execute(select(cities.c.city_id).where(cities.c.kind != "world").order_by(cities.c.city_id)).scalars()
+    )
+
+
 def _territory(row: AnyRow) -> Territory:
     return Territory(
         city_id=row.city_id,

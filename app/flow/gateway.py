@@ -123,6 +123,15 @@ class FlowGateway(Protocol):
         ...
 
     # time
-    def due_work(self, now: datetime) -> Sequence[Plan]:
-        """What time has brought up: claims that expire, holds and payments that end; bounded batches."""
+    def resolve_refund(self, refund_id: UUID, now: datetime) -> Plan:
+        """RefundView after asking the provider, for the job that ends what a crash or a silence left."""
+        ...
+
+    def due_work(self, city_id: int, now: datetime) -> Sequence[Plan]:
+        """Plans for what time has ended in a city (claims, holds, time to pay), each a bounded batch; their value is
+        how many things they ended."""
+        ...
+
+    def partner_work(self, now: datetime) -> int:
+        """What a stand-in for a partner does by itself, such as the test wallet's notices; how many things it did."""
         ...

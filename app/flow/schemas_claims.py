@@ -28,7 +28,7 @@ class FixBody(Schema):
 
 
 class ClaimBody(Schema):
-    """What a member wants; ``location`` for coupons with a place condition, ``device_id`` for those that limit devices."""
+    """What a member wants: ``location`` where the place counts, ``device_id`` where devices are limited."""
 
     coupon_id = Id(required=True)
     location = fields.Nested(FixBody)

@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 
 import orjson
 from flask import request
-from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Table, and_, delete, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert as pg_insert
 
 from app.core.errors import AppError
@@ -163,3 +163,19 @@ def release(conn: Connection, scope: KeyScope) -> None:
     """Gives a running key back."""
     table, _, here = _row(scope)
     conn.execute(delete(table).where(here, table.c.state == "running"))
+
+
+def purge(conn: Connection, now: datetime, limit: int) -> int:
+    """Removes stored answers past their time, ``limit`` at most of each kind; how many there were."""
+    removed = 0
+    for table in (idempotency_keys, caller_idempotency_keys):
+        keys = tuple(table.primary_key.columns)
+        old = (
+            select(*keys)
+            .prefix_with("/* cross-city */")
+            .where(table.c.expires_at <= now)
+            .limit(limit)
+            .with_for_update(skip_locked=True)
+        )
+        removed += conn.execute(delete(table).where(tuple_(*keys).in_(old))).rowcount
+    return removed

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Column, DateTime, Integer, LargeBinary, PrimaryKeyConstraint, Text
+from sqlalchemy import CheckConstraint, Column, DateTime, Index, Integer, LargeBinary, PrimaryKeyConstraint, Text
 from sqlalchemy.schema import SchemaItem
 
 from app.core.schema import declare
@@ -34,6 +34,7 @@ idempotency_keys = declare(
     *_stored_answer(),
     PrimaryKeyConstraint("city_id", "principal", "operation", "key", name="idempotency_keys_pk"),
 )
+Index("idempotency_keys_expires_ix", idempotency_keys.c.expires_at)
 
 caller_idempotency_keys = declare(
     "caller_idempotency_keys",
@@ -42,3 +43,4 @@ caller_idempotency_keys = declare(
     *_stored_answer(),
     PrimaryKeyConstraint("principal", "operation", "key", name="caller_idempotency_keys_pk"),
 )
+Index("caller_idempotency_keys_expires_ix", caller_idempotency_keys.c.expires_at)

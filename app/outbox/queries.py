@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, case, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.ids import new_city_id
-from app.outbox.tables import jobs, outbox_events
+from app.outbox.tables import jobs, outbox_events, worker_beats
 from app.outbox.types import Event, Job
 
 
@@ -125,3 +125,20 @@ def _end(conn: Connection, job: Job, **columns: object) -> None:
         .where(jobs.c.city_id == job.city_id, jobs.c.job_id == job.job_id, jobs.c.state == "due")
         .values(**columns)
     )
+
+
+def beat(conn: Connection, worker_id: str, now: datetime) -> None:
+    """A worker is at work; those not seen for a day are forgotten."""
+    fresh = upsert(worker_beats).values(worker_id=worker_id, began_at=now, seen_at=now)
+    conn.execute(fresh.on_conflict_do_update(constraint="worker_beats_pk", set_={"seen_at": now}))
+    conn.execute(delete(worker_beats).where(worker_beats.c.seen_at < now - timedelta(days=1)))
+
+
+def end_beat(conn: Connection, worker_id: str) -> None:
+    """A worker has ended as it should."""
+    conn.execute(delete(worker_beats).where(worker_beats.c.worker_id == worker_id))
+
+
+def last_beat(conn: Connection) -> datetime | None:
+    """When any worker was last seen; None when none was."""
+    return conn.execute(select(func.max(worker_beats.c.seen_at))).scalar_one()

@@ -162,3 +162,13 @@ jobs = declare(
     CheckConstraint("tries >= 0", name="tries"),
 )
 Index("jobs_due_ix", jobs.c.city_id, jobs.c.run_at, postgresql_where=text("state = 'due'"))
+
+worker_beats = declare(
+    "worker_beats",
+    "directory",
+    "When each worker process was last seen at work.",
+    Column("worker_id", Text, nullable=False),
+    Column("began_at", DateTime(timezone=True), nullable=False),
+    Column("seen_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("worker_id", name="worker_beats_pk"),
+)

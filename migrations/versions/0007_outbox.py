@@ -16,6 +16,7 @@ TABLES = (
     "deliveries",
     "delivery_attempts",
     "jobs",
+    "worker_beats",
 )
 
 
@@ -178,8 +179,23 @@ def upgrade() -> None:
         "jobs (city_id, run_at) WHERE state = 'due'",
         "Worker: which work of a city is due.",
     )
+    ddl.create_table(
+        "worker_beats",
+        "directory",
+        "When each worker process was last seen at work.",
+        """
+            worker_id text NOT NULL,
+            began_at timestamptz NOT NULL,
+            seen_at timestamptz NOT NULL,
+            CONSTRAINT worker_beats_pk PRIMARY KEY (worker_id)
+        """,
+    )
+    for keys in ("idempotency_keys", "caller_idempotency_keys"):
+        ddl.create_index(f"{keys}_expires_ix", f"{keys} (expires_at)", "Worker: stored answers past their time.")
 
 
 def downgrade() -> None:
     """Drops what upgrade made."""
+    for keys in ("idempotency_keys", "caller_idempotency_keys"):
+        ddl.run(f"DROP INDEX {keys}_expires_ix")
     ddl.drop_tables(tuple(reversed(TABLES)))

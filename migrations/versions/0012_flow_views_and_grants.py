@@ -50,12 +50,12 @@ VIEWS = {
 READ_BY_APP = (
     "outbox_events, outbox_positions, webhook_endpoints, deliveries, delivery_attempts, jobs, claims, coupon_day_stock,"
     " redemptions, redemption_units, wrong_codes, payments, refunds, provider_events, wallet_trades, wallet_refunds,"
-    " wallet_notices, accounts, transfers"
+    " wallet_notices, accounts, transfers, worker_beats"
 )
 CHANGED_BY_APP = (
     "outbox_events, outbox_positions, webhook_endpoints, deliveries, jobs, claims, coupon_day_stock, redemptions,"
     " redemption_units, wrong_codes, payments, refunds, provider_events, wallet_trades, wallet_refunds, wallet_notices,"
-    " accounts"
+    " accounts, worker_beats"
 )
 APPENDED_BY_APP = "transfers, delivery_attempts"
 
@@ -69,7 +69,7 @@ def upgrade() -> None:
     ddl.grant("fujin_app", "SELECT", f"TABLE {READ_BY_APP}")
     ddl.grant("fujin_app", "INSERT, UPDATE", f"TABLE {CHANGED_BY_APP}")
     ddl.grant("fujin_app", "INSERT", f"TABLE {APPENDED_BY_APP}")
-    ddl.grant("fujin_app", "DELETE", "TABLE wrong_codes")
+    ddl.grant("fujin_app", "DELETE", "TABLE wrong_codes, worker_beats")
 
 
 def downgrade() -> None:

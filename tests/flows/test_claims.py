@@ -169,8 +169,8 @@ def test_the_code_is_shown_to_its_owner_alone_and_stands_in_no_other_answer(loop
     picture = loop.get(f"{path}/qr.svg", by=(member, "member"))
     assert (picture.mimetype, picture.headers["Cache-Control"]) == ("image/svg+xml", "no-store")
     assert b"<svg" in picture.data
-    for path in (path, "/v1/claims"):
-        assert digits.encode() not in loop.get(path, by=(member, "member")).data
+    for other in (path, "/v1/claims"):
+        assert digits.encode() not in loop.get(other, by=(member, "member")).data
     stored = loop.rows("SELECT c::text FROM claims c UNION ALL SELECT o::text FROM outbox_events o")
     keys = loop.rows("SELECT convert_from(body, 'UTF8') FROM idempotency_keys")
     assert all(digits not in row[0] for row in (*stored, *keys))

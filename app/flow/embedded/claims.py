@@ -199,7 +199,7 @@ class ClaimsPart:
             "p_hash": scope.request_hash if scope else None,
             "p_body": answer.encoded() if answer else None,
             "p_media_type": answer.media_type if answer else None,
-            "p_expires": context.now + KEPT_FOR,
+            "p_expires": max(context.now, g.validity.valid_until) + KEPT_FOR,  # the key lives as long as the claim
         }
         try:
             return queries.grant(conn, values)

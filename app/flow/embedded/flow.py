@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -72,3 +73,7 @@ class EmbeddedFlow:
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's claims."""
         return self.claims.present_code(context, claim_id)
+
+    def due_work(self, city_id: int, now: datetime) -> Sequence[Plan]:
+        """Claims past their time to pay or to be used."""
+        return (self.claim_ends.release_unpaid(city_id, now), self.claim_ends.expire(city_id, now))
