@@ -103,12 +103,18 @@ def _run_once(plan: Plan, scope: KeyScope | None, present: Present) -> Answer:
             return _done(conn, scope, answer)
         conn.commit()
     assert plan.call is not None
+    said_no: AppError | None = None
+    outcome = None
     try:
         outcome = plan.call(prepared)
+    except AppError as refusal:
+        said_no = refusal
     except BaseException:
         _forget(scope)
         raise
     with parts.database.write() as conn:
+        if said_no is not None:
+            return _refused(conn, plan, scope, said_no)
         try:
             with conn.begin_nested():
                 answer = present(plan.settle(conn, prepared, outcome))
@@ -157,12 +163,9 @@ def _refused(conn: Connection, plan: Plan, scope: KeyScope | None, refusal: AppE
             refusal = other
     status, body = problem_body(refusal, request_id())
     if scope is None or status >= 500 or status in (401, 429):
-        if plan.refused is None:
-            conn.rollback()
-        else:
-            if scope is not None:
-                release(conn, scope)
-            conn.commit()
+        if scope is not None:
+            release(conn, scope)
+        conn.commit()
         raise refusal
     answer = Answer(orjson.dumps(body), status, media_type=MEDIA_TYPE)
     return _done(conn, scope, answer)
