@@ -122,7 +122,7 @@ def test_every_setting_is_documented_with_its_default() -> None:
         default = rows[variable]
         if item.default is MISSING:
             assert default == "required", variable
-        elif item.default is None:
+        elif item.default in (None, ()):
             assert default in ("none", "`DATABASE_URL`", "the owner's"), variable
         else:
             assert default == f"`{_written(item.default)}`", variable
@@ -136,6 +136,8 @@ def test_every_setting_is_used() -> None:
 def _written(value: object) -> str:
     if isinstance(value, bool):
         return "1" if value else "0"
+    if isinstance(value, tuple):
+        return ",".join(value)
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
