@@ -34,6 +34,11 @@ class ReadySchema(Schema):
     """Requests can be sent here."""
 
     ready = fields.Boolean(required=True)
+    worker_seen_at = fields.DateTime(
+        required=True,
+        allow_none=True,
+        metadata={"description": "when a worker last said that it is at work; null: none is"},
+    )
 
 
 class ProblemKindSchema(Schema):
@@ -64,11 +69,16 @@ def create_operations(api: Api) -> Blueprint:
 
     @blueprint.get("/readyz", policy=PUBLIC, answer=ReadySchema)
     def readyz() -> Answer:
-        """Whether requests should be sent here: database, migrations and clock are as they must be."""
+        """Whether requests should be sent here: database, migrations and clock are as they must be.
+
+        The worker is told of and does not count: taking the web away would not bring it back.
+        """
         faults = readiness_faults()
         if faults:
             raise Unavailable("not ready: " + "; ".join(faults), faults=[Fault(fault) for fault in faults])
-        return Answer({"ready": True}, headers=_FRESH)
+        with services().database.read_primary() as conn:
+            seen = conn.execute(text("SELECT max(seen_at) FROM worker_beats")).scalar_one()
+        return Answer({"ready": True, "worker_seen_at": seen}, headers=_FRESH)
 
     @blueprint.get("/metrics", policy=PUBLIC, answer=None, media_types=["text/plain"])
     def metrics() -> Answer:
