@@ -28,6 +28,22 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it stands in the outbox; ``position`` is None until the relay has given it one."""
+
+    city_id: int
+    event_id: UUID
+    aggregate_id: UUID
+    seq: int
+    type: str
+    merchant_id: UUID
+    data: Mapping[str, Any]
+    trace: str | None
+    occurred_at: datetime
+    position: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Work that is due for one thing; ``tries`` counts those begun, this one included."""
 
