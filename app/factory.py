@@ -32,6 +32,7 @@ from app.members.cli import commands as members_commands
 from app.members.principals import create_principals
 from app.merchants import routes as merchants_routes
 from app.merchants.queries import employment_of
+from app.outbox import routes_feed
 from app.web.pages import create_pages
 
 if TYPE_CHECKING:
@@ -83,6 +84,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         members_routes.blueprint,
         cities_routes.blueprint,
         routes_claims.blueprint,
+        routes_feed.blueprint,
     )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)

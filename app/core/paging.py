@@ -38,15 +38,20 @@ class CursorCodec:
 
     key: bytes
 
-    def encode(self, scope: str, query: Any, position: Any, now: datetime) -> str:
-        """A cursor for ``position`` in the list that ``query`` (any JSON value) asked of ``scope``."""
+    def encode(
+        self, scope: str, query: Any, position: Any, now: datetime, *, lifetime_s: int | None = CURSOR_LIFETIME_S
+    ) -> str:
+        """A cursor for ``position`` in the list that ``query`` (any JSON value) asked of ``scope``.
+
+        Without a lifetime it is good for ever, as a reader of a feed needs it.
+        """
         payload = orjson.dumps(
             {
                 "v": 1,
                 "s": scope,
                 "q": fingerprint(query),
                 "p": position,
-                "e": int(now.timestamp()) + CURSOR_LIFETIME_S,
+                "e": None if lifetime_s is None else int(now.timestamp()) + lifetime_s,
             }
         )
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
@@ -70,7 +75,7 @@ class CursorCodec:
         content = orjson.loads(payload)
         if content["s"] != scope or content["q"] != fingerprint(query):
             raise refused
-        if content["e"] <= now.timestamp():
+        if content["e"] is not None and content["e"] <= now.timestamp():
             raise ExpiredCursor(faults=[Fault("ask for the first page again", parameter="cursor")])
         return content["p"]
 

@@ -141,4 +141,5 @@ def end_beat(conn: Connection, worker_id: str) -> None:
 
 def last_beat(conn: Connection) -> datetime | None:
     """When any worker was last seen; None when none was."""
-    return conn.execute(select(func.max(worker_beats.c.seen_at))).scalar_one()
+    seen: datetime | None = conn.execute(select(func.max(worker_beats.c.seen_at))).scalar_one()
+    return seen

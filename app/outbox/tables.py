@@ -58,6 +58,14 @@ Index(
     postgresql_where=outbox_events.c.position.is_not(None),
 )
 
+Index(
+    "outbox_events_merchant_ix",
+    outbox_events.c.city_id,
+    outbox_events.c.merchant_id,
+    outbox_events.c.position,
+    postgresql_where=outbox_events.c.position.is_not(None),
+)
+
 outbox_positions = declare(
     "outbox_positions",
     "city",

@@ -44,6 +44,14 @@ class StoredEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a merchant wants to be told, and of which types: ``*``, one, or a beginning as ``fujin.claim.*``."""
+
+    endpoint_id: UUID
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """Work that is due for one thing; ``tries`` counts those begun, this one included."""
 

@@ -48,6 +48,11 @@ def upgrade() -> None:
         """,
     )
     ddl.create_index(
+        "outbox_events_merchant_ix",
+        "outbox_events (city_id, merchant_id, position) WHERE position IS NOT NULL",
+        "Feed: events of a merchant in a city, in order.",
+    )
+    ddl.create_index(
         "outbox_events_position_uq",
         "outbox_events (city_id, position) WHERE position IS NOT NULL",
         "Feed: events of a city in order; a position is given once.",
