@@ -95,6 +95,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         status: int = 200,
         query: type[Schema] | None = None,
         body: type[Schema] | None = None,
+        raw_body: int | None = None,
         media_types: Iterable[str] = (JSON,),
         other_statuses: dict[int, str] | None = None,
         problems: Iterable[str] = (),
@@ -103,7 +104,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Registers a view: path arguments by name, then ``query`` and ``body`` when declared; it returns an Answer.
 
-        ``headers`` documents those of the answer, ``takes`` those of the request that the view reads.
+        ``raw_body`` hands the bytes of the body over as they came, at most so many. ``headers`` documents those of
+        the answer, ``takes`` those of the request that the view reads.
         """
         query_schema, body_schema = (query() if query else None), (body() if body else None)
 
@@ -118,6 +120,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                     refuse_unread_body()
                 if body_schema is not None:
                     given["body"] = parser.parse(body_schema, request, location="json")
+                if raw_body is not None:
+                    given["body"] = _bytes_of_body(raw_body)
                 return view(**path_arguments, **given).response()
 
             codes = _codes(policy, query is not None, body is not None, problems)
@@ -163,6 +167,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def delete(self, path: str, **declared: Any) -> Callable[[View], View]:
         """A removal."""
         return self.operation("DELETE", path, **declared)
+
+
+def _bytes_of_body(longest: int) -> bytes:
+    """The body of the request in hand, unparsed; RequestEntityTooLarge."""
+    request.max_content_length = min(longest, request.max_content_length or longest)
+    return request.get_data(cache=False, parse_form_data=False)
 
 
 def _codes(policy: Policy, has_query: bool, has_body: bool, named: Iterable[str]) -> list[str]:

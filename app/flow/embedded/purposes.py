@@ -1,0 +1,187 @@
+"""What payments are for: how a claim or a redemption is locked to be paid, and what money does to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from sqlalchemy import Connection, select
+
+from app.claims import queries as claims
+from app.claims.actions import move
+from app.claims.errors import ClaimHeld, ClaimNotCancellable
+from app.claims.types import EDGES
+from app.flow.embedded.usage import Usage, usage_of
+from app.payments.types import Payment
+from app.redemption.tables import redemptions
+
+
+@dataclass(frozen=True, slots=True)
+class Payable:
+    """A claim or a redemption, locked: whose it is, what it costs, and until when it waits for money.
+
+    ``waits`` is True while money is what it waits for; ``until`` is None when that has no end.
+    """
+
+    merchant_id: UUID
+    member_id: UUID | None
+    place_id: UUID | None
+    amount_minor: int
+    currency: str
+    waits: bool
+    until: datetime | None
+
+
+class TillDoor(Protocol):
+    """What payments need of redemptions; each locks the redemption and its claims itself."""
+
+    def commit_paid(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> bool:
+        """The money is there; True when the redemption is committed, now or before."""
+        ...
+
+    def finish_reversal(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """The money of a reversal went back."""
+        ...
+
+    def reversal_failed(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """The money of a reversal did not go back; the redemption stays committed."""
+        ...
+
+
+class PurposeEffects(Protocol):
+    """What the money side asks of the things that are paid for."""
+
+    def lock(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Payable | None:
+        """The thing, locked before its payments are, as the order of locks wants; None when there is no such thing."""
+        ...
+
+    def paid(
+        self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID, now: datetime, trace: str | None
+    ) -> bool:
+        """The money came; False when the thing does not wait for it any more."""
+        ...
+
+    def refuse_refund(self, conn: Connection, payment: Payment) -> None:
+        """Locks the thing and raises its refusal when it stands in the way of a refund that its merchant asks for."""
+        ...
+
+    def claim_refunded(self, conn: Connection, city_id: int, claim_id: UUID, now: datetime, trace: str | None) -> None:
+        """The price of a claim went back."""
+        ...
+
+    def reversal_done(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """The money of a reversal went back."""
+        ...
+
+    def reversal_failed(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """It did not."""
+        ...
+
+
+class EmbeddedPurposes:
+    """Claims and redemptions of our own database; fills ``PurposeEffects``."""
+
+    def __init__(self, till: TillDoor) -> None:
+        self._till = till
+
+    def lock(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Payable | None:
+        """A claim or a redemption, locked."""
+        if purpose == "redemption":
+            return _lock_redemption(conn, city_id, purpose_id)
+        claim = claims.lock_claim(conn, city_id, purpose_id)
+        if claim is None:
+            return None
+        return Payable(
+            merchant_id=claim.merchant_id,
+            member_id=claim.member_id,
+            place_id=None,
+            amount_minor=claim.price_minor,
+            currency=claim.currency,
+            waits=claim.state == "pending_payment",
+            until=claim.pay_until,
+        )
+
+    def paid(
+        self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID, now: datetime, trace: str | None
+    ) -> bool:
+        """An unpaid claim becomes active, a held redemption is committed."""
+        if purpose == "redemption":
+            return self._till.commit_paid(conn, city_id, purpose_id, now, trace)
+        claim = claims.lock_claim(conn, city_id, purpose_id)
+        if claim is None or claim.state != "pending_payment":
+            return False
+        move(conn, claim, "active", now, trace, reason="paid")
+        return True
+
+    def refuse_refund(self, conn: Connection, payment: Payment) -> None:
+        """A claim that is used, or that a till holds, keeps its money: its redemption is reversed first.
+
+        ClaimHeld, ClaimNotCancellable.
+        """
+        self.lock(conn, payment.city_id, payment.purpose, payment.purpose_id)
+        if payment.purpose == "redemption" or payment.state == "stray":
+            return
+        claim = claims.read_claim(conn, payment.city_id, payment.purpose_id)
+        if claim is None or claim.state == "refunded":
+            return  # whether money is left is for the payment to say
+        used = usage_of(conn, claim.city_id, [claim.claim_id]).get(claim.claim_id, Usage())
+        if used.held:
+            raise ClaimHeld("wait until the till is done with it", retry_after_s=5)
+        if used.committed:
+            raise ClaimNotCancellable("some of it is used; reverse that first")
+
+    def claim_refunded(self, conn: Connection, city_id: int, claim_id: UUID, now: datetime, trace: str | None) -> None:
+        """The claim is refunded where its state allows that; one that has ended otherwise stays as it is."""
+        claim = claims.lock_claim(conn, city_id, claim_id)
+        if claim is not None and (claim.state, "refunded") in EDGES:
+            move(conn, claim, "refunded", now, trace, reason="refunded")
+
+    def reversal_done(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """The redemption is reversed."""
+        self._till.finish_reversal(conn, city_id, redemption_id, now, trace)
+
+    def reversal_failed(
+        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
+    ) -> None:
+        """The redemption stays committed."""
+        self._till.reversal_failed(conn, city_id, redemption_id, now, trace)
+
+
+def _lock_redemption(conn: Connection, city_id: int, redemption_id: UUID) -> Payable | None:
+    row = conn.execute(
+        select(
+            redemptions.c.merchant_id,
+            redemptions.c.place_id,
+            redemptions.c.payable_minor,
+            redemptions.c.currency,
+            redemptions.c.state,
+            redemptions.c.lease_until,
+        )
+        .where(redemptions.c.city_id == city_id, redemptions.c.redemption_id == redemption_id)
+        .with_for_update()
+    ).one_or_none()
+    if row is None:
+        return None
+    return Payable(
+        merchant_id=row.merchant_id,
+        member_id=None,
+        place_id=row.place_id,
+        amount_minor=row.payable_minor,
+        currency=row.currency,
+        waits=row.state == "held",
+        until=row.lease_until,
+    )
