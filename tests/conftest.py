@@ -26,6 +26,7 @@ from app.core.db import Database, normalised_url, open_database
 from app.core.settings import Settings, load_settings
 from app.factory import create_app
 from tests.factories.loops import Loop, plant_loop
+from tests.factories.paying import Paying, compose
 from tests.servers import fujin, running_server
 
 ROOT = Path(__file__).parent.parent
@@ -204,3 +205,9 @@ def seeded_client(seeded_app: Flask) -> FlaskClient:
 def loop(app: Flask, owner: sa.Engine) -> Loop:
     """The application over a small world with merchants, where people can be made and coupons claimed."""
     return plant_loop(app, owner)
+
+
+@pytest.fixture
+def paying(app: Flask, loop: Loop, app_settings: Settings, database: Database) -> Paying:
+    """The same with the money side: a test wallet that does what it is told, and books that can be read."""
+    return compose(app, loop, app_settings, database)
