@@ -1,8 +1,9 @@
-"""The money side over a small world: a till that only commits, books that only note, a wallet whose clock can be moved."""
+"""The money side over a small world: a till that only commits, books that only note, a wallet with a movable clock."""
 
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -14,8 +15,11 @@ import sqlalchemy as sa
 from flask import Flask, g
 from werkzeug.test import TestResponse
 
+from app.claims.actions import move
+from app.claims.queries import lock_claim
 from app.core.clock import system_clock
 from app.core.db import Database
+from app.core.errors import AppError
 from app.core.ids import new_city_id
 from app.core.settings import Settings
 from app.flow import routes_payments
@@ -29,6 +33,7 @@ from app.payments.providers.gateway import Provider
 from app.payments.providers.signing import signed_headers
 from app.payments.providers.test_wallet import NAME, TestWallet, notice_secret
 from app.payments.providers.wallet_notices import send_due_notices
+from app.payments.types import RefundOrder, RefundOutcome
 from tests.factories.loops import CITY, Loop
 
 PRICE = 4000
@@ -274,6 +279,14 @@ class Paying:
         """A claim's."""
         return str(self.loop.one("SELECT state FROM claims WHERE claim_id = :id", id=claim_id))
 
+    def release(self, claim_id: UUID) -> None:
+        """The claim's time to pay is over and its stock goes to somebody else, as the sweeper does it."""
+        with self.database.write() as conn:
+            claim = lock_claim(conn, CITY, claim_id)
+            assert claim is not None
+            move(conn, claim, "released", self.clock(), None, reason="not paid in time")
+            conn.commit()
+
     def events(self, aggregate_id: UUID | str) -> list[str]:
         """Kinds of the events of one thing, in order; their numbers have no gap."""
         rows = self.loop.rows(
@@ -288,6 +301,27 @@ class Paying:
         return [(row[0], row[1], row[2]) for row in rows]
 
 
+class Scripted:
+    """A provider whose next answers about refunds are given beforehand; ``numbers`` are those it was asked with."""
+
+    def __init__(self, inner: Provider) -> None:
+        self._inner = inner
+        self.refunds: list[RefundOutcome] = []
+        self.refund_queries: list[RefundOutcome] = []
+        self.numbers: list[str] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def refund(self, order: RefundOrder, timeout_s: float = 4.0) -> RefundOutcome:
+        self.numbers.append(order.refund_no)
+        return self.refunds.pop(0) if self.refunds else self._inner.refund(order)
+
+    def refund_query(self, refund_no: str, timeout_s: float = 4.0) -> RefundOutcome:
+        self.numbers.append(refund_no)
+        return self.refund_queries.pop(0) if self.refund_queries else self._inner.refund_query(refund_no)
+
+
 @dataclass(frozen=True)
 class Signed:
     """A message and its headers."""
@@ -296,12 +330,32 @@ class Signed:
     headers: dict[str, str]
 
 
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Results of works that begin at the same moment, each in a thread of its own; a refusal counts as its code."""
+    gate = threading.Barrier(len(works))
+    found: list[Any] = [None] * len(works)
+
+    def run(number: int) -> None:
+        gate.wait()
+        try:
+            found[number] = works[number]()
+        except AppError as refusal:
+            found[number] = refusal.code
+
+    threads = [threading.Thread(target=run, args=(number,)) for number in range(len(works))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
 def compose(
     app: Flask,
     loop: Loop,
     settings: Settings,
     database: Database,
-    wrap: Callable[[Provider], Provider] = lambda provider: provider,
+    wrap: Callable[[Provider], Any] = lambda provider: provider,
 ) -> Paying:
     """The application with the money side composed from its parts and small neighbours."""
     clock = MovableClock()

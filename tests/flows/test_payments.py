@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from uuid import UUID
 
 import pytest
 
 from app.core.ids import new_city_id, new_id
 from tests.factories.loops import CITY
-from tests.factories.paying import PRICE, Paying
+from tests.factories.paying import PRICE, Paying, at_once
 
 COUNTS = """
     SELECT (SELECT count(*) FROM payments), (SELECT count(*) FROM refunds), (SELECT count(*) FROM outbox_events),
@@ -43,17 +42,7 @@ def test_the_same_key_pays_once_and_gets_the_same_bytes(paying: Paying) -> None:
 
 def test_ten_parallel_payments_of_one_claim_leave_one(paying: Paying) -> None:
     claim_id, member = paying.claim()
-    gate, codes = threading.Barrier(10), []
-
-    def pay() -> None:
-        gate.wait()
-        codes.append(paying.pay("claim", claim_id, (member, "member")).status_code)
-
-    threads = [threading.Thread(target=pay) for _ in range(10)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    codes = at_once(*[lambda: paying.pay("claim", claim_id, (member, "member")).status_code] * 10)
     assert sorted(codes) == [201] + [409] * 9
     assert paying.loop.one("SELECT count(*) FROM payments") == 1
     assert paying.ledger.lines() == [("capture", "claim", PRICE, 20)]

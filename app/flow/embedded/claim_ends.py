@@ -24,6 +24,7 @@ from app.flow.embedded.usage import Usage, usage_of
 from app.flow.types import RequestContext
 from app.http.steps import Plan
 from app.outbox.queries import put_job
+from app.payments.types import Cause
 
 BATCH: Final = 200
 OVER: Final = frozenset({"cancelled", "released", "refunded"})
@@ -49,7 +50,7 @@ class Payments(Protocol):
         conn: Connection,
         payment: Any,
         *,
-        cause: str,
+        cause: Cause,
         cause_id: UUID,
         refund_no: str,
         amount_minor: int,
