@@ -74,6 +74,10 @@ def begin_refund(
     RefundNumberReused, RefundExceedsCaptured, RefundInProgress, PaymentPending.
     """
     known = queries.refund_of_no(conn, payment, refund_no)
+    if known is not None and known.state == "failed" and cause != "asked" and known.amount_minor != amount_minor:
+        # less is left since it failed: to the provider another amount is another refund, which needs another number
+        refund_no = f"{refund_no}:{amount_minor}"
+        known = queries.refund_of_no(conn, payment, refund_no)
     if known is not None:
         if (known.amount_minor, known.cause, known.cause_id) != (amount_minor, cause, cause_id):
             raise RefundNumberReused("the number stands for another refund of this payment")

@@ -407,7 +407,7 @@ def _reverse(paying: Paying, redemption: UUID) -> str:
             cause="reversal",
             cause_id=redemption,
             refund_no=f"reversal:{redemption}",
-            amount_minor=payment.captured_minor,
+            amount_minor=part.refundable_minor(payment) or payment.captured_minor,
             reason="wrong table",
             return_coupon=True,
             now=now,
@@ -471,4 +471,18 @@ def test_a_failed_reversal_leaves_the_redemption_committed(scripted: tuple[Payin
     assert _reverse(paying, redemption) == "failed"
     assert paying.loop.rows("SELECT state, reversal_pending FROM redemptions") == [("committed", False)]
     assert _reverse(paying, redemption) == "succeeded"
+    assert paying.loop.one("SELECT state FROM redemptions") == "reversed"
+
+
+def test_a_reversal_that_failed_is_tried_again_with_what_is_left_by_then(scripted: tuple[Paying, Scripted]) -> None:
+    paying, provider = scripted
+    redemption, staff = paying.redemption(), paying.staff()
+    payment_id = paying.pay("redemption", redemption, staff).get_json()["payment_id"]
+    provider.refunds = [RefundRefused("no")]
+    assert _reverse(paying, redemption) == "failed"
+    body = {"refund_no": "r", "amount": {"amount_minor": 1000, "currency": "CNY"}, "reason": "x"}
+    assert paying.loop.post(f"/v1/payments/{payment_id}/refunds", body, by=staff).status_code == 201
+    assert _reverse(paying, redemption) == "succeeded"
+    assert paying.payment(payment_id).refunded_minor == PRICE
+    assert len(set(provider.numbers)) == 3
     assert paying.loop.one("SELECT state FROM redemptions") == "reversed"
