@@ -121,7 +121,8 @@ class ClaimEnds:
             raise ClaimNotCancellable("some of it is used")
 
     def _refunding(self, context: RequestContext, claim_id: UUID, words: str) -> Plan:
-        """First the whole price goes back; the claim is refunded when the provider has said so."""
+        """The claim ends with the refund's row, before the provider is asked: its code must not be used while the money
+        goes back. A refund in doubt is asked for by its job until it has ended."""
 
         def prepare(conn: Connection) -> Any:
             claim = self._locked(conn, context, claim_id)
@@ -131,7 +132,9 @@ class ClaimEnds:
             terms = self._terms(conn, claim)
             if terms.refund_policy == "none":
                 raise RefundNotOffered("the terms give no money back")
-            return self._start(conn, claim, claim.price_minor, words, context.now, context.trace)
+            refund = self._start(conn, claim, claim.price_minor, words, context.now, context.trace)
+            move(conn, claim, "refunded", context.now, context.trace, reason=words)
+            return refund
 
         def settle(conn: Connection, refund: Any, outcome: Any) -> Any:
             if refund is not None:
