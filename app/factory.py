@@ -27,6 +27,7 @@ from app.http.operations import create_operations
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
 from app.imports.cli import commands as imports_commands
+from app.ledger import routes as ledger_routes
 from app.members import routes as members_routes
 from app.members.cli import commands as members_commands
 from app.members.principals import create_principals
@@ -85,6 +86,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         cities_routes.blueprint,
         routes_claims.blueprint,
         routes_feed.blueprint,
+        ledger_routes.blueprint,
     )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, DateTime, PrimaryKeyConstraint, Text, UniqueConstraint, Uuid
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    DateTime,
+    Index,
+    PrimaryKeyConstraint,
+    Text,
+    UniqueConstraint,
+    Uuid,
+)
 
 from app.core.schema import declare, foreign_key
 
@@ -31,6 +41,7 @@ accounts = declare(
     CheckConstraint("(floor_minor is null) = (balance_minor is null)", name="floored"),
     CheckConstraint("balance_minor >= floor_minor", name="floor"),
 )
+Index("accounts_owner_ix", accounts.c.owner_id, accounts.c.kind)
 
 transfers = declare(
     "transfers",
@@ -63,3 +74,5 @@ transfers = declare(
     CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
     CheckConstraint("ref_type in ('payment', 'refund', 'redemption_unit', 'coupon')", name="ref_type"),
 )
+Index("transfers_debit_ix", transfers.c.city_id, transfers.c.debit_account_id, transfers.c.transfer_id)
+Index("transfers_credit_ix", transfers.c.city_id, transfers.c.credit_account_id, transfers.c.transfer_id)

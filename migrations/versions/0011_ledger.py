@@ -40,6 +40,11 @@ def upgrade() -> None:
             CONSTRAINT accounts_floor_ck CHECK (balance_minor >= floor_minor)
         """,
     )
+    ddl.create_index(
+        "accounts_owner_ix",
+        "accounts (owner_id, kind)",
+        "Statement lines: the accounts of a merchant over all cities.",
+    )
     ddl.create_table(
         "transfers",
         "city",
@@ -64,6 +69,12 @@ def upgrade() -> None:
             CONSTRAINT transfers_ref_type_ck CHECK (ref_type in ('payment', 'refund', 'redemption_unit', 'coupon'))
         """,
     )
+    for side in ("debit", "credit"):
+        ddl.create_index(
+            f"transfers_{side}_ix",
+            f"transfers (city_id, {side}_account_id, transfer_id)",
+            "Balances and statement lines: the transfers of an account, newest first.",
+        )
 
 
 def downgrade() -> None:
