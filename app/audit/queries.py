@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, text
 
+from app.audit.ledger_sql import DERIVATION
 from app.audit.types import DataRule, RuleResult, Violation
 
 # Columns of the city group that hold ids of the same city under another name than the thing's own.
@@ -32,6 +33,52 @@ def run_rule(conn: Connection, rule: DataRule, now: datetime, limit: int, *, cou
     if count:
         read = conn.execute(text(f"/* cross-city */ SELECT count(*) FROM {rule.reads}")).scalar_one()
     return RuleResult(rule.name, rule.invariant, rule.title, read, found, more=len(rows) > limit)
+
+
+class Difference(NamedTuple):
+    """A transfer that is missing, too much or not as the business rows say."""
+
+    city_id: int
+    ref_type: str
+    ref_id: str
+    kind: str
+    wrong: str
+
+
+class Book(NamedTuple):
+    """A city and a currency with accounts."""
+
+    city_id: int
+    slug: str
+    currency: str
+
+
+def ledger_differences(conn: Connection, limit: int) -> tuple[Difference, ...]:
+    """How the stored transfers differ from what the business rows call for, in all cities."""
+    rows = conn.execute(
+        text(
+            f"/* cross-city */ {DERIVATION} SELECT city_id, ref_type, ref_id::text, kind, wrong FROM differences"
+            " ORDER BY city_id, ref_type, ref_id, kind LIMIT :limit"
+        ),
+        {"limit": limit},
+    )
+    return tuple(Difference(*row) for row in rows)
+
+
+def count_transfers(conn: Connection) -> int:
+    """How many transfers are stored, in all cities."""
+    return int(conn.execute(text("/* cross-city */ SELECT count(*) FROM transfers")).scalar_one())
+
+
+def books(conn: Connection) -> tuple[Book, ...]:
+    """Cities and currencies with accounts."""
+    rows = conn.execute(
+        text(
+            "/* cross-city */ SELECT DISTINCT c.city_id, c.slug, a.currency FROM accounts a"
+            " JOIN cities c ON c.city_id = a.city_id ORDER BY 1, 3 LIMIT 10000"
+        )
+    )
+    return tuple(Book(*row) for row in rows)
 
 
 def orphan_rules(conn: Connection) -> tuple[DataRule, ...]:

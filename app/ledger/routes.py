@@ -41,7 +41,7 @@ def ledger_lines(query: dict[str, Any]) -> Answer:
     bound = {**asked, "caller": principal.key}
     before = UUID(parts.cursors.decode(_LINES, bound, query["cursor"], now)) if "cursor" in query else None
     limit = query["limit"]
-    with parts.database.write() as conn:  # the primary: money is not on the reading role
+    with parts.database.read_primary() as conn:
         lines, total, exact = _page(conn, merchant_ids, before, limit + 1)
     page = lines[:limit]
     more = len(lines) > limit

@@ -1,0 +1,171 @@
+"""Invariants of events, their order and their delivery, and of work that is due."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from app.audit.types import DataRule
+
+_EVENT = "'event ' || e.event_id || ' of city ' || e.city_id"
+_FREE = "(lease_until IS NULL OR lease_until < :now)"
+
+
+def _told(name: str, invariant: str, table: str, key: str, states: Mapping[str, tuple[str, ...]]) -> DataRule:
+    """A rule that the last event of a thing has the thing's seq, and that the last one to tell a state tells its own.
+
+    ``states`` maps each state to the events that may have told it last.
+    """
+    thing = table.removesuffix("s")
+    pairs = ", ".join(f"('{state}', 'fujin.{thing}.{word}.v1')" for state, words in states.items() for word in words)
+    telling = ", ".join(
+        f"'fujin.{thing}.{word}.v1'" for word in dict.fromkeys(word for words in states.values() for word in words)
+    )
+    return DataRule(
+        name,
+        invariant,
+        f"every {thing} has told its state",
+        (table, "outbox_events"),
+        table,
+        f"""
+        SELECT '{thing} ' || t.{key} || ' of city ' || t.city_id,
+               t.state || ' with seq ' || t.seq || ', told ' || coalesce(told.type, 'nothing') || ' and '
+               || coalesce(told.seq, 0) || ' events'
+        FROM {table} t
+        LEFT JOIN (
+            SELECT city_id, aggregate_id, max(seq) AS seq,
+                   (array_agg(type ORDER BY seq DESC) FILTER (WHERE type IN ({telling})))[1] AS type
+            FROM outbox_events GROUP BY city_id, aggregate_id
+        ) told ON (told.city_id, told.aggregate_id) = (t.city_id, t.{key})
+        WHERE told.seq IS DISTINCT FROM t.seq
+           OR told.type IS NULL OR (t.state, told.type) NOT IN (VALUES {pairs})
+        """,
+    )
+
+
+_OPEN_PAYMENT = ("created", "pending", "unknown", "cancelling")
+
+RULES = (
+    _told(
+        "claim-told",
+        "I07",
+        "claims",
+        "claim_id",
+        {"pending_payment": ("granted",), "active": ("granted", "activated")}
+        | {state: (state,) for state in ("redeemed", "released", "cancelled", "expired", "refunded")},
+    ),
+    _told(
+        "redemption-told",
+        "I08",
+        "redemptions",
+        "redemption_id",
+        {state: (state,) for state in ("held", "committed", "voided", "reversed")},
+    ),
+    _told(
+        "payment-told",
+        "L15",
+        "payments",
+        "payment_id",
+        dict.fromkeys(_OPEN_PAYMENT, _OPEN_PAYMENT)
+        | {state: (state,) for state in ("succeeded", "failed", "cancelled", "stray")},
+    ),
+    _told(
+        "refund-told",
+        "L15",
+        "refunds",
+        "refund_id",
+        dict.fromkeys(("requested", "pending"), ("requested", "pending"))
+        | {state: (state,) for state in ("succeeded", "failed")},
+    ),
+    DataRule(
+        "event-of-something",
+        "I09",
+        "an event is about a thing that exists",
+        ("outbox_events", "claims", "redemptions", "payments", "refunds"),
+        "outbox_events",
+        f"""
+        SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
+        FROM outbox_events e
+        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund') AND NOT EXISTS (
+            SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.claim.%'
+            UNION ALL
+            SELECT 1 FROM redemptions t WHERE (t.city_id, t.redemption_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.redemption.%'
+            UNION ALL
+            SELECT 1 FROM payments t WHERE (t.city_id, t.payment_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.payment.%'
+            UNION ALL
+            SELECT 1 FROM refunds t WHERE (t.city_id, t.refund_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.refund.%')
+        """,
+    ),
+    DataRule(
+        "sequence-whole",
+        "I10",
+        "the events of an aggregate count from 1 without a gap",
+        ("outbox_events",),
+        "outbox_events",
+        "SELECT 'aggregate ' || aggregate_id || ' of city ' || city_id, count(*) || ' events, numbered ' || min(seq)"
+        " || ' to ' || max(seq) FROM outbox_events GROUP BY city_id, aggregate_id"
+        " HAVING min(seq) <> 1 OR max(seq) <> count(*)",
+    ),
+    DataRule(
+        "positions-dense",
+        "I10",
+        "the positions of a city's events have no gap and end where its counter stands",
+        ("outbox_events", "outbox_positions"),
+        "outbox_events WHERE position IS NOT NULL",
+        """
+        SELECT 'city ' || city_id, coalesce(e.n, 0) || ' events at ' || coalesce(e.low, 0) || ' to '
+               || coalesce(e.high, 0) || ', the counter stands at ' || coalesce(c.position, 0)
+        FROM (SELECT city_id, count(*) AS n, min(position) AS low, max(position) AS high FROM outbox_events
+              WHERE position IS NOT NULL GROUP BY city_id) e
+        FULL JOIN outbox_positions c USING (city_id)
+        WHERE coalesce(e.high, 0) <> coalesce(c.position, 0) OR e.n <> e.high - e.low + 1
+        """,
+    ),
+    DataRule(
+        "event-relayed",
+        "I11",
+        "no event waits for its position for over a minute",
+        ("outbox_events",),
+        "outbox_events",
+        f"SELECT {_EVENT}, e.type || ' waits since ' || e.occurred_at FROM outbox_events e"
+        " WHERE e.position IS NULL AND e.dead_at IS NULL AND e.occurred_at < :now - interval '60 seconds'",
+    ),
+    DataRule(
+        "delivery-in-time",
+        "I11",
+        "no delivery is overdue by ten minutes while nobody works on it",
+        ("deliveries",),
+        "deliveries",
+        "SELECT 'event ' || event_id || ' to endpoint ' || endpoint_id, 'due since ' || next_at FROM deliveries"
+        f" WHERE state = 'due' AND next_at < :now - interval '10 minutes' AND {_FREE}",
+    ),
+    DataRule(
+        "job-in-time",
+        "I11",
+        "no job is overdue by ten minutes while nobody works on it",
+        ("jobs",),
+        "jobs",
+        "SELECT 'job ' || kind || ' of ' || ref_id, 'due since ' || run_at FROM jobs"
+        f" WHERE state = 'due' AND run_at < :now - interval '10 minutes' AND {_FREE}",
+    ),
+    DataRule(
+        "done-is-delivered",
+        "I12",
+        "a delivery that is done was answered well once, and an event that is done has none that is due",
+        ("deliveries", "delivery_attempts", "outbox_events"),
+        "deliveries WHERE state = 'done'",
+        f"""
+        SELECT 'event ' || d.event_id || ' to endpoint ' || d.endpoint_id, 'done, and no attempt went well'
+        FROM deliveries d WHERE d.state = 'done' AND NOT EXISTS (
+            SELECT 1 FROM delivery_attempts a
+            WHERE (a.city_id, a.endpoint_id, a.event_id) = (d.city_id, d.endpoint_id, d.event_id) AND a.ok)
+        UNION ALL
+        SELECT {_EVENT}, 'done, and not delivered to endpoint ' || d.endpoint_id
+        FROM outbox_events e JOIN deliveries d ON (d.city_id, d.event_id) = (e.city_id, e.event_id)
+        WHERE e.done_at IS NOT NULL AND d.state = 'due'
+        """,
+    ),
+)
