@@ -14,6 +14,7 @@ from sqlalchemy import Connection, text
 from app.cities import queries as cities
 from app.cities.types import Origin, Territory
 from app.core.clock import system_clock
+from app.core.settings import Settings
 from app.imports import actions, seeding
 from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
@@ -51,7 +52,7 @@ def seed(scale: int | None, number: int, as_json: bool) -> None:
             return
         changed = _seed_territories(conn, console, now)
         if chosen.demo:
-            changed |= _seed_demo(conn, console, number, now, chosen.secret_key)
+            changed |= _seed_demo(conn, console, number, now, chosen)
         if changed:
             conn.execute(text("ANALYZE"))
             conn.commit()
@@ -75,12 +76,12 @@ def _seed_territories(conn: Connection, console: Console, now: datetime) -> bool
     return changed
 
 
-def _seed_demo(conn: Connection, console: Console, number: int, now: datetime, secret_key: str) -> bool:
+def _seed_demo(conn: Connection, console: Console, number: int, now: datetime, chosen: Settings) -> bool:
     from app.imports.demo.actions import put_demo
 
     started = time.monotonic()
     with console.progress("demo", 0):
-        counts = put_demo(conn, number, now, secret_key)
+        counts = put_demo(conn, number, now, chosen.secret_key, chosen.code_pepper)
     conn.commit()
     if counts is None:
         console.result("demo: already there", {"demo": "unchanged"})

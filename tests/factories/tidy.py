@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from app.core.ids import new_id
+from tests.factories.tidy_loop import PAID_TERMS, plant_tidy_loop
 from tests.factories.worlds import NOW, World
 
 HERE, THERE = 2, 3
@@ -33,6 +35,8 @@ class Tidy:
     coupon: UUID
     area_coupon: UUID
     region_coupon: UUID
+    paid_coupon: UUID
+    loop: Mapping[str, UUID]
 
 
 def plant_tidy_world(engine: sa.Engine) -> Tidy:
@@ -57,6 +61,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], taken=3)
     area_coupon = world.coupon(HERE, merchant, places[:1], scopes=[area], scope_kind="service_areas")
     region_coupon = world.coupon(HERE, merchant, places[:3], scopes=[region], scope_kind="regions")
+    paid_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **PAID_TERMS)
     world.run(
         "UPDATE coupon_places SET service_area_id = :area WHERE city_id = :city AND coupon_id = :coupon",
         {"area": area, "city": HERE, "coupon": area_coupon},
@@ -66,7 +71,10 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
         world.activate(city_id, "regions", 1)
     _count_rows(world)
     member = _plant_people(world, merchant, places[0])
-    return Tidy(tuple(places), far, merchant, member, region, area, coupon, area_coupon, region_coupon)
+    loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon)
+    return Tidy(
+        tuple(places), far, merchant, member, region, area, coupon, area_coupon, region_coupon, paid_coupon, loop
+    )
 
 
 def _count_rows(world: World) -> None:

@@ -14,6 +14,10 @@ from tests.factories.tidy import plant_tidy_world
 ROLES = ("fujin_app", "fujin_read", "fujin_import")
 INSUFFICIENT_PRIVILEGE = "42501"
 PEOPLE = ("members", "credentials", "login_names", "otp_challenges", "refresh_tokens", "api_clients", "role_grants")
+FLOW = (
+    *("claims", "redemptions", "redemption_units", "payments", "refunds", "provider_events"),
+    *("accounts", "transfers", "outbox_events", "webhook_endpoints", "deliveries", "jobs"),
+)
 DDL = (
     "CREATE TABLE things (thing_id uuid)",
     "CREATE TABLE audit.things (thing_id uuid)",
@@ -94,6 +98,26 @@ def test_terms_of_coupons_are_added_and_never_changed(engines: dict[str, sa.Engi
     assert refused(app, f"DELETE FROM {table}")
 
 
+@pytest.mark.parametrize("table", ["transfers", "delivery_attempts"])
+def test_transfers_and_attempts_are_added_and_never_changed(engines: dict[str, sa.Engine], table: str) -> None:
+    app = engines["fujin_app"]
+    assert not refused(app, f"SELECT count(*) FROM {table}")
+    assert not refused(app, f"INSERT INTO {table} SELECT * FROM {table} WHERE false")
+    assert refused(app, f"UPDATE {table} SET city_id = city_id WHERE false")
+    assert refused(app, f"DELETE FROM {table} WHERE false")
+    assert refused(app, f"TRUNCATE {table}")
+
+
+@pytest.mark.parametrize("table", FLOW)
+def test_nothing_of_the_flow_is_removed_by_the_app_or_seen_by_searches_and_loads(
+    engines: dict[str, sa.Engine], table: str
+) -> None:
+    assert not refused(engines["fujin_app"], f"SELECT count(*) FROM {table}")
+    assert refused(engines["fujin_app"], f"DELETE FROM {table} WHERE false")
+    for role in ("fujin_read", "fujin_import"):
+        assert refused(engines[role], f"SELECT count(*) FROM {table}")
+
+
 def test_app_changes_what_it_edits(engines: dict[str, sa.Engine]) -> None:
     app = engines["fujin_app"]
     for statement in (
@@ -147,7 +171,7 @@ def test_loads_write_neither_coupons_nor_people(engines: dict[str, sa.Engine]) -
 
 def test_every_role_reads_the_audit_views(engines: dict[str, sa.Engine]) -> None:
     for role in ROLES:
-        for view in ("coupon", "dataset", "place", "service_area"):
+        for view in ("coupon", "dataset", "place", "service_area", "claim", "redemption", "payment", "transfer"):
             assert not refused(engines[role], f"SELECT count(*) FROM audit.{view}")
 
 

@@ -12,15 +12,18 @@ from sqlalchemy import Connection, Table, insert, select
 
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, ActiveCity, ActiveDatasets
+from app.claims.tables import claims
 from app.coupons.tables import coupon_scopes, coupon_stock, coupon_versions, coupons
 from app.imports.demo import people, terms, words
 from app.imports.demo.areas import AREAS, drawn
 from app.imports.demo.choosing import DemoMerchant, choose_merchants, region_around
+from app.imports.demo.crowd import Crowd, gather
 from app.imports.queries import rewrite_coupon_places
 from app.imports.seeded_ids import seeded_city_id
 from app.members.hashing import client_secret_hash, hash_password, name_login
 from app.members.tables import api_clients, credentials, login_names, members, role_grants
 from app.merchants.tables import merchant_staff, merchants, place_operators, staff_places
+from app.outbox.tables import outbox_events, outbox_positions
 from app.service_areas.tables import service_area_versions, service_areas
 
 Rows = list[dict[str, Any]]
@@ -28,6 +31,7 @@ Rows = list[dict[str, Any]]
 TABLES: Final = (
     members, login_names, credentials, role_grants, merchants, merchant_staff, staff_places, place_operators,
     api_clients, service_areas, service_area_versions, coupons, coupon_versions, coupon_scopes, coupon_stock,
+    claims, outbox_events, outbox_positions,
 )  # fmt: skip
 
 
@@ -52,10 +56,10 @@ class Planting:
                 conn.execute(insert(table), self._rows[table])
 
 
-def put_demo(conn: Connection, number: int, now: datetime, secret_key: str) -> dict[str, int] | None:
+def put_demo(conn: Connection, number: int, now: datetime, secret_key: str, code_pepper: str) -> dict[str, int] | None:
     """Adds the demo to the loaded territories; None when it is there already. The caller commits.
 
-    Passwords and the partner's secret come from ``secret_key``, see ``people``.
+    Passwords and the partner's secret come from ``secret_key``, see ``people``; codes of claims from both secrets.
     """
     there = select(merchants.c.merchant_id).where(merchants.c.merchant_id == people.MERCHANT_1)
     if conn.execute(there).first() is not None:
@@ -63,9 +67,12 @@ def put_demo(conn: Connection, number: int, now: datetime, secret_key: str) -> d
     active = cities.everything_active(conn)
     planting = Planting()
     _plant_people(planting, active, now, secret_key)
+    crowd = gather(code_pepper, secret_key, now)
+    for member in crowd.members():
+        planting.add(members, **member)
     for city in active.cities:
         if city.slug in words.HOUSES and city.places_version is not None and city.currency is not None:
-            _plant_city(conn, planting, active, city, random.Random(f"{number}/{city.slug}"), now)  # noqa: S311
+            _plant_city(conn, planting, active, city, random.Random(f"{number}/{city.slug}"), crowd)  # noqa: S311
     planting.write(conn)
     for city in active.cities:
         rewrite_coupon_places(conn, city.city_id)
@@ -124,8 +131,9 @@ def _plant_city(
     active: ActiveDatasets,
     city: ActiveCity,
     chance: random.Random,
-    now: datetime,
+    crowd: Crowd,
 ) -> None:
+    now = crowd.now
     found = choose_merchants(conn, city, (active.world.categories, active.world.brands), chance)
     owners = [_plant_merchant(planting, city, index, merchant, now) for index, merchant in enumerate(found, 1)]
     areas = _plant_areas(planting, city, found, chance, now)
@@ -134,7 +142,7 @@ def _plant_city(
         merchant = found[index]
         scope = _scope(conn, draft, city, index, merchant, areas)
         if scope:
-            _plant_coupon(planting, city, draft, index, merchant, owners[index], scope, now)
+            _plant_coupon(planting, city, draft, index, merchant, owners[index], scope, crowd)
 
 
 def _plant_merchant(planting: Planting, city: ActiveCity, number: int, merchant: DemoMerchant, now: datetime) -> UUID:
@@ -239,8 +247,9 @@ def _plant_coupon(
     merchant: DemoMerchant,
     owner: UUID,
     scope: list[UUID],
-    now: datetime,
+    crowd: Crowd,
 ) -> None:
+    now = crowd.now
     coupon_id = seeded_city_id(city.city_id, "coupon", draft.key)
     ids = {"city_id": city.city_id, "coupon_id": coupon_id}
     planting.add(
@@ -266,3 +275,18 @@ def _plant_coupon(
         planting.add(coupon_scopes, **ids, version=1, scope_id=scope_id)
     for bucket, quota, taken in terms.stock_of(draft):
         planting.add(coupon_stock, **ids, bucket=bucket, quota=quota, taken=taken)
+    _plant_claims(planting, city, draft, people.merchant_id(city.slug, index + 1), columns, crowd)
+
+
+def _plant_claims(
+    planting: Planting, city: ActiveCity, draft: terms.Draft, merchant_id: UUID, columns: dict[str, Any], crowd: Crowd
+) -> None:
+    """Claims of what is taken of a free coupon, one a member; their events are numbered, so they stand for the city."""
+    coupon_id = seeded_city_id(city.city_id, "coupon", draft.key)
+    buckets = [bucket for bucket, _, taken in terms.stock_of(draft) for _ in range(taken)]
+    for number, bucket in enumerate(buckets, 1):
+        claim = crowd.claim(city.city_id, coupon_id, merchant_id, columns, number, bucket)
+        planting.add(claims, **claim)
+        planting.add(outbox_events, **crowd.event(claim, number))
+    if buckets:
+        planting.add(outbox_positions, city_id=city.city_id, position=len(buckets))

@@ -18,7 +18,8 @@ SCALE: Final = {"CNY": 5, "EUR": 1}
 class Draft:
     """A coupon before it meets a city: amounts in units, days from the day of seeding.
 
-    ``merchant`` counts from 0 and goes round the city's merchants; ``words`` is (title, summary); ``more`` are further
+    ``merchant`` counts from 0 and goes round the city's merchants; ``taken`` units, at most the crowd's size and of one
+    free coupon a city, are claimed by made-up members; ``words`` is (title, summary); ``more`` are further
     columns of the terms as they stand.
     """
 
@@ -76,8 +77,7 @@ DRAFTS: Final = (
           use_days=(-40, 30)),
     Draft("next-week", "amount_off", ("amount_off", "plain"), 4, face=5, min_spend=25, claim_days=(7, 200),
           use_days=(7, 230)),
-    Draft("sold-out", "voucher", ("voucher", "plain"), 1, price=5, face=10, quota=100, taken=100,
-          more={"refund_policy": "unused"}),
+    Draft("sold-out", "gift", ("gift", "plain"), 1, quota=12, taken=12),
     Draft("here-only", "amount_off", ("nearby", "nearby"), 0, face=2, valid_days=1, use_days=None,
           more={"claim_within_m": 300, "per_member": 1}),
     Draft("flash", "voucher", ("hot", "plain"), 1, price=1, face=10, quota=1600, buckets=16,

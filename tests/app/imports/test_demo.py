@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 
 from app.cities import queries as cities
 from app.cities.types import Origin
+from app.claims.codes import code_keys, parse_code
 from app.core.ids import city_of
 from app.imports import actions, seeding
 from app.imports.demo import people
@@ -25,6 +26,7 @@ from tests.conftest import MakeDatabase
 
 NOW = datetime(2026, 11, 22, 21, 30, tzinfo=UTC)
 SECRET = "a-secret-of-this-installation-0123456789"
+PEPPER = "a-pepper-of-this-installation-0123456789"
 
 
 def seed_everything(conn: Connection, number: int = 7) -> dict[str, int] | None:
@@ -36,7 +38,7 @@ def seed_everything(conn: Connection, number: int = 7) -> dict[str, int] | None:
             assert report.outcome == "staged"
             assert report.refused == 0, report.faults
             actions.activate(conn, request.city_id, request.kind, report.version, NOW)
-    counts = put_demo(conn, number, NOW, SECRET)
+    counts = put_demo(conn, number, NOW, SECRET, PEPPER)
     conn.commit()
     return counts
 
@@ -178,7 +180,7 @@ def test_secrets_are_hashed_and_come_from_the_installation(demo: Connection) -> 
 
 def test_a_second_seeding_changes_nothing(demo: Connection) -> None:
     before = _dump(demo)
-    assert put_demo(demo, 7, NOW + timedelta(days=3), SECRET) is None
+    assert put_demo(demo, 7, NOW + timedelta(days=3), SECRET, PEPPER) is None
     for entry in seeding.read_seeds():
         for request in entry.loads:
             assert actions.load(demo, request, NOW + timedelta(days=3)).outcome == "unchanged"
@@ -195,10 +197,28 @@ def test_two_seedings_agree(demo: Connection, make_database: MakeDatabase, migra
 
 
 def _dump(conn: Connection) -> dict[str, list[str]]:
-    """Every row of the demo's tables and of the places, salted hashes left out."""
+    """Every row of the demo's tables and of the places, salted hashes and sealed codes left out."""
     names = [table.name for table in TABLES if table.name != "credentials"]
     names += ["places", "place_sources", "place_facts", "regions", "region_facts", "coupon_places", "hours_patterns"]
-    return {name: sorted(row[0] for row in rows(conn, f"SELECT t::text FROM {name} t")) for name in names}
+    whole = dict.fromkeys(names, "t::text") | {"claims": "(to_jsonb(t) - 'code_sealed')::text"}
+    return {
+        name: sorted(row[0] for row in rows(conn, f"SELECT {words} FROM {name} t")) for name, words in whole.items()
+    }
+
+
+def test_what_is_sold_out_is_held_by_members(demo: Connection) -> None:
+    found = rows(
+        demo,
+        "SELECT c.city_id, s.quota, s.taken, count(DISTINCT c.member_id), count(DISTINCT c.code_key)"
+        " FROM claims c JOIN coupon_stock s USING (city_id, coupon_id) WHERE c.state = 'active'"
+        " GROUP BY c.city_id, s.quota, s.taken ORDER BY c.city_id",
+    )
+    assert [tuple(row) for row in found] == [(city_id, 12, 12, 12, 12) for city_id in (2, 3, 4, 5)]
+    keys = code_keys(PEPPER, SECRET)
+    city_id, claim_id, sealed, code_key = rows(demo, "SELECT city_id, claim_id, code_sealed, code_key FROM claims")[0]
+    code = keys.unseal(claim_id, bytes(sealed))
+    assert parse_code(code) == code
+    assert keys.key_of(city_id, code) == bytes(code_key)
 
 
 def test_the_example_of_the_page_about_loading_loads_as_pasted(demo: Connection, tmp_path: Path) -> None:

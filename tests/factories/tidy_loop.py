@@ -1,0 +1,251 @@
+"""Claims, redemptions, payments, events and a ledger that keep every invariant, for the tiny world of ``tidy``."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from app.claims.tables import claims, coupon_day_stock
+from app.core.ids import new_city_id, new_id
+from app.core.money import Money
+from app.ledger import actions as ledger
+from app.ledger.types import UnitSplit
+from app.members.tables import members
+from app.outbox.tables import (
+    deliveries,
+    delivery_attempts,
+    jobs,
+    outbox_events,
+    outbox_positions,
+    webhook_endpoints,
+)
+from app.payments.tables import payments, provider_events, refunds
+from app.redemption.tables import redemption_units, redemptions
+from tests.factories.worlds import NOW
+
+HOUR = timedelta(hours=1)
+PRICE, BUDGET = 3000, 100_000
+PAID_TERMS = {
+    "price_minor": PRICE, "units": 2, "per_member": 2, "per_member_day": 2, "per_device": 2, "per_day": 5,
+    "platform_share_bp": 5000, "budget_minor": BUDGET, "commission_bp": 500, "taken": 3,
+}  # fmt: skip
+
+
+@dataclass
+class TidyLoop:
+    """Ids of what was planted, by name, and who writes it."""
+
+    conn: sa.Connection
+    city: int
+    merchant: UUID
+    place: UUID
+    ids: dict[str, UUID] = field(default_factory=dict)
+    position: int = 0
+
+    def put(self, table: sa.Table, **values: Any) -> None:
+        """One row of the city."""
+        if "city_id" in table.c:
+            values["city_id"] = self.city
+        self.conn.execute(sa.insert(table).values(**values))
+
+    def new(self, name: str) -> UUID:
+        """A new id of the city, kept under a name."""
+        self.ids[name] = new_city_id(self.city)
+        return self.ids[name]
+
+    def told(self, thing: str, aggregate_id: UUID, words: Sequence[str]) -> int:
+        """The events of an aggregate, each with the city's next position; their number is its seq."""
+        for seq, word in enumerate(words, 1):
+            self.position += 1
+            self.put(
+                outbox_events, event_id=self.new(f"event{self.position}"), aggregate_id=aggregate_id, seq=seq,
+                type=f"fujin.{thing}.{word}.v1", merchant_id=self.merchant, data={}, occurred_at=NOW - HOUR,
+                position=self.position,
+            )  # fmt: skip
+        return len(words)
+
+    def claim(self, name: str, coupon: UUID, state: str, words: Sequence[str], **given: Any) -> UUID:
+        """A claim of somebody new, with its events."""
+        member = new_id()
+        self.put(members, member_id=member, state="active", row_version=1, created_at=NOW)
+        claim_id = self.new(name)
+        ended = {} if state in ("active", "pending_payment") else {"ended_at": NOW}
+        self.put(claims, **{
+            "claim_id": claim_id, "coupon_id": coupon, "coupon_version": 1, "merchant_id": self.merchant,
+            "member_id": member, "state": state, "bucket": 0, "member_no": 1, "claimed_on": NOW.date(),
+            "day_limited": False, "units": 1, "price_minor": 0, "currency": "CNY", "valid_from": NOW - HOUR,
+            "valid_until": NOW + 24 * HOUR, "code_key": hashlib.sha256(claim_id.bytes).digest(),
+            "code_sealed": b"sealed", "code_tail": "0000", "claimed_at": NOW - HOUR,
+            "seq": self.told("claim", claim_id, words), **ended, **given,
+        })  # fmt: skip
+        return claim_id
+
+    def redemption(self, name: str, claim: UUID, coupon: UUID, words: Sequence[str], **split: Any) -> UnitSplit:
+        """A redemption of one unit in the state that its last event tells; returns what the unit moves."""
+        state, redemption_id = words[-1], self.new(name)
+        money = {"gross_minor": 0, "discount_minor": 0, "platform_share_minor": 0, "prepaid_minor": 0,
+                 "commission_minor": 0} | {key: split[key] for key in split if key.endswith("_minor")}  # fmt: skip
+        was_committed = "committed" in words
+        self.put(
+            redemptions, redemption_id=redemption_id, merchant_id=self.merchant, place_id=self.place, staff_id="s",
+            request_no=name, request_hash=b"", state=state, **money, currency="CNY",
+            payable_minor=money["gross_minor"] - money["discount_minor"],
+            lease_until=NOW + HOUR if state == "held" else None, committed_at=NOW - HOUR if was_committed else None,
+            reverse_before=NOW + HOUR if was_committed else None, reversal_pending=False, reversal_window_s=3600,
+            ended_at=NOW if state in ("voided", "reversed") else None, created_at=NOW - HOUR,
+            seq=self.told("redemption", redemption_id, words),
+        )  # fmt: skip
+        unit_id, budgeted = self.new(f"{name}_unit"), bool(split.get("budgeted"))
+        self.put(
+            redemption_units, redemption_unit_id=unit_id, redemption_id=redemption_id, claim_id=claim, unit_no=1,
+            units=split.get("units", 1), live=state in ("held", "committed"), coupon_id=coupon, **money,
+            budgeted=budgeted,
+        )  # fmt: skip
+        moved = UnitSplit(
+            unit_id, coupon, money["platform_share_minor"], money["prepaid_minor"], money["commission_minor"],
+            budgeted, BUDGET if budgeted else None,
+        )  # fmt: skip
+        if was_committed:
+            ledger.post_committed(self.conn, self.city, self.merchant, "CNY", [moved], NOW)
+        if state == "reversed":
+            ledger.post_reversed(self.conn, self.city, self.merchant, "CNY", [moved], NOW)
+        return moved
+
+    def payment(
+        self, name: str, purpose: str, purpose_id: UUID, words: Sequence[str], amount: int, **given: Any
+    ) -> UUID:
+        """A payment in the state that its last event tells, its money in the ledger."""
+        state, payment_id = words[-1], self.new(name)
+        captured = amount if state in ("succeeded", "stray") else 0
+        fee = 20 if captured else 0
+        self.put(payments, **{
+            "payment_id": payment_id, "merchant_id": self.merchant, "purpose": purpose, "purpose_id": purpose_id,
+            "attempt": 1, "provider": "test_wallet", "method": "online", "asked": {}, "trade_no": name,
+            "provider_trade_no": f"w-{name}" if captured else None, "amount_minor": amount,
+            "captured_minor": captured, "refunding_minor": 0, "refunded_minor": 0, "fee_minor": fee,
+            "fee_returned_minor": 0, "currency": "CNY", "state": state, "caller": "test", "caller_key": name,
+            "pay_until": NOW + HOUR, "created_at": NOW - HOUR, "changed_at": NOW,
+            "seq": self.told("payment", payment_id, words), **given,
+        })  # fmt: skip
+        money = Money(captured, "CNY")
+        if state == "stray":
+            ledger.post_stray(self.conn, self.city, payment_id=payment_id, money=money, fee_minor=fee, now=NOW)
+        elif captured:
+            ledger.post_capture(
+                self.conn, self.city, payment_id=payment_id, purpose=purpose, merchant_id=self.merchant, money=money,
+                fee_minor=fee, provider="test_wallet", now=NOW,
+            )  # type: ignore[arg-type]  # fmt: skip
+        return payment_id
+
+    def refund(self, name: str, payment: str, cause: str, purpose: str, words: Sequence[str], amount: int) -> None:
+        """A refund in the state that its last event tells, counted in its payment."""
+        state, refund_id, fee = words[-1], self.new(name), 5 if words[-1] == "succeeded" else 0
+        self.put(
+            refunds, refund_id=refund_id, payment_id=self.ids[payment], refund_no=name, provider_refund_no=name,
+            cause=cause, cause_id=self.ids[payment], amount_minor=amount, fee_returned_minor=fee, currency="CNY",
+            reason="test", return_coupon=False, state=state, created_at=NOW - HOUR, changed_at=NOW,
+            seq=self.told("refund", refund_id, words),
+        )  # fmt: skip
+        column = payments.c.refunded_minor if state == "succeeded" else payments.c.refunding_minor
+        self.conn.execute(
+            sa.update(payments)
+            .where(payments.c.city_id == self.city, payments.c.payment_id == self.ids[payment])
+            .values({column: column + amount, payments.c.fee_returned_minor: payments.c.fee_returned_minor + fee})
+        )
+        if state == "succeeded":
+            ledger.post_refund(
+                self.conn, self.city, refund_id=refund_id, purpose=purpose, merchant_id=self.merchant,
+                money=Money(amount, "CNY"), fee_returned_minor=fee, provider="test_wallet", now=NOW,
+            )  # type: ignore[arg-type]  # fmt: skip
+
+    def job(self, kind: str, name: str) -> None:
+        """Work that is due for a thing in a minute."""
+        self.put(
+            jobs, job_id=new_city_id(self.city), kind=kind, ref_id=self.ids[name], state="due",
+            run_at=NOW + timedelta(minutes=1), tries=0, created_at=NOW,
+        )  # fmt: skip
+
+
+def plant_tidy_loop(
+    engine: sa.Engine, city: int, merchant: UUID, place: UUID, coupon: UUID, paid_coupon: UUID
+) -> dict[str, UUID]:
+    """Plants it: of ``coupon`` 3 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3; returns ids by name."""
+    with engine.begin() as conn:
+        loop = TidyLoop(conn, city, merchant, place)
+        _plant_free(loop, coupon)
+        _plant_paid(loop, paid_coupon)
+        _plant_deliveries(loop)
+    return loop.ids
+
+
+def _plant_free(loop: TidyLoop, coupon: UUID) -> None:
+    """A free coupon: one claim held at a till, one used in a paid order, one used and given back, one cancelled."""
+    held = loop.claim("held_claim", coupon, "active", ["granted"])
+    loop.redemption("voided", held, coupon, ["held", "voided"], gross_minor=12000, discount_minor=2000)
+    loop.redemption("held", held, coupon, ["held"], gross_minor=12000, discount_minor=2000)
+    used = loop.claim("redeemed_claim", coupon, "redeemed", ["granted", "redeemed"])
+    order = {"gross_minor": 12000, "discount_minor": 2000, "platform_share_minor": 700, "commission_minor": 100}
+    loop.redemption("committed", used, coupon, ["held", "committed"], **order)
+    loop.payment("till_payment", "redemption", loop.ids["committed"], ["pending", "succeeded"], 10000)
+    loop.refund("till_refund", "till_payment", "asked", "redemption", ["requested", "succeeded"], 2500)
+    loop.refund("open_refund", "till_payment", "asked", "redemption", ["requested"], 1000)
+    loop.job("refund.resolve", "open_refund")
+    given_back = loop.claim("reversed_claim", coupon, "active", ["granted", "redeemed", "activated"])
+    loop.redemption("reversed", given_back, coupon, ["held", "committed", "reversed"], **order)
+    loop.claim("cancelled_claim", coupon, "cancelled", ["granted", "cancelled"])
+
+
+def _plant_paid(loop: TidyLoop, coupon: UUID) -> None:
+    """A prepaid coupon with a budget: half used, waiting for its payment, refunded, released with late money."""
+    device = {"device_key": b"phone", "member_day_no": 1, "day_limited": True}
+    priced = {"price_minor": PRICE, "units": 2, "pay_until": NOW + HOUR, **device}
+    words = ["granted", "activated"]
+    half = loop.claim("paid_claim", coupon, "active", words, **priced, device_no=1)
+    loop.payment("paid", "claim", half, ["created", "succeeded"], PRICE)
+    loop.redemption(
+        "prepaid_use", half, coupon, ["held", "committed"], units=2, budgeted=True, gross_minor=5000,
+        discount_minor=2500, platform_share_minor=500, prepaid_minor=1500, commission_minor=75,
+    )  # fmt: skip
+    waiting = loop.claim("unpaid_claim", coupon, "pending_payment", ["granted"], **priced, device_no=2)
+    loop.payment("open_payment", "claim", waiting, ["created"], PRICE, state="pending")
+    loop.job("payment.resolve", "open_payment")
+    refunded = loop.claim("refunded_claim", coupon, "refunded", [*words, "refunded"], **priced, device_no=1)
+    loop.payment("refunded_payment", "claim", refunded, ["pending", "succeeded"], PRICE)
+    loop.refund("claim_refund", "refunded_payment", "claim", "claim", ["requested", "succeeded"], PRICE)
+    late = loop.claim("released_claim", coupon, "released", ["granted", "released"], **priced, device_no=1)
+    loop.payment("stray", "claim", late, ["pending", "cancelled", "stray"], PRICE)
+    loop.refund("stray_refund", "stray", "stray", "stray", ["requested", "succeeded"], PRICE)
+    loop.put(coupon_day_stock, coupon_id=coupon, claimed_on=NOW.date(), bucket=0, quota=5, taken=3)
+    loop.put(
+        provider_events, event_key="test_wallet:1", provider="test_wallet", trade_no="paid", body=b"paid",
+        applied=True, outcome="succeeded", received_at=NOW,
+    )  # fmt: skip
+
+
+def _plant_deliveries(loop: TidyLoop) -> None:
+    """One event delivered at the second try, one that is due."""
+    loop.put(outbox_positions, position=loop.position)
+    endpoint = new_id()
+    loop.ids["endpoint"] = endpoint
+    loop.put(
+        webhook_endpoints, merchant_id=loop.merchant, endpoint_id=endpoint, url="https://shop.example/hook", types=[],
+        secret_sealed=b"sealed", state="enabled", failures=0, row_version=1, created_by="test", created_at=NOW,
+    )  # fmt: skip
+    for number, state in ((1, "done"), (2, "due")):
+        event = {"endpoint_id": endpoint, "event_id": loop.ids[f"event{number}"]}
+        aggregate = sa.select(outbox_events.c.aggregate_id).where(outbox_events.c.event_id == event["event_id"])
+        loop.put(
+            deliveries, **event, merchant_id=loop.merchant, aggregate_id=loop.conn.execute(aggregate).scalar_one(),
+            position=number, state=state, attempt=2 if state == "done" else 0, next_at=NOW, created_at=NOW,
+            done_at=NOW if state == "done" else None,
+        )  # fmt: skip
+        for attempt, ok in ((1, False), (2, True)) if state == "done" else ():
+            loop.put(
+                delivery_attempts, **event, attempt=attempt, at=NOW, took_ms=5, ok=ok, status_code=204 if ok else 500
+            )
