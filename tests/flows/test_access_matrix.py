@@ -134,6 +134,7 @@ OPEN = {
     "GET /v1/categories": "",
     "GET /v1/cities": "",
     "GET /v1/me": "",
+    "GET /v1/ledger": "",
     "GET /healthz": "",
     "GET /readyz": "",
     "GET /metrics": "",

@@ -36,17 +36,19 @@ FOR_PEOPLE = "a partner is a program: it has no name, language or consent of its
 VERSIONS = "GET /v1/datasets/{city}/{kind}/versions"
 VERSION = "GET /v1/datasets/{city}/{kind}/versions/{version}"
 STAFF = "GET /v1/merchants/{merchant_id}/staff"
+FOR_MERCHANTS = "a merchant's ledger is for its owner and its partners: 403"
+LEDGER = "GET /v1/ledger"
 
 # Every operation that never succeeds for a principal, and why; all others must succeed at least once.
 NEVER_2XX: dict[str, dict[str, str]] = {
     "anonymous": dict.fromkeys(
-        ("GET /v1/me", "PATCH /v1/me", "DELETE /v1/auth/token", STAFF, VERSIONS, VERSION), WANTS_A_TOKEN
+        ("GET /v1/me", "PATCH /v1/me", "DELETE /v1/auth/token", STAFF, VERSIONS, VERSION, LEDGER), WANTS_A_TOKEN
     ),
-    "member1": {STAFF: FOR_OWNERS, VERSIONS: FOR_OPERATORS, VERSION: FOR_OPERATORS},
-    "staff1": {STAFF: FOR_OWNERS, VERSIONS: FOR_OPERATORS, VERSION: FOR_OPERATORS},
+    "member1": {STAFF: FOR_OWNERS, VERSIONS: FOR_OPERATORS, VERSION: FOR_OPERATORS, LEDGER: FOR_MERCHANTS},
+    "staff1": {STAFF: FOR_OWNERS, VERSIONS: FOR_OPERATORS, VERSION: FOR_OPERATORS, LEDGER: FOR_MERCHANTS},
     "owner1": {VERSIONS: FOR_OPERATORS, VERSION: FOR_OPERATORS},
-    "operator1": {STAFF: FOR_OWNERS},
-    "admin": {},
+    "operator1": {STAFF: FOR_OWNERS, LEDGER: FOR_MERCHANTS},
+    "admin": {LEDGER: FOR_MERCHANTS},
     "partner1": {
         "PATCH /v1/me": FOR_PEOPLE,
         STAFF: FOR_OWNERS,

@@ -54,8 +54,9 @@ def recorded(*engines: sa.Engine) -> Iterator[Recording]:
     """Every statement that the engines run inside the block."""
     recording = Recording()
 
-    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, executemany: bool) -> None:
-        recording.statements.append((statement, parameters[0] if executemany else parameters))
+    def note(_conn: Any, _cursor: Any, statement: str, parameters: Any, _context: Any, _executemany: bool) -> None:
+        # rows that went into one statement of many values come as one dict, those sent one by one as a list
+        recording.statements.append((statement, parameters[0] if isinstance(parameters, list) else parameters))
 
     different = {id(engine): engine for engine in engines}.values()
     for engine in different:
