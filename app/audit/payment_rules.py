@@ -131,14 +131,15 @@ RULES = (
     DataRule(
         "stray-refunded",
         "L11",
-        "every stray payment has a refund of all its money",
+        "the money of every stray payment goes back, or the provider refused to give it",
         ("payments", "refunds"),
         "payments WHERE state = 'stray'",
         f"""
-        SELECT {_PAYMENT}, 'stray, and ' || p.captured_minor || ' ' || p.currency || ' have no refund' FROM payments p
-        WHERE p.state = 'stray' AND NOT EXISTS (
+        SELECT {_PAYMENT}, 'stray, and ' || p.captured_minor - p.refunded_minor - p.refunding_minor || ' '
+               || p.currency || ' have no refund' FROM payments p
+        WHERE p.state = 'stray' AND p.refunded_minor + p.refunding_minor < p.captured_minor AND NOT EXISTS (
             SELECT 1 FROM refunds f WHERE (f.city_id, f.payment_id) = (p.city_id, p.payment_id) AND f.cause = 'stray'
-               AND f.amount_minor = p.captured_minor)
+               AND f.state = 'failed')
         """,
     ),
     DataRule(

@@ -120,8 +120,9 @@ class TidyLoop:
     def payment(
         self, name: str, purpose: str, purpose_id: UUID, words: Sequence[str], amount: int, **given: Any
     ) -> UUID:
-        """A payment in the state that its last event tells, its money in the ledger."""
-        state, payment_id = words[-1], self.new(name)
+        """A payment in the state that its last event tells, unless it is in one that nobody is told of; its money in
+        the ledger."""
+        state, payment_id = given.pop("state", None) or words[-1], self.new(name)
         captured = amount if state in ("succeeded", "stray") else 0
         fee = 20 if captured else 0
         self.put(payments, **{
@@ -198,6 +199,9 @@ def _plant_free(loop: TidyLoop, coupon: UUID) -> None:
     loop.job("refund.resolve", "open_refund")
     given_back = loop.claim("reversed_claim", coupon, "active", ["granted", "redeemed", "activated"])
     loop.redemption("reversed", given_back, coupon, ["held", "committed", "reversed"], **order)
+    for name, paid_for, words in (("created", "reversed", ()), ("cancelling", "voided", ("pending",))):
+        loop.payment(name, "redemption", loop.ids[paid_for], words, 10000, state=name)
+        loop.job("payment.resolve", name)
     loop.claim("cancelled_claim", coupon, "cancelled", ["granted", "cancelled"])
 
 
@@ -207,13 +211,13 @@ def _plant_paid(loop: TidyLoop, coupon: UUID) -> None:
     priced = {"price_minor": PRICE, "units": 2, "pay_until": NOW + HOUR, **device}
     words = ["granted", "activated"]
     half = loop.claim("paid_claim", coupon, "active", words, **priced, device_no=1)
-    loop.payment("paid", "claim", half, ["created", "succeeded"], PRICE)
+    loop.payment("paid", "claim", half, ["pending", "succeeded"], PRICE)
     loop.redemption(
         "prepaid_use", half, coupon, ["held", "committed"], units=2, budgeted=True, gross_minor=5000,
         discount_minor=2500, platform_share_minor=500, prepaid_minor=1500, commission_minor=75,
     )  # fmt: skip
     waiting = loop.claim("unpaid_claim", coupon, "pending_payment", ["granted"], **priced, device_no=2)
-    loop.payment("open_payment", "claim", waiting, ["created"], PRICE, state="pending")
+    loop.payment("open_payment", "claim", waiting, ["pending"], PRICE)
     loop.job("payment.resolve", "open_payment")
     refunded = loop.claim("refunded_claim", coupon, "refunded", [*words, "refunded"], **priced, device_no=1)
     loop.payment("refunded_payment", "claim", refunded, ["pending", "succeeded"], PRICE)

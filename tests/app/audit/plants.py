@@ -53,6 +53,7 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "redeemed-when-used-up": {"unit-live-while-held": 1},
     "units-within-claim": {"unit-used-once": 1},
     "redemption-paid-once": {"ledger-derived": 1},
+    "stray-refunded": {"ledger-derived": 1},
     "redemption-in-ledger": {"ledger-derived": 2},
     "orphan-redemptions_merchant_fk": {"unit-of-its-claim": 1},
 }
@@ -114,10 +115,11 @@ PLANTS = {
     "money-for-something": "UPDATE payments SET purpose_id = '{new_here}' WHERE payment_id = '{till_payment}'",
     "redemption-paid-once": "UPDATE payments SET amount_minor = 10001, captured_minor = 10001"
     " WHERE payment_id = '{till_payment}'",
-    "stray-refunded": "UPDATE refunds SET cause = 'asked' WHERE refund_id = '{stray_refund}'",
+    "stray-refunded": "UPDATE refunds SET amount_minor = 2999 WHERE refund_id = '{stray_refund}';"
+    " UPDATE payments SET refunded_minor = 2999 WHERE payment_id = '{stray}'",
     "refunded-claim-repaid": "UPDATE payments SET purpose_id = '{new_here}' WHERE payment_id = '{refunded_payment}'",
     "payment-watched": "UPDATE payments SET created_at = '{now}'::timestamptz - interval '16 minutes'"
-    " WHERE payment_id = '{open_payment}'; UPDATE jobs SET state = 'done' WHERE kind = 'payment.resolve'",
+    " WHERE payment_id = '{open_payment}'; UPDATE jobs SET state = 'done' WHERE ref_id = '{open_payment}'",
     "refund-watched": "UPDATE refunds SET created_at = '{now}'::timestamptz - interval '16 minutes'"
     " WHERE refund_id = '{open_refund}'; UPDATE jobs SET state = 'dead' WHERE kind = 'refund.resolve'",
     "ledger-derived": "UPDATE transfers SET amount_minor = 99"
@@ -145,7 +147,7 @@ PLANTS = {
     "delivery-in-time": "UPDATE deliveries SET next_at = '{now}'::timestamptz - interval '11 minutes',"
     " lease_until = '{now}'::timestamptz - interval '1 second' WHERE state = 'due'",
     "job-in-time": "UPDATE jobs SET run_at = '{now}'::timestamptz - interval '11 minutes'"
-    " WHERE kind = 'payment.resolve'",
+    " WHERE ref_id = '{open_payment}'",
     "done-is-delivered": "DELETE FROM delivery_attempts WHERE ok",
     "stuck-key": "UPDATE idempotency_keys SET locked_until = '{now}'::timestamptz - interval '5 minutes 1 second'",
     "import-whole": "DELETE FROM coupon_places WHERE place_id = '{place3}';"
