@@ -46,6 +46,32 @@ def claim_by_code(conn: Connection, city_id: int, code_key: bytes) -> Claim | No
     return _one(conn, _claims().where(claims.c.city_id == city_id, claims.c.code_key == code_key))
 
 
+def merchant_claim_by_code(conn: Connection, city_id: int, merchant_id: UUID, code_key: bytes) -> Claim | None:
+    """The claim of a code at a merchant; another merchant's is as good as missing."""
+    return _one(
+        conn,
+        _claims().where(
+            claims.c.city_id == city_id, claims.c.code_key == code_key, claims.c.merchant_id == merchant_id
+        ),
+    )
+
+
+def merchant_claim(conn: Connection, city_id: int, merchant_id: UUID, claim_id: UUID) -> Claim | None:
+    """A claim at a merchant, likewise."""
+    return _one(
+        conn,
+        _claims().where(
+            claims.c.city_id == city_id, claims.c.claim_id == claim_id, claims.c.merchant_id == merchant_id
+        ),
+    )
+
+
+def read_claims(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> dict[UUID, Claim]:
+    """Claims by id, as they are."""
+    rows = conn.execute(_claims().where(claims.c.city_id == city_id, claims.c.claim_id.in_(list(claim_ids))))
+    return {row.claim_id: _claim(row) for row in rows}
+
+
 def member_claim(conn: Connection, city_id: int, claim_id: UUID, member_id: UUID) -> Claim | None:
     """A claim of a member; another's is as good as missing."""
     return _one(

@@ -111,6 +111,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("unit-exhausted", 409, "Fewer units are left than asked for", "do not retry"),
     Problem("hold-by-other", 409, "Another till holds the code", "retry later with the same key"),
     Problem("hold-expired", 409, "The hold is over; hold the code again", "do not retry"),
+    Problem("redemption-held", 409, "The redemption is only held; void it instead"),
     Problem("redemption-over", 409, "The redemption has ended", "do not retry"),
     Problem("already-reversed", 409, "The redemption was reversed before", "do not retry"),
     Problem("reverse-window-closed", 409, "The time to reverse is over", "do not retry"),

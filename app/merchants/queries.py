@@ -59,6 +59,17 @@ def place_counts(conn: Connection, merchant_id: UUID, city_ids: Sequence[int]) -
     return tuple(PlaceCount(row.city_id, row.place_count) for row in rows)
 
 
+def operator_among(conn: Connection, city_id: int, place_id: UUID, merchant_ids: Sequence[UUID]) -> UUID | None:
+    """Which of some merchants runs a place; None when none of them does."""
+    return conn.execute(
+        select(place_operators.c.merchant_id).where(
+            place_operators.c.city_id == city_id,
+            place_operators.c.place_id == place_id,
+            place_operators.c.merchant_id.in_(list(merchant_ids)),
+        )
+    ).scalar_one_or_none()
+
+
 def employment_of(conn: Connection, member_id: UUID) -> tuple[Employment, ...]:
     """For which active merchants a member works, and where; one statement over all merchants, by index."""
     rows = conn.execute(_EMPLOYMENT, {"member_id": member_id})

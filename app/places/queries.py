@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, and_, select
 
+from app.cities.tables import active_dataset
+from app.cities.types import WORLD_CITY_ID
 from app.places.opening_hours import Calendar, HoursPattern, SpecialDay
-from app.places.tables import brands, categories, holidays, hours_patterns, places
+from app.places.tables import brands, categories, holidays, hours_patterns, place_facts, places
 from app.places.types import Brand, Category, Taxonomy
 
 MAX_CATEGORIES = 10_000
@@ -76,6 +78,38 @@ def calendars(conn: Connection, version: int) -> Mapping[str, Calendar]:
     for row in rows:
         found.setdefault(row.calendar, {})[row.on_date] = SpecialDay(row.kind, row.as_weekday)
     return found
+
+
+def calendar_in_force(conn: Connection, calendar: str) -> Calendar:
+    """The special days of one calendar by date, of the active version."""
+    rows = conn.execute(
+        select(holidays.c.on_date, holidays.c.kind, holidays.c.as_weekday)
+        .join(
+            active_dataset,
+            and_(active_dataset.c.kind == "holidays", active_dataset.c.version == holidays.c.version),
+        )
+        .where(active_dataset.c.city_id == WORLD_CITY_ID, holidays.c.calendar == calendar)
+        .order_by(holidays.c.on_date)
+        .limit(MAX_HOLIDAYS)
+    ).all()
+    return {row.on_date: SpecialDay(row.kind, row.as_weekday) for row in rows}
+
+
+def names_of(conn: Connection, city_id: int, place_ids: Sequence[UUID]) -> dict[UUID, Mapping[str, str]]:
+    """Names by language of some places of the active version; those that are not in it are left out."""
+    rows = conn.execute(
+        select(place_facts.c.place_id, place_facts.c.names)
+        .join(
+            active_dataset,
+            and_(
+                active_dataset.c.city_id == place_facts.c.city_id,
+                active_dataset.c.kind == "places",
+                active_dataset.c.version == place_facts.c.version,
+            ),
+        )
+        .where(place_facts.c.city_id == city_id, place_facts.c.place_id.in_(list(place_ids)))
+    )
+    return {row.place_id: row.names for row in rows}
 
 
 def moved_to(conn: Connection, city_id: int, place_id: UUID) -> tuple[bool, UUID | None]:

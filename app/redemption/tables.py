@@ -110,6 +110,13 @@ Index(
     postgresql_where=text("live"),
 )
 
+Index(
+    "redemption_units_over_ix",
+    redemption_units.c.city_id,
+    redemption_units.c.claim_id,
+    postgresql_where=text("not live"),
+)
+
 wrong_codes = declare(
     "wrong_codes",
     "city",

@@ -101,6 +101,11 @@ def upgrade() -> None:
         "A unit of a claim is used at most once; also: what is used of a claim.",
         unique=True,
     )
+    ddl.create_index(
+        "redemption_units_over_ix",
+        "redemption_units (city_id, claim_id) WHERE NOT live",
+        "Till: how often a claim was reversed.",
+    )
     ddl.create_table(
         "wrong_codes",
         "city",
