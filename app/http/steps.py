@@ -3,7 +3,8 @@
 A plan without ``call`` is one transaction: key, effect and answer commit together. With a ``call``, prepare commits
 the row and the key as running; the call has no transaction; settle commits effect and answer. The effect runs in a
 savepoint: a refusal rolls back to it, then what the plan wants kept of a refusal (a wrong code counted) and the key
-with the refusal as its final answer commit. Answers of our own failures (5xx) are never stored.
+with the refusal as its final answer commit. Answers of our own failures (5xx) and refusals that pass by themselves are
+never stored.
 """
 
 from __future__ import annotations
@@ -162,7 +163,8 @@ def _refused(conn: Connection, plan: Plan, scope: KeyScope | None, refusal: AppE
         except AppError as other:
             refusal = other
     status, body = problem_body(refusal, request_id())
-    if scope is None or status >= 500 or status in (401, 429):
+    # A refusal that passes by itself is not final: the same key tries again, as its problem advises.
+    if scope is None or status >= 500 or status in (401, 429) or body["retryable"]:
         if scope is not None:
             release(conn, scope)
         conn.commit()

@@ -112,6 +112,21 @@ def test_a_failure_of_ours_is_not_stored_and_the_key_stays_free(app: Flask, owne
     assert count(owner) == 1
 
 
+class Passing(AppError):
+    """A refusal whose problem advises to retry with the same key."""
+
+    code: ClassVar[str] = "hold-by-other"
+
+
+def test_a_refusal_that_passes_by_itself_leaves_the_key_free(app: Flask, owner: sa.Engine) -> None:
+    with request(app):
+        with pytest.raises(Passing):
+            run_plan(plan(refusal=Passing()), scope())
+        assert count(owner) == 0
+        assert run_plan(plan(), scope()).status == 201
+    assert count(owner) == 1
+
+
 def test_a_call_runs_outside_any_transaction_with_the_preparation_committed(app: Flask, owner: sa.Engine) -> None:
     seen: list[int] = []
 
