@@ -12,6 +12,7 @@ from app.claims.codes import new_code
 from app.core.ids import new_city_id, new_id
 from app.members.hashing import client_secret_hash
 from tests.factories.tills import Counter
+from tests.plans.guard import recorded
 
 
 def counted(counter: Counter) -> dict[str, int]:
@@ -69,6 +70,21 @@ def test_unknown_foreign_and_forged_codes_answer_alike_to_the_byte(counter: Coun
         bodies.add(answer.data.replace(body["request_id"].encode(), b""))
     assert len(bodies) == 1
     assert counted(counter) == {f"staff:{counter.staff}@{counter.place}": 5, "*": 5}
+
+
+def test_unknown_and_foreign_codes_take_the_same_statements(counter: Counter) -> None:
+    loop = counter.loop
+    foreign = counter.claim(loop.coupon(merchant_id=loop.rival, places=[loop.rival_place]))
+    forged = f"{foreign.qr[:-1]}{'0' if foreign.qr[-1] != '0' else '1'}"
+    counter.look_up(new_code())  # what is remembered between requests is read now
+
+    def statements(code: str, **body: Any) -> list[str]:
+        with recorded(counter.database.primary) as recording:
+            assert counter.look_up(code, **body).status_code == 404
+        return [words for words, _ in recording.statements]
+
+    assert statements(new_code()) == statements(foreign.code)
+    assert statements("", qr=forged) == statements("", qr=foreign.qr)
 
 
 def test_typing_errors_are_told_and_never_counted(counter: Counter) -> None:

@@ -197,7 +197,8 @@ class TillPart:
             payment,
             cause="reversal",
             cause_id=redemption_id,
-            refund_no=f"reversal:{redemption_id}",
+            # One that failed is tried again under its number, unless part of the money went back meanwhile.
+            refund_no=f"reversal:{redemption_id}:{amount}",
             amount_minor=amount,
             reason=reason,
             return_coupon=False,
