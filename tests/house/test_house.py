@@ -188,6 +188,8 @@ def test_commits_stand_at_the_edge() -> None:
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit":
+                if node.args:  # a redemption's commit names what it commits; a connection's takes nothing
+                    continue
                 receiver = ast.unparse(node.func.value)
                 if "savepoint" not in receiver and "nested" not in receiver:
                     found.append(f"{name}:{node.lineno} {receiver}.commit()")
