@@ -19,8 +19,9 @@ from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
-from app.flow import routes_claims
+from app.flow import routes_claims, routes_payments, routes_till
 from app.flow.embedded.flow import EmbeddedFlow
+from app.flow.gateway import FlowGateway
 from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
@@ -65,7 +66,8 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         cursors=CursorCodec(settings.secret_key.encode()),
         principals=create_principals(settings, parts, employment_of),
     )
-    app.extensions["fujin_flow"] = EmbeddedFlow(settings, parts)
+    flow: FlowGateway = EmbeddedFlow(settings, parts, clock)
+    app.extensions["fujin_flow"] = flow
     register_request_hooks(app)
     register_error_handlers(app)
     limiter = create_limiter(app, settings)
@@ -85,6 +87,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         members_routes.blueprint,
         cities_routes.blueprint,
         routes_claims.blueprint,
+        routes_till.blueprint,
+        routes_payments.blueprint,
         routes_feed.blueprint,
         ledger_routes.blueprint,
     )

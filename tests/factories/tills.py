@@ -24,12 +24,10 @@ from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.till import TillPart
 from app.flow.embedded.till_effects import TillEffects
-from app.flow.types import LookupRequest, RedemptionRequest, RedemptionView, RequestContext
 from app.http.api import create_api
 from app.http.errors import register_error_handlers
 from app.http.requests import register_request_hooks
 from app.http.services import Services
-from app.http.steps import Plan
 from app.members.principals import create_principals
 from app.merchants.queries import employment_of
 from tests.factories.claims import PlantedClaim, plant_claim
@@ -128,33 +126,12 @@ class TillFlow(EmbeddedFlow):
     """The embedded flow, its till over a purse."""
 
     def __init__(self, settings: Settings, database: Database, purse: Purse) -> None:
-        super().__init__(settings, database)
+        super().__init__(settings, database, system_clock)
         reference = Reference()
         self.keys = code_keys(settings.code_pepper, settings.secret_key)
         self.effects = TillEffects(reference, app.ledger.actions, Keyed(derived_key(settings.code_pepper, "staff")))
-        self.till = TillPart(database, self.keys, reference, purse, self.effects)
+        self.till = self._till = TillPart(database, self.keys, reference, purse, self.effects)
         purse.effects = self.effects
-
-    def lookup(self, context: RequestContext, request: LookupRequest) -> Plan:
-        return self.till.lookup(context, request)
-
-    def redeem(self, context: RequestContext, request: RedemptionRequest) -> Plan:
-        return self.till.redeem(context, request)
-
-    def commit(self, context: RequestContext, redemption_id: UUID) -> Plan:
-        return self.till.commit(context, redemption_id)
-
-    def void(self, context: RequestContext, redemption_id: UUID, reason: str | None) -> Plan:
-        return self.till.void(context, redemption_id, reason)
-
-    def reverse(self, context: RequestContext, redemption_id: UUID, reason: str) -> Plan:
-        return self.till.reverse(context, redemption_id, reason)
-
-    def get_redemption(self, context: RequestContext, redemption_id: UUID) -> RedemptionView:
-        return self.till.get(context, redemption_id)
-
-    def get_by_request(self, context: RequestContext, place_id: UUID, request_no: str) -> RedemptionView:
-        return self.till.get_by_request(context, place_id, request_no)
 
 
 @dataclass

@@ -2,78 +2,193 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 from uuid import UUID
 
+from sqlalchemy import Connection
+
+import app.ledger.actions as ledger
+from app.cities.queries import city_ids
 from app.claims.codes import code_keys
+from app.core.clock import Clock
 from app.core.db import Database
 from app.core.sealing import Keyed, derived_key
 from app.core.settings import Settings
-from app.flow.embedded.claim_ends import ClaimEnds
+from app.flow.embedded.claim_ends import BATCH, ClaimEnds
 from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.payments import PaymentsPart
+from app.flow.embedded.purposes import EmbeddedPurposes
 from app.flow.embedded.reference import Reference
-from app.flow.types import Capabilities, ClaimRequest, ClaimView, CodeView, RequestContext
+from app.flow.embedded.till import TillPart
+from app.flow.embedded.till_effects import TillEffects
+from app.flow.types import (
+    Capabilities,
+    ClaimRequest,
+    ClaimView,
+    CodeView,
+    LookupRequest,
+    PaymentRequest,
+    PaymentView,
+    RedemptionRequest,
+    RedemptionView,
+    RefundRequest,
+    RefundView,
+    RequestContext,
+)
 from app.http.steps import Plan
+from app.payments.providers.registry import providers_of
+from app.payments.providers.test_wallet import NAME as TEST_WALLET
+from app.payments.providers.wallet_notices import send_due_notices
 
-VERSION = "1"
+VERSION: Final = "1"
+REVERSE_WINDOW_S: Final = 3600  # the default; each coupon's terms say their own
 
 
 class EmbeddedFlow:
     """Composes the parts; each method is described in ``gateway.FlowGateway``."""
 
-    def __init__(self, settings: Settings, database: Database) -> None:
-        self._settings, self._database = settings, database
-        reference = Reference()
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._settings, self._database, self._clock = settings, database, clock
+        self._reference = Reference()
         keys = code_keys(settings.code_pepper, settings.secret_key)
         devices = Keyed(derived_key(settings.code_pepper, "device"))
-        payments: Any = None
-        self.claims = ClaimsPart(database, keys, devices, reference)
-        self.claim_ends = ClaimEnds(database, self.claims, payments, reference)
+        staff = Keyed(derived_key(settings.code_pepper, "staff"))
+        effects = TillEffects(self._reference, ledger, staff)
+        self._payments = PaymentsPart(
+            database, providers_of(settings, database, clock), settings.providers, EmbeddedPurposes(effects), ledger
+        )
+        self._till = TillPart(database, keys, self._reference, self._payments, effects)
+        self._claims = ClaimsPart(database, keys, devices, self._reference)
+        self._ends = ClaimEnds(database, self._claims, self._payments, self._reference)
 
     def capabilities(self) -> Capabilities:
         """What this flow can do."""
+        with self._database.read_primary() as conn:
+            currencies = self._reference.currencies(conn, city_ids(conn))
         return Capabilities(
             version=VERSION,
             hold=True,
             multi_unit=True,
             partial_refund=True,
-            reverse_window_s=3600,
+            reverse_window_s=REVERSE_WINDOW_S,
             offline=False,
             rotating_code=False,
             group=False,
             points=False,
             providers=self._settings.providers,
-            currencies=("CNY", "EUR"),
+            currencies=currencies,
         )
+
+    # members
 
     def grant_claim(self, context: RequestContext, request: ClaimRequest) -> Plan:
         """ClaimView."""
-        return self.claims.grant(context, request)
+        return self._claims.grant(context, request)
 
     def get_claim(self, context: RequestContext, claim_id: UUID) -> ClaimView:
         """One of the caller's claims."""
-        return self.claims.get(context, claim_id)
+        return self._claims.get(context, claim_id)
 
     def list_claims(
         self, context: RequestContext, state: str | None, before: UUID | None, limit: int
     ) -> Sequence[ClaimView]:
         """The caller's claims, newest first."""
-        return self.claims.listed(context, state, before, limit)
+        return self._claims.listed(context, state, before, limit)
 
     def count_claims(self, context: RequestContext, state: str | None) -> int:
         """How many there are."""
-        return self.claims.count(context, state)
+        return self._claims.count(context, state)
 
     def cancel_claim(self, context: RequestContext, claim_id: UUID, reason: str | None) -> Plan:
         """ClaimView."""
-        return self.claim_ends.cancel(context, claim_id, reason)
+        return self._ends.cancel(context, claim_id, reason)
 
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's claims."""
-        return self.claims.present_code(context, claim_id)
+        return self._claims.present_code(context, claim_id)
+
+    # tills
+
+    def lookup(self, context: RequestContext, request: LookupRequest) -> Plan:
+        """LookupView."""
+        return self._till.lookup(context, request)
+
+    def redeem(self, context: RequestContext, request: RedemptionRequest) -> Plan:
+        """RedemptionView, held or committed."""
+        return self._till.redeem(context, request)
+
+    def commit(self, context: RequestContext, redemption_id: UUID) -> Plan:
+        """RedemptionView, committed."""
+        return self._till.commit(context, redemption_id)
+
+    def void(self, context: RequestContext, redemption_id: UUID, reason: str | None) -> Plan:
+        """RedemptionView, voided."""
+        return self._till.void(context, redemption_id, reason)
+
+    def reverse(self, context: RequestContext, redemption_id: UUID, reason: str) -> Plan:
+        """RedemptionView, reversed or waiting for its refund."""
+        return self._till.reverse(context, redemption_id, reason)
+
+    def get_redemption(self, context: RequestContext, redemption_id: UUID) -> RedemptionView:
+        """A redemption of the caller's merchant."""
+        return self._till.get(context, redemption_id)
+
+    def get_by_request(self, context: RequestContext, place_id: UUID, request_no: str) -> RedemptionView:
+        """What became of a till's request."""
+        return self._till.get_by_request(context, place_id, request_no)
+
+    # money
+
+    def create_payment(self, context: RequestContext, request: PaymentRequest) -> Plan:
+        """PaymentView."""
+        return self._payments.create_payment(context, request)
+
+    def get_payment(self, context: RequestContext, payment_id: UUID) -> PaymentView:
+        """A payment of the caller."""
+        return self._payments.get_payment(context, payment_id)
+
+    def cancel_payment(self, context: RequestContext, payment_id: UUID) -> Plan:
+        """PaymentView."""
+        return self._payments.cancel_payment(context, payment_id)
+
+    def resolve_payment(self, context: RequestContext | None, payment_id: UUID, now: datetime) -> Plan:
+        """PaymentView."""
+        return self._payments.resolve_payment(context, payment_id, now)
+
+    def refund(self, context: RequestContext, payment_id: UUID, request: RefundRequest) -> Plan:
+        """RefundView."""
+        return self._payments.refund(context, payment_id, request)
+
+    def get_refund(self, context: RequestContext, refund_id: UUID) -> RefundView:
+        """A refund of the caller's merchant."""
+        return self._payments.get_refund(context, refund_id)
+
+    def resolve_refund(self, refund_id: UUID, now: datetime) -> Plan:
+        """RefundView."""
+        return self._payments.resolve_refund(refund_id, now)
+
+    def provider_notice(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Plan:
+        """None."""
+        return self._payments.provider_notice(provider, headers, body, now)
+
+    # time
 
     def due_work(self, city_id: int, now: datetime) -> Sequence[Plan]:
-        """Claims past their time to pay or to be used."""
-        return (self.claim_ends.release_unpaid(city_id, now), self.claim_ends.expire(city_id, now))
+        """Holds first, since a claim that is held does not expire."""
+
+        def leases(conn: Connection, _prepared: None, _outcome: None) -> int:
+            return self._till.sweep_leases(conn, city_id, now, BATCH)
+
+        return (
+            Plan(lambda _conn: None, leases),
+            self._ends.release_unpaid(city_id, now),
+            self._ends.expire(city_id, now),
+        )
+
+    def partner_work(self, now: datetime) -> int:  # noqa: ARG002 - the wallet has a clock of its own
+        """Notices of the test wallet, where it is on offer."""
+        if TEST_WALLET not in self._settings.providers:
+            return 0
+        return send_due_notices(self._database, self._settings, self._clock)
