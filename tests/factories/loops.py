@@ -16,6 +16,7 @@ from werkzeug.test import TestResponse
 from app.core.clock import system_clock
 from app.core.ids import new_id
 from app.members.principals import MemberPrincipals
+from tests.factories.tidy import count_rows
 from tests.factories.worlds import World
 
 CITY = 2
@@ -133,4 +134,5 @@ def plant_loop(app: Flask, engine: sa.Engine) -> Loop:
     merchant = world.merchant(CITY, "面馆", places=places[:3])
     rival = world.merchant(CITY, "茶馆", places=places[3:])
     world.activate(CITY, "places", 1)
+    count_rows(world)
     return Loop(app, engine, world, places[:3], merchant, places[3], rival)

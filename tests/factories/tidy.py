@@ -69,7 +69,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     for city_id in (HERE, THERE):
         world.activate(city_id, "places", 1)
         world.activate(city_id, "regions", 1)
-    _count_rows(world)
+    count_rows(world)
     member = _plant_people(world, merchant, places[0])
     loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon)
     return Tidy(
@@ -77,7 +77,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     )
 
 
-def _count_rows(world: World) -> None:
+def count_rows(world: World) -> None:
     """Writes into each dataset and pointer how many rows there are."""
     world.run(
         f"UPDATE datasets d SET rows_declared = r.n, rows_stored = r.n FROM ({_ROWS}) r"
