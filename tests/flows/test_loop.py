@@ -1,4 +1,4 @@
-"""The whole loop over HTTP: claimed, paid, shown, held, charged, booked, told, undone; and the audit has nothing to say."""
+"""The whole loop over HTTP: claimed, paid, held, charged, booked, told, undone; and the audit has nothing to say."""
 
 from __future__ import annotations
 
