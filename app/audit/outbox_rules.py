@@ -154,7 +154,7 @@ RULES = (
     DataRule(
         "done-is-delivered",
         "I12",
-        "a delivery that is done was answered well once, and an event that is done has none that is due",
+        "a delivery that is done was answered well once, and an event that is done has none that was never tried",
         ("deliveries", "delivery_attempts", "outbox_events"),
         "deliveries WHERE state = 'done'",
         f"""
@@ -165,7 +165,9 @@ RULES = (
         UNION ALL
         SELECT {_EVENT}, 'done, and not delivered to endpoint ' || d.endpoint_id
         FROM outbox_events e JOIN deliveries d ON (d.city_id, d.event_id) = (e.city_id, e.event_id)
-        WHERE e.done_at IS NOT NULL AND d.state = 'due'
+        WHERE e.done_at >= d.created_at AND d.state = 'due' AND NOT EXISTS (  -- one sent again by hand was tried before
+            SELECT 1 FROM delivery_attempts a
+            WHERE (a.city_id, a.endpoint_id, a.event_id) = (d.city_id, d.endpoint_id, d.event_id))
         """,
     ),
 )

@@ -155,6 +155,15 @@ def test_forgotten_transaction_of_another_role_is_named(planted: tuple[sa.Engine
     assert named == {f"session {pid} of fujin_app"}
 
 
+def test_event_that_is_done_before_it_was_sent_is_named(planted: tuple[sa.Engine, str, Tidy]) -> None:
+    engine, _, tidy = planted
+    done = sa.text("UPDATE outbox_events SET done_at = :now WHERE event_id IN (:sent, :unsent)")
+    with engine.connect() as conn:
+        conn.execute(done, {"now": NOW, "sent": tidy.loop["event1"], "unsent": tidy.loop["event2"]})
+        found = next(result for result in audit_data(conn, NOW) if result.rule == "done-is-delivered")
+    assert [v.thing for v in found.violations] == [f"event {tidy.loop['event2']} of city {HERE}"]
+
+
 def test_missing_tables_skip_their_rules(planted: tuple[sa.Engine, str, Tidy]) -> None:
     engine, _, _ = planted
     with engine.connect() as conn:
