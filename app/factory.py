@@ -34,7 +34,7 @@ from app.members.cli import commands as members_commands
 from app.members.principals import create_principals
 from app.merchants import routes as merchants_routes
 from app.merchants.queries import employment_of
-from app.outbox import routes_feed
+from app.outbox import routes_endpoints, routes_feed
 from app.web.pages import create_pages
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         routes_till.blueprint,
         routes_payments.blueprint,
         routes_feed.blueprint,
+        routes_endpoints.blueprint,
         ledger_routes.blueprint,
     )
     for blueprint in blueprints:

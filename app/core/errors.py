@@ -71,3 +71,17 @@ class Unavailable(AppError):
 
     code = "unavailable"
     title = "The service is not available for the moment"
+
+
+class PreconditionRequired(AppError):
+    """A change without If-Match."""
+
+    code = "precondition-required"
+    title = "Say with If-Match which state is being changed"
+
+
+class PreconditionFailed(AppError):
+    """A change of a state that is no longer there."""
+
+    code = "precondition-failed"
+    title = "The thing changed since it was read; read it again"

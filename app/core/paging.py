@@ -1,4 +1,4 @@
-"""Signed cursors: opaque to callers, bound to their query, good for fifteen minutes."""
+"""Signed cursors: opaque to callers, bound to their query, good for fifteen minutes unless they are to last."""
 
 from __future__ import annotations
 
@@ -38,28 +38,23 @@ class CursorCodec:
 
     key: bytes
 
-    def encode(
-        self, scope: str, query: Any, position: Any, now: datetime, *, lifetime_s: int | None = CURSOR_LIFETIME_S
-    ) -> str:
-        """A cursor for ``position`` in the list that ``query`` (any JSON value) asked of ``scope``.
-
-        Without a lifetime it is good for ever, as a reader of a feed needs it.
-        """
+    def encode(self, scope: str, query: Any, position: Any, now: datetime, *, lasting: bool = False) -> str:
+        """A cursor for ``position`` in the list that ``query`` (any JSON value) asked of ``scope``."""
         payload = orjson.dumps(
             {
                 "v": 1,
                 "s": scope,
                 "q": fingerprint(query),
                 "p": position,
-                "e": None if lifetime_s is None else int(now.timestamp()) + lifetime_s,
+                "e": None if lasting else int(now.timestamp()) + CURSOR_LIFETIME_S,
             }
         )
         return base64.urlsafe_b64encode(self._mac(payload) + payload).rstrip(b"=").decode()
 
-    def decode(self, scope: str, query: Any, cursor: str, now: datetime) -> Any:
+    def decode(self, scope: str, query: Any, cursor: str, now: datetime, *, parameter: str = "cursor") -> Any:
         """The position, or InvalidCursor (edited, foreign, another query) or ExpiredCursor."""
         refused = InvalidCursor(
-            faults=[Fault("take the cursor from the answer to the same query, unchanged", parameter="cursor")]
+            faults=[Fault("take the cursor from the answer to the same query, unchanged", parameter=parameter)]
         )
         if len(cursor) > 4096 or not cursor.isascii():
             raise refused
@@ -76,7 +71,7 @@ class CursorCodec:
         if content["s"] != scope or content["q"] != fingerprint(query):
             raise refused
         if content["e"] is not None and content["e"] <= now.timestamp():
-            raise ExpiredCursor(faults=[Fault("ask for the first page again", parameter="cursor")])
+            raise ExpiredCursor(faults=[Fault("ask for the first page again", parameter=parameter)])
         return content["p"]
 
     def _mac(self, payload: bytes) -> bytes:

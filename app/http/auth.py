@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from flask import g, request
 
-from app.http.principals import ROLES, Forbidden, InvalidToken, MissingToken, Principal, Role
+from app.http.principals import ROLES, Forbidden, InvalidToken, MissingToken, Principal, Role, require_scope
 from app.http.services import services
 
 
@@ -64,4 +64,11 @@ def signed_in() -> Principal:
     found = current_principal()
     if found is None:
         raise MissingToken
+    return found
+
+
+def signed_in_with(scope: str) -> Principal:
+    """Who calls; ScopeMissing for a partner's client without the scope. People have what their role has."""
+    found = signed_in()
+    require_scope(found, scope)
     return found

@@ -48,6 +48,13 @@ class Forbidden(AppError):
     title: ClassVar[str] = "Your role may not do this"
 
 
+class ScopeMissing(AppError):
+    """A partner's client that was not given what the route wants."""
+
+    code: ClassVar[str] = "scope-missing"
+    title: ClassVar[str] = "The client lacks a scope"
+
+
 @dataclass(frozen=True, slots=True)
 class Principal:
     """Who acts: one subject in one role, with what that role reaches.
@@ -70,6 +77,12 @@ class Principal:
     def key(self) -> str:
         """The name under which this principal's stored answers and limits stand."""
         return f"{self.role}:{self.subject}"
+
+
+def require_scope(actor: Principal, scope: str) -> None:
+    """ScopeMissing for a partner's client without the scope; people have what their role has."""
+    if actor.role == "partner" and scope not in actor.scopes:
+        raise ScopeMissing(f"the client needs the scope {scope}")
 
 
 class Principals(Protocol):

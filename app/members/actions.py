@@ -15,10 +15,11 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.core.errors import PreconditionFailed
 from app.core.ids import new_id
 from app.http.principals import Role
 from app.members import queries, session_queries
-from app.members.errors import InvalidGrant, OtpLocked, OtpTooSoon, PreconditionFailed, SignInLocked
+from app.members.errors import InvalidGrant, OtpLocked, OtpTooSoon, SignInLocked
 from app.members.otp_gateway import OtpMessage
 from app.members.parts import SignInParts
 from app.members.rules import choose_role

@@ -47,17 +47,3 @@ class GatewayFailed(AppError):
 
     code: ClassVar[str] = "gateway-failed"
     title: ClassVar[str] = "A partner did not take the request"
-
-
-class PreconditionRequired(AppError):
-    """A change without If-Match."""
-
-    code: ClassVar[str] = "precondition-required"
-    title: ClassVar[str] = "Say with If-Match which state is being changed"
-
-
-class PreconditionFailed(AppError):
-    """A change of a state that is no longer there."""
-
-    code: ClassVar[str] = "precondition-failed"
-    title: ClassVar[str] = "The thing changed since it was read; read it again"

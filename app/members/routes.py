@@ -8,7 +8,7 @@ from typing import Any
 from flask import request
 from sqlalchemy import Connection
 
-from app.core.errors import AppError
+from app.core.errors import AppError, PreconditionFailed, PreconditionRequired
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, SIGNED_IN, allow, signed_in
@@ -20,7 +20,7 @@ from app.http.services import services
 from app.http.steps import Plan, run_plan
 from app.http.transaction import writing
 from app.members import actions, queries, session_queries
-from app.members.errors import PreconditionFailed, PreconditionRequired, SignInElsewhere
+from app.members.errors import SignInElsewhere
 from app.members.hashing import client_secret_hash, name_login, password_matches, secrets_equal
 from app.members.otp_gateway import OtpMessage
 from app.members.parts import SignInParts

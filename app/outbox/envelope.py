@@ -1,51 +1,53 @@
-"""The body of an event: a CloudEvents 1.0 structured event that is a Standard Webhooks payload too.
+"""An event as a message: a structured CloudEvent 1.0 that is a Standard Webhooks payload too.
 
-The same event always gives the same bytes, whenever and to whomever it is sent. Sources: CloudEvents 1.0.2 (JSON
-event format, the ``sequence`` extension), Standard Webhooks 1.0 (``type``, ``timestamp``, ``data``).
+The bytes depend on the stored row alone, so that every attempt and the feed show the same ones. ``timestamp`` repeats
+``time`` for Standard Webhooks; ``sequence`` is text, as CloudEvents' extension of that name is.
 """
 
 from __future__ import annotations
 
+import re
+from datetime import UTC
 from typing import Any, Final
 
 import orjson
 
+from app.outbox.errors import Unrenderable
 from app.outbox.types import StoredEvent
 
-SOURCE: Final = "/flow/fujin"
 MEDIA_TYPE: Final = "application/cloudevents+json"
-MAX_BODY_BYTES: Final = 20_000
+SOURCE: Final = "/flow/fujin"
+MAX_BYTES: Final = 20_000
+_TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
 
-class Unrenderable(ValueError):
-    """An event that can't be sent: its data are no JSON, or too long."""
-
-
-def event_json(event: StoredEvent) -> dict[str, Any]:
-    """The members of an event, in the order in which they are written."""
-    at = event.occurred_at.isoformat()
-    members: dict[str, Any] = {
+def message(event: StoredEvent) -> dict[str, Any]:
+    """The message as a JSON value; Unrenderable when its data is no object."""
+    if not isinstance(event.data, dict):
+        raise Unrenderable(f"its data is no object but {type(event.data).__name__}")
+    time = event.occurred_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    body: dict[str, Any] = {
         "specversion": "1.0",
         "id": str(event.event_id),
         "source": SOURCE,
         "type": event.type,
         "subject": str(event.aggregate_id),
-        "time": at,
-        "timestamp": at,
+        "time": time,
+        "timestamp": time,
         "datacontenttype": "application/json",
         "sequence": str(event.seq),
     }
-    if event.trace:
-        members["traceid"] = event.trace
-    return {**members, "data": dict(sorted(event.data.items()))}
+    if event.trace is not None and _TRACEPARENT.fullmatch(event.trace):
+        body["traceparent"] = event.trace
+    return body | {"data": event.data}
 
 
-def event_body(event: StoredEvent) -> bytes:
-    """The bytes of an event; Unrenderable."""
+def render(event: StoredEvent) -> bytes:
+    """The bytes of the message; Unrenderable when they are too many or can't be written."""
     try:
-        body = orjson.dumps(event_json(event))
-    except (TypeError, ValueError) as error:
-        raise Unrenderable(f"no JSON: {error}") from None
-    if len(body) > MAX_BODY_BYTES:
-        raise Unrenderable(f"{len(body)} bytes, more than {MAX_BODY_BYTES}")
+        body = orjson.dumps(message(event), option=orjson.OPT_SORT_KEYS)
+    except (TypeError, orjson.JSONEncodeError) as error:
+        raise Unrenderable(f"it can't be written as JSON: {error}") from None
+    if len(body) > MAX_BYTES:
+        raise Unrenderable(f"it has {len(body)} bytes, {MAX_BYTES} at most can be sent")
     return body

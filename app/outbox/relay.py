@@ -1,113 +1,115 @@
-"""Gives events their place in their city's order, and puts up deliveries for the endpoints that want them.
+"""The relay: gives each event the next position of its city and says who is to be told.
 
-Ids are made before their transactions commit, so the order of ids is not the order of commits: a reader who remembers
-an id would miss what committed late. The relay therefore gives every event that it can see the next *position*, in a
-transaction of its own and under the lock of the city's one counter row. Positions are dense, and an event that commits
-late gets a later one.
+The order of ids is not the order of commits: a transaction that stays open and commits later simply gets later
+positions. Since one relay at a time works on a city, under the lock of its counter until the commit, positions become
+visible in order, and whoever reads behind a position misses nothing.
 """
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
 
 from app.core.clock import Clock
 from app.core.db import Database
-from app.outbox import relay_queries as queries
-from app.outbox.envelope import Unrenderable, event_body
+from app.outbox import queries_deliveries, queries_events
+from app.outbox.envelope import render
+from app.outbox.queries_endpoints import endpoints_of
+from app.outbox.rules import TEST_TYPE, in_order, wants
 from app.outbox.types import Endpoint, StoredEvent
 
-log = logging.getLogger("fujin.relay")
-
 BATCH: Final = 500
-LEASE: Final = timedelta(seconds=10)
-TEST_TYPE: Final = "fujin.webhook.test.v1"
+MAX_TRIES: Final = 5
+
+log = logging.getLogger("fujin.outbox")
 
 
 def relay_once(database: Database, clock: Clock, holder: str) -> int:
-    """One round over the cities with events that wait; how many events were given their place."""
-    with database.read_primary() as conn:
-        cities = queries.cities_with_waiting_events(conn)
-    return sum(relay_city(database, city_id, clock(), holder) for city_id in cities)
+    """Relays a batch of every city with waiting events; how many events got a position.
 
-
-def relay_city(database: Database, city_id: int, now: datetime, holder: str) -> int:
-    """Events of one city, a batch at most, in one transaction; 0 when another relay is at work there."""
-    with database.write() as conn:
-        last = queries.take_counter(conn, city_id, holder, now, now + LEASE)
-        if last is None:
-            conn.rollback()
-            return 0
-        waiting = in_order(queries.waiting_events(conn, city_id, BATCH))
-        placed = [(event, last + number) for number, event in enumerate(waiting, 1)]
-        _place(conn, city_id, placed, now)
-        queries.set_counter(conn, city_id, last + len(placed))
-        conn.commit()
-    return len(placed)
-
-
-def in_order(waiting: Iterable[StoredEvent]) -> Sequence[StoredEvent]:
-    """By time, but of one aggregate always by its own numbers: clocks of two processes may differ, those may not.
-
-    The events of an aggregate take the places that they hold together, in the order of their numbers.
+    A city whose relay fails is left for the next time; the others go on.
     """
-    by_time = sorted(waiting, key=lambda event: (event.occurred_at, event.event_id))
-    own: dict[UUID, list[StoredEvent]] = defaultdict(list)
-    for event in by_time:
-        own[event.aggregate_id].append(event)
-    for events in own.values():
-        events.sort(key=lambda event: -event.seq)  # taken from the end
-    return [own[event.aggregate_id].pop() for event in by_time]
-
-
-def wants(endpoint: Endpoint, event: StoredEvent) -> bool:
-    """True when an endpoint is to be told of an event; a test event is for the endpoint that it names alone."""
-    if event.type == TEST_TYPE:
-        return event.data.get("endpoint_id") == str(endpoint.endpoint_id)
-    return any(
-        kind in ("*", event.type) or (kind.endswith(".*") and event.type.startswith(kind[:-1]))
-        for kind in endpoint.types
-    )
-
-
-def _place(conn: Connection, city_id: int, placed: Sequence[tuple[StoredEvent, int]], now: datetime) -> None:
-    """Writes positions and deliveries; an event that can't be written is dead with its reason, and the rest goes on."""
-    if not placed:
-        return
-    endpoints = queries.enabled_endpoints(conn, sorted({event.merchant_id for event, _ in placed}))
-    deliveries: list[tuple[StoredEvent, int, UUID]] = []
-    dead: dict[UUID, str] = {}
-    for event, position in placed:
-        told = [endpoint for endpoint in endpoints.get(event.merchant_id, ()) if wants(endpoint, event)]
+    with database.read_primary() as conn:
+        cities = queries_events.cities_with_waiting_events(conn)
+    relayed = 0
+    for city_id in cities:
         try:
-            event_body(event)
-        except Unrenderable as error:
-            dead[event.event_id] = str(error)
-            log.error("an event can't be sent", extra={"event_id": str(event.event_id), "reason": str(error)})
+            relayed += relay_city(database, city_id, clock, holder)
+        except SQLAlchemyError:
+            log.exception("the relay of a city failed", extra={"city_id": city_id})
+    return relayed
+
+
+def relay_city(database: Database, city_id: int, clock: Clock, holder: str) -> int:
+    """Gives up to 500 events of a city their positions, in one transaction with their deliveries; how many."""
+    now = clock()
+    with database.write() as conn:
+        last = queries_events.lock_position(conn, city_id)
+        if last is None:
+            return 0
+        waiting = queries_events.waiting_events(conn, city_id, BATCH)
+        line = _tellable(conn, in_order(waiting), now)[:BATCH]
+        if line:
+            _tell(conn, city_id, line, last, holder, now)
+        conn.commit()
+    return len(line)
+
+
+def _tell(conn: Connection, city_id: int, line: Sequence[StoredEvent], last: int, holder: str, now: datetime) -> None:
+    endpoints = _by_merchant(conn, {event.merchant_id for event in line})
+    told: list[tuple[StoredEvent, int, UUID]] = []
+    stamped: list[tuple[UUID, int, bool]] = []
+    for position, event in enumerate(line, last + 1):
+        wanting = [each.endpoint_id for each in endpoints.get(event.merchant_id, ()) if _wants(each, event)]
+        told += [(event, position, endpoint_id) for endpoint_id in wanting]
+        stamped.append((event.event_id, position, not wanting))
+    queries_events.stamp(conn, city_id, stamped, holder, now)
+    queries_deliveries.add_deliveries(conn, told, now)
+
+
+def _by_merchant(conn: Connection, merchant_ids: Iterable[UUID]) -> dict[UUID, list[Endpoint]]:
+    found: dict[UUID, list[Endpoint]] = {}
+    for endpoint in endpoints_of(conn, list(merchant_ids)):
+        if endpoint.state == "enabled":
+            found.setdefault(endpoint.merchant_id, []).append(endpoint)
+    return found
+
+
+def _wants(endpoint: Endpoint, event: StoredEvent) -> bool:
+    """A test goes to the endpoint that is tested, whatever types that wants."""
+    if event.type == TEST_TYPE:
+        return bool(event.data.get("endpoint_id") == str(endpoint.endpoint_id))
+    return wants(endpoint.types, event.type)
+
+
+def _tellable(conn: Connection, line: Sequence[StoredEvent], now: datetime) -> list[StoredEvent]:
+    """The events that can be written as messages.
+
+    One that can't is tried five times and then left dead with its reason; while it is tried, later events of its
+    aggregate wait with it.
+    """
+    good: list[StoredEvent] = []
+    held: set[UUID] = set()
+    for event in line:
+        if event.aggregate_id in held:
             continue
-        deliveries += [(event, position, endpoint.endpoint_id) for endpoint in told]
-    queries.set_positions(conn, city_id, {event.event_id: position for event, position in placed})
-    _finish(conn, city_id, placed, deliveries, dead, now)
-    queries.put_deliveries(conn, city_id, deliveries, now)
-
-
-def _finish(
-    conn: Connection,
-    city_id: int,
-    placed: Sequence[tuple[StoredEvent, int]],
-    deliveries: Sequence[tuple[StoredEvent, int, UUID]],
-    dead: Mapping[UUID, str],
-    now: datetime,
-) -> None:
-    """Events that nobody is to be told of are done."""
-    told = {event.event_id for event, _, _ in deliveries}
-    done = [event.event_id for event, _ in placed if event.event_id not in told and event.event_id not in dead]
-    queries.mark_done(conn, city_id, done, now)
-    for event_id, reason in dead.items():
-        queries.mark_dead(conn, city_id, event_id, reason, now)
+        try:
+            render(event)
+        except Exception as error:
+            dead = event.tries + 1 >= MAX_TRIES
+            if not dead:
+                held.add(event.aggregate_id)
+            queries_events.count_try(conn, event, str(error) or type(error).__name__, dead, now)
+            log.warning(
+                "an event can't be told",
+                extra={"event_id": str(event.event_id), "type": event.type, "dead": dead, "reason": str(error)},
+            )
+        else:
+            good.append(event)
+    return good

@@ -35,6 +35,7 @@ outbox_events = declare(
     Column("trace", Text),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("position", BigInteger),
+    Column("tries", SmallInteger),
     Column("done_at", DateTime(timezone=True)),
     Column("dead_at", DateTime(timezone=True)),
     Column("dead_reason", Text),
@@ -42,13 +43,27 @@ outbox_events = declare(
     UniqueConstraint("city_id", "aggregate_id", "seq", name="outbox_events_seq_uq"),
     CheckConstraint("seq > 0", name="seq"),
     CheckConstraint("position > 0", name="position"),
+    CheckConstraint("tries > 0", name="tries"),
     CheckConstraint("type ~ '^fujin[.][a-z_]+[.][a-z_]+[.]v[0-9]+$'", name="type"),
 )
 Index(
     "outbox_events_waiting_ix",
     outbox_events.c.city_id,
     outbox_events.c.event_id,
-    postgresql_where=outbox_events.c.position.is_(None),
+    postgresql_where=text("position IS NULL AND dead_at IS NULL"),
+)
+Index(
+    "outbox_events_merchant_ix",
+    outbox_events.c.city_id,
+    outbox_events.c.merchant_id,
+    outbox_events.c.position,
+    postgresql_where=outbox_events.c.position.is_not(None),
+)
+Index(
+    "outbox_events_dead_ix",
+    outbox_events.c.city_id,
+    outbox_events.c.event_id,
+    postgresql_where=text("dead_at IS NOT NULL"),
 )
 Index(
     "outbox_events_position_uq",
@@ -58,21 +73,13 @@ Index(
     postgresql_where=outbox_events.c.position.is_not(None),
 )
 
-Index(
-    "outbox_events_merchant_ix",
-    outbox_events.c.city_id,
-    outbox_events.c.merchant_id,
-    outbox_events.c.position,
-    postgresql_where=outbox_events.c.position.is_not(None),
-)
-
 outbox_positions = declare(
     "outbox_positions",
     "city",
     "The last position given to an event of a city; its row lock is the relay's lease.",
     Column("position", BigInteger, nullable=False),
-    Column("lease_until", DateTime(timezone=True)),
-    Column("lease_holder", Text),
+    Column("relayed_at", DateTime(timezone=True)),
+    Column("relayed_by", Text),
     PrimaryKeyConstraint("city_id", name="outbox_positions_pk"),
     foreign_key("outbox_positions_city_fk", ["city_id"], "cities"),
     CheckConstraint("position >= 0", name="position"),
@@ -81,7 +88,7 @@ outbox_positions = declare(
 webhook_endpoints = declare(
     "webhook_endpoints",
     "merchant",
-    "Where a merchant's events are sent; secrets are sealed, two are good during a rotation.",
+    "Where a merchant's events are sent; secrets are sealed, two are good during a rotation; a slot each, ten in all.",
     Column("merchant_id", Uuid, nullable=False),
     Column("endpoint_id", Uuid, nullable=False),
     Column("url", Text, nullable=False),
@@ -90,16 +97,21 @@ webhook_endpoints = declare(
     Column("secret_sealed", LargeBinary, nullable=False),
     Column("old_secret_sealed", LargeBinary),
     Column("old_secret_until", DateTime(timezone=True)),
+    Column("slot", SmallInteger),
     Column("state", Text, nullable=False),
     Column("disabled_reason", Text),
     Column("failures", Integer, nullable=False),
+    Column("resting_until", DateTime(timezone=True)),
     Column("row_version", Integer, nullable=False),
     Column("created_by", Text, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     PrimaryKeyConstraint("merchant_id", "endpoint_id", name="webhook_endpoints_pk"),
+    UniqueConstraint("merchant_id", "slot", name="webhook_endpoints_slot_uq"),
     foreign_key("webhook_endpoints_merchant_fk", ["merchant_id"], "merchants"),
     CheckConstraint("length(url) between 8 and 2000", name="url"),
     CheckConstraint("state in ('enabled', 'disabled', 'deleted')", name="state"),
+    CheckConstraint("slot between 1 and 10", name="slot"),
+    CheckConstraint("(state = 'deleted') = (slot is null)", name="slot_kept"),
     CheckConstraint("failures >= 0", name="failures"),
 )
 
@@ -114,15 +126,17 @@ deliveries = declare(
     Column("position", BigInteger, nullable=False),
     Column("state", Text, nullable=False),
     Column("attempt", SmallInteger, nullable=False),
+    Column("attempts_before", SmallInteger, nullable=False),
     Column("next_at", DateTime(timezone=True), nullable=False),
     Column("lease_until", DateTime(timezone=True)),
+    Column("last_error", Text),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("done_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("city_id", "endpoint_id", "event_id", name="deliveries_pk"),
     foreign_key("deliveries_event_fk", ["city_id", "event_id"], "outbox_events"),
     foreign_key("deliveries_endpoint_fk", ["merchant_id", "endpoint_id"], "webhook_endpoints", local_only=True),
     CheckConstraint("state in ('due', 'done', 'dead')", name="state"),
-    CheckConstraint("attempt >= 0", name="attempt"),
+    CheckConstraint("attempts_before >= 0 and attempt >= attempts_before", name="attempt"),
 )
 Index(
     "deliveries_due_ix",
@@ -131,6 +145,21 @@ Index(
     deliveries.c.next_at,
     postgresql_where=text("state = 'due'"),
 )
+Index(
+    "deliveries_order_ix",
+    deliveries.c.city_id,
+    deliveries.c.endpoint_id,
+    deliveries.c.aggregate_id,
+    deliveries.c.position,
+    postgresql_where=text("state = 'due'"),
+)
+Index(
+    "deliveries_dead_ix",
+    deliveries.c.city_id,
+    deliveries.c.event_id,
+    postgresql_where=text("state = 'dead'"),
+)
+Index("deliveries_event_ix", deliveries.c.city_id, deliveries.c.event_id)
 Index("deliveries_merchant_ix", deliveries.c.city_id, deliveries.c.merchant_id, deliveries.c.position)
 
 delivery_attempts = declare(

@@ -28,30 +28,6 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """An event as it stands in the outbox; ``position`` is None until the relay has given it one."""
-
-    city_id: int
-    event_id: UUID
-    aggregate_id: UUID
-    seq: int
-    type: str
-    merchant_id: UUID
-    data: Mapping[str, Any]
-    trace: str | None
-    occurred_at: datetime
-    position: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where a merchant wants to be told, and of which types: ``*``, one, or a beginning as ``fujin.claim.*``."""
-
-    endpoint_id: UUID
-    types: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Job:
     """Work that is due for one thing; ``tries`` counts those begun, this one included."""
 
@@ -60,3 +36,136 @@ class Job:
     kind: str
     ref_id: UUID
     tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """An event as it lies in the outbox; ``position`` None: the relay has not been there yet."""
+
+    city_id: int
+    event_id: UUID
+    aggregate_id: UUID
+    seq: int
+    type: str
+    merchant_id: UUID
+    data: Any
+    trace: str | None
+    occurred_at: datetime
+    position: int | None
+    tries: int
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a merchant's events are sent; ``types`` are patterns, ``failures`` counts those since the last success."""
+
+    merchant_id: UUID
+    endpoint_id: UUID
+    url: str
+    types: tuple[str, ...]
+    description: str | None
+    state: str
+    disabled_reason: str | None
+    failures: int
+    resting_until: datetime | None
+    secret_sealed: bytes
+    old_secret_sealed: bytes | None
+    old_secret_until: datetime | None
+    row_version: int
+    created_at: datetime
+
+    def rests(self, now: datetime) -> bool:
+        """True while nothing is sent there, because it failed again and again or asked to wait."""
+        return self.resting_until is not None and self.resting_until > now
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """An endpoint with work due in one city, and since when."""
+
+    city_id: int
+    merchant_id: UUID
+    endpoint_id: UUID
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """One delivery under a lease: the event, where it goes, and the number of this attempt.
+
+    ``failed_before`` counts the failures since the delivery was last made due by hand.
+    """
+
+    event: StoredEvent
+    endpoint: Endpoint
+    attempt: int
+    failed_before: int
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an attempt met: a status, or words for why there was none; ``took_ms`` from the look-up to the end."""
+
+    ok: bool
+    status: int | None
+    error: str | None
+    took_ms: int
+    retry_after_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """How far an event is on its way to an endpoint."""
+
+    city_id: int
+    endpoint_id: UUID
+    event_id: UUID
+    type: str
+    aggregate_id: UUID
+    position: int
+    state: str
+    attempt: int
+    next_at: datetime
+    last_error: str | None
+    created_at: datetime
+    done_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt of a delivery."""
+
+    endpoint_id: UUID
+    attempt: int
+    at: datetime
+    took_ms: int
+    ok: bool
+    status: int | None
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Backlog:
+    """What waits in a city: events without a position and the oldest one's time, deliveries due, and what is dead."""
+
+    city_id: int
+    position: int
+    waiting: int
+    waiting_since: datetime | None
+    due: int
+    due_since: datetime | None
+    dead_events: int
+    dead_deliveries: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """An event that could not be told (``endpoint_id`` None), or could not be delivered to one endpoint."""
+
+    city_id: int
+    event_id: UUID
+    endpoint_id: UUID | None
+    type: str
+    merchant_id: UUID
+    reason: str
+    since: datetime

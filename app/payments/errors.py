@@ -89,10 +89,3 @@ class InvalidSignature(AppError):
 
     code: ClassVar[str] = "invalid-signature"
     title: ClassVar[str] = "The notice's signature is not good"
-
-
-class ScopeMissing(AppError):
-    """A partner's client without the scope for tills."""
-
-    code: ClassVar[str] = "scope-missing"
-    title: ClassVar[str] = "The client lacks a scope"

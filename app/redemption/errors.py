@@ -147,13 +147,6 @@ class MoneyGoingBack(AppError):
     title: ClassVar[str] = "A refund is under way"
 
 
-class ScopeMissing(AppError):
-    """A partner's client without the scope for tills."""
-
-    code: ClassVar[str] = "scope-missing"
-    title: ClassVar[str] = "The client lacks a scope"
-
-
 class MoneyCame(AppError):
     """The redemption is paid, so its hold can't be given up."""
 

@@ -37,6 +37,7 @@ def upgrade() -> None:
             trace text,
             occurred_at timestamptz NOT NULL,
             position bigint,
+            tries smallint,
             done_at timestamptz,
             dead_at timestamptz,
             dead_reason text,
@@ -44,13 +45,9 @@ def upgrade() -> None:
             CONSTRAINT outbox_events_seq_uq UNIQUE (city_id, aggregate_id, seq),
             CONSTRAINT outbox_events_seq_ck CHECK (seq > 0),
             CONSTRAINT outbox_events_position_ck CHECK (position > 0),
+            CONSTRAINT outbox_events_tries_ck CHECK (tries > 0),
             CONSTRAINT outbox_events_type_ck CHECK (type ~ '^fujin[.][a-z_]+[.][a-z_]+[.]v[0-9]+$')
         """,
-    )
-    ddl.create_index(
-        "outbox_events_merchant_ix",
-        "outbox_events (city_id, merchant_id, position) WHERE position IS NOT NULL",
-        "Feed: events of a merchant in a city, in order.",
     )
     ddl.create_index(
         "outbox_events_position_uq",
@@ -60,8 +57,18 @@ def upgrade() -> None:
     )
     ddl.create_index(
         "outbox_events_waiting_ix",
-        "outbox_events (city_id, event_id) WHERE position IS NULL",
-        "Relay: which events of a city have no position yet.",
+        "outbox_events (city_id, event_id) WHERE position IS NULL AND dead_at IS NULL",
+        "Relay: which events of a city wait for their position.",
+    )
+    ddl.create_index(
+        "outbox_events_merchant_ix",
+        "outbox_events (city_id, merchant_id, position) WHERE position IS NOT NULL",
+        "Feed: events of a merchant in a city after a position; whether it has any there.",
+    )
+    ddl.create_index(
+        "outbox_events_dead_ix",
+        "outbox_events (city_id, event_id) WHERE dead_at IS NOT NULL",
+        "Operators: events that could not be told.",
     )
     ddl.create_table(
         "outbox_positions",
@@ -70,8 +77,8 @@ def upgrade() -> None:
         """
             city_id integer NOT NULL,
             position bigint NOT NULL,
-            lease_until timestamptz,
-            lease_holder text,
+            relayed_at timestamptz,
+            relayed_by text,
             CONSTRAINT outbox_positions_pk PRIMARY KEY (city_id),
             CONSTRAINT outbox_positions_city_fk FOREIGN KEY(city_id) REFERENCES cities (city_id) ON DELETE RESTRICT,
             CONSTRAINT outbox_positions_position_ck CHECK (position >= 0)
@@ -80,7 +87,7 @@ def upgrade() -> None:
     ddl.create_table(
         "webhook_endpoints",
         "merchant",
-        "Where a merchant's events are sent; secrets are sealed, two are good during a rotation.",
+        "Where a merchant's events are sent; secrets are sealed, two are good during a rotation; a slot each, ten in all.",
         """
             merchant_id uuid NOT NULL,
             endpoint_id uuid NOT NULL,
@@ -90,16 +97,21 @@ def upgrade() -> None:
             secret_sealed bytea NOT NULL,
             old_secret_sealed bytea,
             old_secret_until timestamptz,
+            slot smallint,
             state text NOT NULL,
             disabled_reason text,
             failures integer NOT NULL,
+            resting_until timestamptz,
             row_version integer NOT NULL,
             created_by text NOT NULL,
             created_at timestamptz NOT NULL,
             CONSTRAINT webhook_endpoints_pk PRIMARY KEY (merchant_id, endpoint_id),
+            CONSTRAINT webhook_endpoints_slot_uq UNIQUE (merchant_id, slot),
             CONSTRAINT webhook_endpoints_merchant_fk FOREIGN KEY(merchant_id) REFERENCES merchants (merchant_id) ON DELETE RESTRICT,
             CONSTRAINT webhook_endpoints_url_ck CHECK (length(url) between 8 and 2000),
             CONSTRAINT webhook_endpoints_state_ck CHECK (state in ('enabled', 'disabled', 'deleted')),
+            CONSTRAINT webhook_endpoints_slot_ck CHECK (slot between 1 and 10),
+            CONSTRAINT webhook_endpoints_slot_kept_ck CHECK ((state = 'deleted') = (slot is null)),
             CONSTRAINT webhook_endpoints_failures_ck CHECK (failures >= 0)
         """,
     )
@@ -116,15 +128,17 @@ def upgrade() -> None:
             position bigint NOT NULL,
             state text NOT NULL,
             attempt smallint NOT NULL,
+            attempts_before smallint NOT NULL,
             next_at timestamptz NOT NULL,
             lease_until timestamptz,
+            last_error text,
             created_at timestamptz NOT NULL,
             done_at timestamptz,
             CONSTRAINT deliveries_pk PRIMARY KEY (city_id, endpoint_id, event_id),
             CONSTRAINT deliveries_event_fk FOREIGN KEY(city_id, event_id) REFERENCES outbox_events (city_id, event_id) ON DELETE RESTRICT,
             CONSTRAINT deliveries_endpoint_fk FOREIGN KEY(merchant_id, endpoint_id) REFERENCES webhook_endpoints (merchant_id, endpoint_id) ON DELETE RESTRICT,
             CONSTRAINT deliveries_state_ck CHECK (state in ('due', 'done', 'dead')),
-            CONSTRAINT deliveries_attempt_ck CHECK (attempt >= 0)
+            CONSTRAINT deliveries_attempt_ck CHECK (attempts_before >= 0 and attempt >= attempts_before)
         """,
     )
     ddl.local_only("deliveries", "deliveries_endpoint_fk")
@@ -132,6 +146,19 @@ def upgrade() -> None:
         "deliveries_due_ix",
         "deliveries (city_id, endpoint_id, next_at) WHERE state = 'due'",
         "Sender: what is due for an endpoint of a city.",
+    )
+    ddl.create_index(
+        "deliveries_order_ix",
+        "deliveries (city_id, endpoint_id, aggregate_id, position) WHERE state = 'due'",
+        "Sender: whether an earlier event of the same thing is still to be delivered.",
+    )
+    ddl.create_index(
+        "deliveries_dead_ix",
+        "deliveries (city_id, event_id) WHERE state = 'dead'",
+        "Operators: deliveries that were given up.",
+    )
+    ddl.create_index(
+        "deliveries_event_ix", "deliveries (city_id, event_id)", "Sender: whether all deliveries of an event have ended."
     )
     ddl.create_index(
         "deliveries_merchant_ix",

@@ -239,14 +239,15 @@ def _plant_deliveries(loop: TidyLoop) -> None:
     loop.ids["endpoint"] = endpoint
     loop.put(
         webhook_endpoints, merchant_id=loop.merchant, endpoint_id=endpoint, url="https://shop.example/hook", types=[],
-        secret_sealed=b"sealed", state="enabled", failures=0, row_version=1, created_by="test", created_at=NOW,
+        secret_sealed=b"sealed", slot=1, state="enabled", failures=0, row_version=1, created_by="test", created_at=NOW,
     )  # fmt: skip
     for number, state in ((1, "done"), (2, "due")):
         event = {"endpoint_id": endpoint, "event_id": loop.ids[f"event{number}"]}
         aggregate = sa.select(outbox_events.c.aggregate_id).where(outbox_events.c.event_id == event["event_id"])
         loop.put(
             deliveries, **event, merchant_id=loop.merchant, aggregate_id=loop.conn.execute(aggregate).scalar_one(),
-            position=number, state=state, attempt=2 if state == "done" else 0, next_at=NOW, created_at=NOW,
+            position=number, state=state, attempt=2 if state == "done" else 0,
+            attempts_before=0, next_at=NOW, created_at=NOW,
             done_at=NOW if state == "done" else None,
         )  # fmt: skip
         for attempt, ok in ((1, False), (2, True)) if state == "done" else ():

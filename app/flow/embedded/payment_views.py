@@ -9,9 +9,8 @@ from sqlalchemy import Connection
 
 from app.core.money import Money
 from app.flow.types import PaymentView, RefundView, RequestContext
-from app.http.principals import Principal
+from app.http.principals import Principal, require_scope
 from app.payments import queries
-from app.payments.errors import ScopeMissing
 from app.payments.rules import CANCELLABLE, UNFINISHED, refundable_minor
 from app.payments.types import Payment, Reach, Refund
 
@@ -23,8 +22,7 @@ def reach_of(context: RequestContext) -> Reach:
     actor = context.actor
     if actor.role == "member":
         return Reach(member_id=actor.member_id)
-    if actor.role == "partner" and TILL_SCOPE not in actor.scopes:
-        raise ScopeMissing(f"this wants the scope {TILL_SCOPE}")
+    require_scope(actor, TILL_SCOPE)
     return Reach(merchant_ids=actor.merchant_ids, place_ids=actor.place_ids if actor.role == "staff" else None)
 
 

@@ -10,9 +10,8 @@ from sqlalchemy import Connection
 
 from app.core.errors import NotFound
 from app.core.ids import city_of
-from app.http.principals import Principal
+from app.http.principals import Principal, require_scope
 from app.merchants.queries import operator_among
-from app.redemption.errors import ScopeMissing
 from app.redemption.queries import own_redemption
 from app.redemption.types import Redemption
 
@@ -34,7 +33,7 @@ def till_at(conn: Connection, actor: Principal, place_id: UUID) -> Till:
 
     ScopeMissing; NotFound for another's place as for a missing one.
     """
-    _check_scope(actor)
+    require_scope(actor, SCOPE)
     reached = actor.merchant_ids if actor.role != "staff" or place_id in actor.place_ids else ()
     city_id = city_of(place_id)
     merchant_id = operator_among(conn, city_id, place_id, reached)
@@ -45,14 +44,9 @@ def till_at(conn: Connection, actor: Principal, place_id: UUID) -> Till:
 
 def reached_redemption(conn: Connection, actor: Principal, redemption_id: UUID, *, lock: bool) -> Redemption:
     """A redemption of the caller's merchants, of staff at their own places; ScopeMissing, NotFound."""
-    _check_scope(actor)
+    require_scope(actor, SCOPE)
     places = actor.place_ids if actor.role == "staff" else None
     found = own_redemption(conn, city_of(redemption_id), redemption_id, actor.merchant_ids, places, lock=lock)
     if found is None:
         raise NotFound("there is no such redemption")
     return found
-
-
-def _check_scope(actor: Principal) -> None:
-    if actor.role == "partner" and SCOPE not in actor.scopes:
-        raise ScopeMissing(f"the client needs the scope {SCOPE}")

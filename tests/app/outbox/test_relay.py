@@ -14,7 +14,8 @@ from app.core.clock import system_clock
 from app.core.db import Database
 from app.core.ids import new_city_id, new_id
 from app.outbox.queries import append
-from app.outbox.relay import in_order, relay_city, relay_once
+from app.outbox.relay import relay_city, relay_once
+from app.outbox.rules import in_order
 from app.outbox.types import Event, StoredEvent
 from tests.factories.loops import CITY, Loop
 
@@ -38,9 +39,9 @@ def placed(loop: Loop) -> list[tuple[int, int]]:
 def endpoint(loop: Loop, *types: str, state: str = "enabled") -> UUID:
     endpoint_id = new_id()
     loop.world.run(
-        "INSERT INTO webhook_endpoints (merchant_id, endpoint_id, url, types, secret_sealed, state, failures,"
-        " row_version, created_by, created_at) VALUES (:merchant, :id, 'https://example.org/', :types, '\\x00', :state,"
-        " 0, 1, 'test', :now)",
+        "INSERT INTO webhook_endpoints (merchant_id, endpoint_id, url, types, secret_sealed, slot, state, failures,"
+        " row_version, created_by, created_at) SELECT :merchant, :id, 'https://example.org/', :types, '\\x00',"
+        " count(*) + 1, :state, 0, 1, 'test', :now FROM webhook_endpoints",
         {"merchant": loop.merchant, "id": endpoint_id, "types": list(types), "state": state, "now": NOW},
     )
     return endpoint_id
@@ -61,7 +62,7 @@ def test_an_aggregates_events_keep_their_order_when_clocks_differ() -> None:
 
     def stored(aggregate: UUID, seq: int, seconds: int) -> StoredEvent:
         at = NOW + timedelta(seconds=seconds)
-        return StoredEvent(CITY, new_city_id(CITY), aggregate, seq, "t", new_id(), {}, None, at, None)
+        return StoredEvent(CITY, new_city_id(CITY), aggregate, seq, "t", new_id(), {}, None, at, None, 0)
 
     # the second event of the first aggregate was written by a machine whose clock is three seconds behind
     mixed = [stored(first, 2, 0), stored(other, 1, 1), stored(first, 1, 3)]
@@ -71,7 +72,7 @@ def test_an_aggregates_events_keep_their_order_when_clocks_differ() -> None:
 def test_two_relays_at_once_give_each_position_once(loop: Loop, database: Database) -> None:
     write(database, *(event(loop.merchant) for _ in range(300)))
     threads = [
-        threading.Thread(target=lambda n=n: [relay_city(database, CITY, system_clock(), f"r{n}") for _ in range(5)])
+        threading.Thread(target=lambda n=n: [relay_city(database, CITY, system_clock, f"r{n}") for _ in range(5)])
         for n in range(4)
     ]
     for thread in threads:
@@ -82,14 +83,14 @@ def test_two_relays_at_once_give_each_position_once(loop: Loop, database: Databa
     assert [position for position, _ in placed(loop)] == list(range(1, 301))
 
 
-def test_a_relay_killed_with_the_lease_is_followed_by_another(loop: Loop, database: Database) -> None:
+def test_a_city_whose_counter_is_locked_is_left_to_the_relay_that_has_it(loop: Loop, database: Database) -> None:
     write(database, event(loop.merchant))
-    loop.world.run(
-        "INSERT INTO outbox_positions VALUES (:city, 0, :until, 'dead')",
-        {"city": CITY, "until": NOW + timedelta(seconds=5)},
-    )
-    assert relay_city(database, CITY, NOW, "next") == 0
-    assert relay_city(database, CITY, NOW + timedelta(seconds=6), "next") == 1
+    relay_once(database, system_clock, "first")
+    write(database, event(loop.merchant))
+    with loop.engine.begin() as other:
+        other.exec_driver_sql("SELECT 1 FROM outbox_positions FOR UPDATE")
+        assert relay_city(database, CITY, system_clock, "second") == 0
+    assert relay_city(database, CITY, system_clock, "second") == 1
 
 
 def test_endpoints_are_told_of_the_types_that_they_want(loop: Loop, database: Database) -> None:
@@ -108,15 +109,19 @@ def test_endpoints_are_told_of_the_types_that_they_want(loop: Loop, database: Da
     assert [row[0] for row in done] == [loop.rival]
 
 
-def test_an_event_too_long_to_send_is_dead_with_its_reason_and_the_rest_goes_on(loop: Loop, database: Database) -> None:
+def test_an_event_that_cannot_be_sent_is_tried_then_dead_with_its_reason_and_the_rest_goes_on(
+    loop: Loop, database: Database
+) -> None:
     endpoint(loop, "*")
     write(database, event(loop.merchant, note="x" * 30_000), event(loop.merchant))
-    relay_once(database, system_clock, "r")
+    assert relay_once(database, system_clock, "r") == 1
+    for _ in range(4):
+        assert relay_once(database, system_clock, "r") == 0
     dead = loop.rows("SELECT dead_reason, position FROM outbox_events WHERE dead_at IS NOT NULL")
     assert len(dead) == 1
-    assert "20000" in dead[0][0]
+    assert dead[0][0].endswith("20000 at most can be sent")
     assert loop.one("SELECT count(*) FROM deliveries") == 1
-    assert [position for position, _ in placed(loop)] == [1, 2]
+    assert loop.rows("SELECT position FROM outbox_events WHERE position IS NOT NULL") == [(1,)]
 
 
 @pytest.fixture
