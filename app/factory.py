@@ -35,7 +35,9 @@ from app.members.principals import create_principals
 from app.merchants import routes as merchants_routes
 from app.merchants.queries import employment_of
 from app.outbox import routes_endpoints, routes_feed
+from app.outbox.cli import commands as outbox_commands
 from app.web.pages import create_pages
+from app.worker import worker
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -108,7 +110,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
 
 def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
-    for command in (*imports_commands, *members_commands, *audit_commands):
+    for command in (*imports_commands, *members_commands, *audit_commands, *outbox_commands, worker):
         group.add_command(command)
     return group
 

@@ -8,13 +8,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
-from devtools import checks, cluster, database, ports, server
+from devtools import checks, cluster, database, hooks, ports, server
 from devtools.database import BLANK, DEMO, SCALE, Database
 from devtools.frontend import BUILD, MODULES, ensure_build
 from devtools.packages import choose, ensure_browser, ensure_postgres, find_postgres
 from devtools.python_env import ensure_python
 from devtools.state import PYTHON, ROOT, VENV, State, open_state, secrets_of, set_up_lock, state_path
-from devtools.terminal import NO_SPACE, Stopped, Trouble, on_signals, say, span
+from devtools.terminal import NO_SPACE, Stopped, Trouble, on_signals, say, span, work
 
 HELP = """Usage: ./dev COMMAND [OPTIONS]
 
@@ -27,6 +27,7 @@ HELP = """Usage: ./dev COMMAND [OPTIONS]
 
   tokens               print one access token a role as JSON (demo)
   otp                  print the one-time codes that were "sent" (demo)
+  hooks [--follow]     print the webhooks that the demo's receiver got, their signatures verified
   fujin ARGS           any command of the app's own command line (demo)
   db [-- PSQL ARGS]    psql on the demo's database
   check                linters, types and import contracts
@@ -46,6 +47,8 @@ READY = {
   API and docs:    {url}/docs
   Tokens:          ./dev tokens        one access token a role
   One-time codes:  ./dev otp           what a phone would have got
+  Till:            {url}/till
+  Webhooks:        ./dev hooks         what the demo's receiver got
   Database:        ./dev db
   Log:             {log}
   To stop:         Ctrl-C here, or ./dev stop in another terminal
@@ -71,6 +74,7 @@ def app_env(state: State, ready: Database, kind: str, url: str) -> dict[str, str
     fixed = {"FUJIN_STATE_DIR": str(state.app_dir(kind)), **ready.urls}
     if kind == "demo":
         fixed["FUJIN_DEMO"] = "1"
+        ours["FUJIN_PROVIDERS"] = "cash,test_wallet"
     return ours | secrets_of(state, ("FUJIN_SECRET_KEY", "FUJIN_CODE_PEPPER")) | kept | fixed
 
 
@@ -120,18 +124,38 @@ def serve(kind: str, arguments: Sequence[str]) -> int:
         if not mine:
             return _already(state, kind, asked)
         held = ports.reserve(asked)
+        inbox = ports.reserve(None) if kind == "demo" else None
         if asked is None and held.port != ports.DEFAULT:
             say(f"Port {ports.DEFAULT} is taken; using {held.port}.")
         url = f"http://127.0.0.1:{held.port}"
         name = DEMO if kind == "demo" else BLANK
-        with prepared(state, kind, name, pages=True, seeded=kind == "demo", url=url) as (_ready, env):
+        with prepared(state, kind, name, pages=True, seeded=kind == "demo", url=url) as (_ready, given):
+            env, beside = given, [server.worker_of(state, kind)]
+            if inbox:
+                env, receiver = _receiver(state, given, inbox.port)
+                beside.append(receiver)
             words = READY[kind].format(url=url, log=state.log(f"server-{kind}"))
             say(f"Set up in {span(time.monotonic() - begin)}.")
             try:
-                server.serve(state, kind, options.server, held, env, words, logged=kind == "demo")
+                server.serve(state, kind, options.server, held, env, words, logged=kind == "demo", beside=beside)
             except Stopped:
                 say("\nStopping.")
     return 0
+
+
+def _receiver(state: State, env: dict[str, str], port: int) -> tuple[dict[str, str], server.Beside]:
+    """Register the demo's own receiver of webhooks, and allow the app to send to it."""
+    allowed = ",".join(filter(None, [env.get("FUJIN_WEBHOOK_ALLOW"), f"127.0.0.1:{port}"]))
+    env = env | {"FUJIN_WEBHOOK_ALLOW": allowed}
+    words = ["demo-endpoint", "--url", f"http://127.0.0.1:{port}/hooks", "--secret-file", str(state.hooks_secret)]
+    argv = [str(PYTHON), "-m", "flask", "--app", "wsgi", "fujin", *words]
+    work("Registering a receiver of webhooks", argv, state.log("hooks-endpoint"), env=env, cwd=ROOT)
+    return env, server.receiver_of(state, port)
+
+
+def show_hooks(arguments: Sequence[str]) -> int:
+    """Print what the demo's receiver got."""
+    return hooks.show(open_state().hooks_journal, arguments)
 
 
 def _already(state: State, kind: str, asked: int | None) -> int:
@@ -300,6 +324,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "bench": lambda rest: script("", SCALE, rest),
     "campaign": lambda rest: script("campaign_", DEMO, rest),
     "tokens": lambda rest: app_command(["tokens"], rest),
+    "hooks": show_hooks,
     "otp": lambda rest: app_command(["otp"], rest),
     "fujin": lambda rest: app_command([], _plain(rest)),
     "url": url,

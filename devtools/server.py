@@ -7,8 +7,9 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 
 from devtools import ports, processes
@@ -21,6 +22,27 @@ WORKERS = 2
 # The app's connection pool holds at most eight a process; more threads would only wait for one.
 THREADS = 8
 SERVERS = ("granian", "gunicorn")
+
+
+@dataclass(frozen=True, eq=False)
+class Beside:
+    """A process that runs beside the web server for as long as that runs; it is started again when it ends."""
+
+    name: str
+    argv: list[str]
+    log: Path
+
+
+def worker_of(state: State, kind: str) -> Beside:
+    """Return the app's own worker: relay, webhooks, sweepers, payments in doubt."""
+    words = ["-m", "flask", "--app", "wsgi", "fujin", "worker", "--pid-file", str(state.app_dir(kind) / "worker.pid")]
+    return Beside("worker", [str(PYTHON), *words], state.log(f"worker-{kind}"))
+
+
+def receiver_of(state: State, port: int) -> Beside:
+    """Return the demo's receiver of webhooks."""
+    files = ["--secret-file", str(state.hooks_secret), "--journal", str(state.hooks_journal)]
+    return Beside("receiver", [str(PYTHON), "-m", "devtools.hooks", "--port", str(port), *files], state.log("hooks"))
 
 
 def start_line(server: str, port: int) -> list[str]:
@@ -81,7 +103,15 @@ def _end_orphans(left: Running | None) -> None:
 
 
 def serve(
-    state: State, kind: str, server: str, held: ports.Reservation, env: Mapping[str, str], words: str, *, logged: bool
+    state: State,
+    kind: str,
+    server: str,
+    held: ports.Reservation,
+    env: Mapping[str, str],
+    words: str,
+    *,
+    logged: bool,
+    beside: Sequence[Beside] = (),
 ) -> None:
     """Run the web server until it ends or we are told to stop; `words` are printed once it is ready."""
     url = f"http://127.0.0.1:{held.port}"
@@ -92,30 +122,54 @@ def serve(
     shutil.rmtree(metrics, ignore_errors=True)
     metrics.mkdir(mode=0o700)
     own = {"FUJIN_BIND": f"127.0.0.1:{held.port}", "PROMETHEUS_MULTIPROC_DIR": str(metrics)}
-    with log.open("wb") as out:
-        child = subprocess.Popen(
-            start_line(server, held.port),
-            stdin=subprocess.DEVNULL,
-            stdout=out if logged else sys.stderr,
-            stderr=subprocess.STDOUT,
-            env=dict(env) | own,
-            cwd=ROOT,
-            start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread at this point
-        )
+    child = _start(start_line(server, held.port), dict(env) | own, log if logged else None)
+    helpers: dict[Beside, subprocess.Popen[bytes]] = {}
     me = os.getpid()
     mark = processes.began(child.pid)
     processes.write_running(copy_file(state, kind), Running(kind, url, me, processes.began(me), child.pid, mark))
     try:
         with Step(f"Starting the web server ({server})", log):
             _wait_ready(child, held.port, log)
+        helpers |= {each: _start(each.argv, dict(env), each.log) for each in beside}
         print(words, flush=True)
-        code = child.wait()
+        code = _watch(child, helpers, dict(env))
         raise failure(f"The web server ended by itself (exit code {code}).", "look at the log.", log)
     finally:
+        for helper in helpers.values():
+            end_group(helper)
         end_group(child)
         if sys.platform == "linux":
             processes.end_session(child.pid, mark, str(VENV))
+
+
+def _start(argv: list[str], env: Mapping[str, str], log: Path | None) -> "subprocess.Popen[bytes]":
+    """Start a process in a session of its own that ends with us; without a log it writes to our terminal."""
+    with log.open("ab") if log else nullcontext(sys.stderr) as out:
+        return subprocess.Popen(
+            argv,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=ROOT,
+            start_new_session=True,
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - there is one thread at this point
+        )
+
+
+def _watch(
+    child: "subprocess.Popen[bytes]", helpers: dict[Beside, "subprocess.Popen[bytes]"], env: Mapping[str, str]
+) -> int:
+    """Wait for the web server's end and return its exit code; what runs beside it is started again when it ends."""
+    while True:
+        try:
+            return child.wait(1.0)
+        except subprocess.TimeoutExpired:
+            pass
+        for each, helper in list(helpers.items()):
+            if helper.poll() is not None:
+                say(f"The {each.name} ended (exit code {helper.returncode}); starting it again. Log: {each.log}")
+                helpers[each] = _start(each.argv, env, each.log)
 
 
 def _wait_ready(child: "subprocess.Popen[bytes]", port: int, log: Path) -> None:

@@ -54,6 +54,16 @@ class State:
         path.mkdir(mode=0o700, exist_ok=True)
         return path
 
+    @property
+    def hooks_secret(self) -> Path:
+        """Return the file with the secret of the demo's receiver of webhooks."""
+        return self.base / "hooks.secret"
+
+    @property
+    def hooks_journal(self) -> Path:
+        """Return the file with the webhooks that it got."""
+        return self.base / "hooks.jsonl"
+
     def log(self, name: str) -> Path:
         """Return the log file of a step."""
         return self.logs / f"{name}.log"

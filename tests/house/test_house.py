@@ -23,7 +23,12 @@ METHODS = ("get", "post", "put", "patch", "delete")
 SOURCES = ("app", "geo", "migrations", "devtools", "seeds", "tests", "bench")
 MADE = ("node_modules", "static", "__pycache__")
 FORBIDDEN_NAMES = {"utils", "util", "helpers", "helper", "common", "manager", "base", "service", "misc"}
-MAY_COMMIT = ("app/http/transaction.py", "app/http/steps.py", "app/worker.py")
+MAY_COMMIT = (
+    *("app/http/transaction.py", "app/http/steps.py", "app/worker.py", "app/outbox/relay.py", "app/outbox/sender.py"),
+    # the test wallet stands for a partner's system: its books are its own
+    *("app/payments/providers/test_wallet.py", "app/payments/providers/wallet_notices.py"),
+    "app/payments/providers/wallet_books.py",
+)
 MAX_LINES = 400
 DATABASE_CLOCK = re.compile(r"\b(now\(\)|current_timestamp|current_date|localtimestamp|clock_timestamp\(\))", re.I)
 
