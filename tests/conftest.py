@@ -113,6 +113,7 @@ def settings_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Se
                 "FUJIN_CODE_PEPPER": "tests-hash-with-this-0123456789abcdef",
                 "FUJIN_STATE_DIR": str(tmp_path_factory.mktemp("state")),
                 "FUJIN_DEMO": "1",
+                "FUJIN_PROVIDERS": "cash,test_wallet",
                 "FUJIN_DATABASE_DEADLINE_S": "0",
                 "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
                 "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",

@@ -43,6 +43,8 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "FUJIN_STATE_DIR": str(settings.state_dir),
         "FUJIN_PUBLIC_URL": settings.public_url,
         "FUJIN_DEMO": "1",
+        "FUJIN_PROVIDERS": ",".join(settings.providers),
+        "FUJIN_WEBHOOK_ALLOW": ",".join(settings.webhook_allow),
         "FUJIN_LOG_LEVEL": settings.log_level,
         "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
         "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",

@@ -2,30 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-import pytest
-import sqlalchemy as sa
-
 from app.audit.actions import audit_data
 from app.core.clock import system_clock
 from app.core.db import Database
-from app.core.settings import Settings
-from app.factory import create_app
 from app.http.steps import run_job
 from app.outbox.relay import relay_once
-from tests.factories.loops import CITY, Loop, plant_loop
+from tests.factories.loops import CITY, Loop
 
 PAID = {"provider": "test_wallet", "method": "user_scans"}
-
-
-@pytest.fixture
-def loop(app_settings: Settings, database: Database, owner: sa.Engine) -> Loop:
-    """The application with the test wallet on offer."""
-    return plant_loop(create_app(replace(app_settings, providers=("cash", "test_wallet")), database=database), owner)
 
 
 def balances(loop: Loop) -> dict[str, int]:
