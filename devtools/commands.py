@@ -27,6 +27,7 @@ HELP = """Usage: ./dev COMMAND [OPTIONS]
 
   tokens               print one access token a role as JSON (demo)
   otp                  print the one-time codes that were "sent" (demo)
+  passwords            print who can sign in at the till, with their passwords (demo)
   hooks [--follow]     print the webhooks that the demo's receiver got, their signatures verified
   fujin ARGS           any command of the app's own command line (demo)
   db [-- PSQL ARGS]    psql on the demo's database
@@ -47,7 +48,7 @@ READY = {
   API and docs:    {url}/docs
   Tokens:          ./dev tokens        one access token a role
   One-time codes:  ./dev otp           what a phone would have got
-  Till:            {url}/till
+  Till:            {url}/till          sign in with one of ./dev passwords
   Webhooks:        ./dev hooks         what the demo's receiver got
   Database:        ./dev db
   Log:             {log}
@@ -325,6 +326,7 @@ COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
     "campaign": lambda rest: script("campaign_", DEMO, rest),
     "tokens": lambda rest: app_command(["tokens"], rest),
     "hooks": show_hooks,
+    "passwords": lambda rest: app_command(["passwords"], rest),
     "otp": lambda rest: app_command(["otp"], rest),
     "fujin": lambda rest: app_command([], _plain(rest)),
     "url": url,

@@ -26,7 +26,7 @@ from app.imports.console import (
     owner_engine,
     settings,
 )
-from app.imports.demo.cli import demo_endpoint
+from app.imports.demo.cli import demo_endpoint, passwords
 from app.imports.errors import UnknownTerritory, UnreadableFile
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.types import Change, LoadReport, LoadRequest
@@ -348,4 +348,4 @@ def _tell(
         console.say(f"  {line}")
 
 
-commands: list[click.Command] = [seed, import_file, datasets, demo_endpoint]
+commands: list[click.Command] = [seed, import_file, datasets, demo_endpoint, passwords]

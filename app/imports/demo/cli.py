@@ -1,4 +1,4 @@
-"""``fujin demo-endpoint``: tells the demo's own receiver of the first merchant's events."""
+"""Commands of the demo alone: its own receiver of webhooks, and the passwords of those who work there."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from app.core.errors import AppError
 from app.http.services import services
-from app.imports.demo.people import MERCHANT_1
+from app.imports.demo.people import MERCHANT_1, PEOPLE, demo_password
 from app.outbox import actions, queries_endpoints
 from app.outbox.guard import checked_for_caller
 from app.outbox.signing import endpoint_secrets
@@ -28,8 +28,7 @@ DESCRIPTION = "the demo's own receiver"
 def demo_endpoint(url: str, secret_file: Path) -> None:
     """Send the first merchant's events to a receiver (demo only); its fresh secret goes to a private file."""
     parts = services()
-    if not parts.settings.demo:
-        raise click.ClickException("this is for the demo alone: set FUJIN_DEMO=1")
+    _demo_alone()
     try:
         checked_for_caller(url, parts.settings.webhook_allow)
         with parts.database.write() as conn:
@@ -40,6 +39,21 @@ def demo_endpoint(url: str, secret_file: Path) -> None:
     except AppError as error:
         click.echo(f"error: {error.detail}", err=True)
         sys.exit(1)
+
+
+@click.command()
+@with_appcontext
+def passwords() -> None:
+    """Print login names and passwords of those who work in the demo (demo only), one a line."""
+    _demo_alone()
+    for person in PEOPLE:
+        if person.has_password:
+            click.echo(f"{person.login:<12} {demo_password(services().settings.secret_key, person.login)}")
+
+
+def _demo_alone() -> None:
+    if not services().settings.demo:
+        raise click.ClickException("this is for the demo alone: set FUJIN_DEMO=1")
 
 
 def _endpoint(conn: Connection, url: str) -> Endpoint:
