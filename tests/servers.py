@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -11,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -66,36 +67,83 @@ def fujin(settings: Settings, *arguments: str) -> str:
     return done.stdout
 
 
+class WebServer:
+    """A web server in processes of its own, granian or gunicorn, on one port over all its restarts."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        log: Path,
+        *,
+        server: str = "granian",
+        workers: int = 1,
+        threads: int = 4,
+        application: str = "wsgi:app",
+        **more: str,
+    ) -> None:
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.log = log
+        self.process: subprocess.Popen[bytes] | None = None
+        self._environment = environment(settings, FUJIN_PUBLIC_URL=self.address, **more)
+        command = [str(Path(sys.executable).parent / server)]
+        if server == "gunicorn":
+            self._environment |= {"FUJIN_BIND": f"127.0.0.1:{self.port}", "FUJIN_WORKERS": str(workers)}
+            self._command = [*command, "-c", "gunicorn.conf.py", "--threads", str(threads), application]
+        else:
+            command += ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port), "--http", "1"]
+            command += ["--workers", str(workers), "--blocking-threads", str(threads), "--respawn-failed-workers"]
+            self._command = [*command, application]
+
+    def start(self) -> None:
+        """Starts it and waits until it is ready."""
+        with self.log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=subprocess.STDOUT
+            )
+        try:
+            _wait_until_ready(self.process, self.address, self.log)
+        except AssertionError:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """Asks it to end, and makes it after ten seconds."""
+        if self.process is None:
+            return
+        workers = self.workers()
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait(5)
+            for pid in workers:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    def workers(self) -> list[int]:
+        """The pids of its worker processes (Linux)."""
+        return [] if self.process is None else children_of(self.process.pid)
+
+
+def children_of(pid: int) -> list[int]:
+    """The pids of a process's children; none when it is gone (Linux, proc(5))."""
+    try:
+        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    except OSError:
+        return []
+
+
 @contextmanager
 def running_server(settings: Settings, log: Path, *, server: str = "granian", **more: str) -> Iterator[str]:
-    """The web server over these settings, granian or gunicorn; yields its address once it is ready."""
-    port = free_port()
-    address = f"http://127.0.0.1:{port}"
-    command = [str(Path(sys.executable).parent / server)]
-    if server == "gunicorn":
-        more = {**more, "FUJIN_BIND": f"127.0.0.1:{port}", "FUJIN_WORKERS": "1"}
-        command += ["-c", "gunicorn.conf.py", "wsgi:app"]
-    else:
-        command += ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]
-        command += ["--blocking-threads", "4", "wsgi:app"]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env=environment(settings, FUJIN_PUBLIC_URL=address, **more),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-        )
-        try:
-            _wait_until_ready(process, address, log)
-            yield address
-        finally:
-            process.terminate()
-            try:
-                process.wait(10)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait(5)
+    """The web server over these settings with one worker; yields its address once it is ready."""
+    web = WebServer(settings, log, server=server, **more)
+    web.start()
+    try:
+        yield web.address
+    finally:
+        web.stop()
 
 
 def _wait_until_ready(server: subprocess.Popen[bytes], address: str, log: Path) -> None:

@@ -16,7 +16,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import URL
 
 from app.core.settings import Settings
-from tests.flows.silent_proxy import DatabaseProxy, database_proxy
+from tests.faults.proxy import FaultProxy, database_proxy, url_through
 from tests.servers import running_server
 
 SEARCH = "/v1/places/nearby?lat=30.25&lon=120.16&radius_m=1000"
@@ -43,7 +43,7 @@ class Site:
     """A web server whose database is reached through a proxy."""
 
     address: str
-    proxy: DatabaseProxy
+    proxy: FaultProxy
     owner_url: str
 
     def ask(self, path: str) -> Reply:
@@ -91,8 +91,8 @@ def site(
         settings = settings_for(url)
         through = replace(
             settings,
-            database_url=proxy.url_through(settings.database_url),
-            database_read_url=proxy.url_through(settings.database_read_url or ""),
+            database_url=url_through(proxy, settings.database_url),
+            database_read_url=url_through(proxy, settings.database_read_url or ""),
         )
         log = tmp_path_factory.mktemp("faults") / "server.log"
         limits = {"FUJIN_DATABASE_POOL_SIZE": "4", "FUJIN_DATABASE_DEADLINE_S": "3"}
