@@ -179,6 +179,15 @@ class Cluster:
         with Step(f"Stopping the {self.name} database server"):
             self._quiet(argv)
 
+    def crash(self) -> None:
+        """Stop as a power cut does: nothing is written down any more, and the next start replays the log."""
+        with Step(f"Crashing the {self.name} database server"):
+            self._quiet(["pg_ctl", "stop", "-w", "-t", "60", "-m", "immediate", "-D", str(self.data)])
+
+    def recover(self) -> None:
+        """Start again after a crash, and return once connections are taken."""
+        self._start()
+
     def _answers(self) -> bool:
         return self._quiet(["pg_isready", "-q", "-h", str(self.socket_dir), "-p", str(PG_PORT)]).returncode == 0
 

@@ -112,12 +112,7 @@ class WebServer:
         if self.process is None:
             return
         workers = self.workers()
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait(5)
+        if not end(self.process):
             for pid in workers:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
@@ -125,6 +120,46 @@ class WebServer:
     def workers(self) -> list[int]:
         """The pids of its worker processes (Linux)."""
         return [] if self.process is None else children_of(self.process.pid)
+
+
+class Worker:
+    """The process beside the web: ``fujin worker``."""
+
+    def __init__(self, settings: Settings, log: Path, pid_file: Path) -> None:
+        self.process: subprocess.Popen[bytes] | None = None
+        self._log, self._environment = log, environment(settings)
+        command = [sys.executable, "-m", "flask", "--app", "wsgi", "fujin", "worker", "--pid-file", str(pid_file)]
+        self._command = command
+
+    def start(self) -> None:
+        """Starts it; it needs no one to wait for it."""
+        with self._log.open("ab") as output:
+            self.process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=subprocess.STDOUT
+            )
+
+    def kill(self) -> None:
+        """Ends it with kill -9."""
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait(10)
+
+    def stop(self) -> None:
+        """Asks it to end, and makes it after ten seconds."""
+        if self.process is not None:
+            end(self.process)
+
+
+def end(process: subprocess.Popen[bytes], grace_s: float = 10.0) -> bool:
+    """Asks a process to end, and makes it after a while; True when asking was enough."""
+    process.terminate()
+    try:
+        process.wait(grace_s)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait(5)
+        return False
+    return True
 
 
 def children_of(pid: int) -> list[int]:
