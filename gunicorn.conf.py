@@ -4,6 +4,9 @@ Sizes follow the app: a pool of eight connections a process, bodies limited by t
 """
 
 import os
+from typing import Any
+
+from app.core.processes import end_with_parent
 
 bind = os.environ.get("FUJIN_BIND", "127.0.0.1:8000")
 worker_class = "gthread"
@@ -30,3 +33,8 @@ no_control_socket = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"
+
+
+def post_fork(_server: Any, _worker: Any) -> None:
+    """In each worker, before it loads the application."""
+    end_with_parent()

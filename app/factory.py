@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,6 +18,7 @@ from app.core.clock import Clock, system_clock
 from app.core.db import Database, install_deadline, open_database, patience
 from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
+from app.core.processes import end_with_parent
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
 from app.flow import routes_claims, routes_payments, routes_till
@@ -54,6 +56,8 @@ class UndeclaredRoute(RuntimeError):
 def create_app(settings: Settings, *, clock: Clock = system_clock, database: Database | None = None) -> Flask:
     """The application; nothing connects to the database before the first request."""
     configure_logging(settings.log_level)
+    if multiprocessing.parent_process() is not None:  # one of granian's workers, which offers no hook of its own
+        end_with_parent()
     app = Flask("app", static_folder=None, template_folder=None)
     app.config.update(
         DEMO=settings.demo, MAX_CONTENT_LENGTH=MAX_JSON_BYTES, MAX_FORM_MEMORY_SIZE=64_000, MAX_FORM_PARTS=20

@@ -11,7 +11,7 @@ import tempfile
 from pathlib import Path
 
 from tests.faults.claim_campaign import Campaign, run, table
-from tests.faults.own_cluster import own_cluster
+from tests.faults.own_cluster import fresh_database, own_cluster
 
 
 def main() -> int:
@@ -41,6 +41,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory(prefix="fujin-campaign-") as made, own_cluster("campaign") as cluster:
         folder = given.keep or Path(made)
         (folder / "state").mkdir(mode=0o700, parents=True)
+        fresh_database(cluster)
         outcome = run(cluster, campaign, folder, lambda text: print(text, file=sys.stderr, flush=True))
     print(table(campaign, outcome))
     return 1 if outcome.breaches else 0

@@ -93,6 +93,7 @@ class WebServer:
         else:
             command += ["--interface", "wsgi", "--host", "127.0.0.1", "--port", str(self.port), "--http", "1"]
             command += ["--workers", str(workers), "--blocking-threads", str(threads), "--respawn-failed-workers"]
+            command += ["--workers-kill-timeout", "5"]  # a worker told to end while it starts does not hear it
             self._command = [*command, application]
 
     def start(self) -> None:

@@ -67,10 +67,14 @@ class Database:
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction on the primary with time limits; the caller commits."""
+        """A transaction on the primary with time limits; the caller commits.
+
+        A row that somebody holds is waited for twice (for one's turn, then for its holder), so the limit stands below
+        a second.
+        """
         with self.primary.connect() as conn:
             conn.exec_driver_sql(
-                f"SET LOCAL statement_timeout = {int(self.write_timeout_s * 1000)}; SET LOCAL lock_timeout = 1000;"
+                f"SET LOCAL statement_timeout = {int(self.write_timeout_s * 1000)}; SET LOCAL lock_timeout = 800;"
                 " SET LOCAL idle_in_transaction_session_timeout = 5000"
             )
             try:

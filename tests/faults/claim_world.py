@@ -11,6 +11,7 @@ from uuid import UUID
 from app.core.ids import new_id
 from app.core.settings import Settings
 from app.members.issuer import Issuer
+from tests.factories.tidy import count_rows
 from tests.factories.worlds import World
 
 CITY = 7
@@ -34,6 +35,7 @@ def plant_claim_world(world: World, *, coupons: Sequence[tuple[int, int]], membe
     world.dataset(CITY, "places", 1)
     (place_id,) = world.places(CITY, 1, [{"lon": 120.16, "lat": 30.25}])
     world.activate(CITY, "places", 1)
+    count_rows(world)
     merchant_id = world.merchant(CITY, "老街", [place_id])
     ids = tuple(hot_coupon(world, merchant_id, place_id, quota, n, per_member) for quota, n in coupons)
     return ClaimWorld(merchant_id, place_id, ids, plant_members(world, members))

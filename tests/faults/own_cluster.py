@@ -19,7 +19,7 @@ DATABASE = "fujin"
 
 @contextmanager
 def own_cluster(name: str) -> Iterator[Cluster]:
-    """A fresh cluster with the roles and a migrated database; gone at the end, with all that a killed run left."""
+    """A cluster without databases; gone at the end, with all that a killed run left."""
     chosen = choose([each for each in find_postgres() if each.postgis], None)
     if chosen is None:
         raise RuntimeError("a server of one's own needs PostgreSQL with PostGIS on this machine")
@@ -28,8 +28,6 @@ def own_cluster(name: str) -> Iterator[Cluster]:
     shutil.rmtree(cluster.base, ignore_errors=True)
     try:
         with cluster.in_use():
-            cluster.ensure_database(DATABASE)
-            _migrate(cluster.url("fujin_owner", DATABASE))
             yield cluster
     finally:
         shutil.rmtree(cluster.base, ignore_errors=True)
@@ -50,6 +48,8 @@ def _migrate(owner_url: str) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def postmaster_of(cluster: Cluster) -> int:
-    """The pid of the server's first process; its children are the backends."""
-    return int(Path(cluster.data, "postmaster.pid").read_text().split("\n", 1)[0])
+def fresh_database(cluster: Cluster) -> None:
+    """An empty migrated database in place of whatever the cluster held."""
+    cluster.sql(f"DROP DATABASE IF EXISTS {DATABASE} WITH (FORCE)")
+    cluster.ensure_database(DATABASE)
+    _migrate(cluster.url("fujin_owner", DATABASE))

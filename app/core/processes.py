@@ -1,0 +1,25 @@
+"""What a process does when the one that started it is gone."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+
+
+def end_with_parent() -> None:
+    """Asks the kernel to kill this process when its parent ends (Linux, prctl(2)); elsewhere it changes nothing.
+
+    A web server's master that is killed leaves workers who keep the port and the locks that they hold; the next
+    master then fails to bind, or shares the port with them unnoticed. Whatever they were doing was not answered yet,
+    so its caller asks again.
+    """
+    if sys.platform != "linux":
+        return
+    parent = os.getppid()
+    ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:  # it ended between the two lines
+        os.kill(os.getpid(), signal.SIGKILL)

@@ -1,0 +1,87 @@
+"""A network between web and database that drops packets while TCP stays up, and a session that holds a lock."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from uuid import UUID
+
+import pytest
+
+from tests.faults.claim_site import DEADLINE_S, ClaimSite
+from tests.faults.phones import Ask, Reply, Stock, is_unavailable, stock_of, wait_until
+
+ENDED_S = DEADLINE_S + 2.0  # the deadline, and room for a busy machine
+PHONES = 4  # no more than one worker has threads: whoever waits for a thread waits longer
+BACK_S = 5.0
+PARTITION_S = 30.0
+
+
+def _asked_for(site: ClaimSite, coupon: UUID, seconds: float) -> list[tuple[Ask, Reply]]:
+    """Claims by four phones, one after the other each, for some seconds."""
+    end = time.monotonic() + seconds
+
+    def ask(_number: int) -> list[tuple[Ask, Reply]]:
+        found = []
+        while time.monotonic() < end:
+            wanted = Ask.of(next(site.crowd), coupon)
+            found.append((wanted, site.phones.claim(wanted)))
+        return found
+
+    with ThreadPoolExecutor(PHONES) as pool:
+        return [pair for pairs in pool.map(ask, range(PHONES)) for pair in pairs]
+
+
+def _healed(site: ClaimSite, coupon: UUID, asked: list[tuple[Ask, Reply]]) -> None:
+    """A claim succeeds soon, every key comes to one claim, and no session is left in a transaction."""
+    _, took_s = site.phones.until_granted(Ask.of(next(site.crowd), coupon), BACK_S * 2)
+    assert took_s < BACK_S
+    for ask, _ in asked:
+        site.phones.until_granted(ask, BACK_S)
+    assert stock_of(site.owner, coupon) == Stock(len(asked) + 1, len(asked) + 1)
+    # the server frees what a forgotten session holds after five seconds
+    wait_until(lambda: site.sessions("state LIKE 'idle in transaction%'") == 0, 10, "no forgotten transaction")
+
+
+@pytest.mark.timeout(90)
+def test_a_partition_of_thirty_seconds_ends_each_request_in_time_and_heals(site: ClaimSite) -> None:
+    coupon = site.coupon()
+    assert site.phones.claim(Ask.of(next(site.crowd), site.coupon())).status == 201
+    site.proxy.silence()
+    try:
+        asked = _asked_for(site, coupon, PARTITION_S - DEADLINE_S)
+    finally:
+        site.proxy.speak()
+    assert len(asked) >= PHONES * 3
+    for _, reply in asked:
+        is_unavailable(reply, ENDED_S)
+    _healed(site, coupon, asked)
+
+
+def test_lost_answers_of_the_database_end_each_request_in_time(site: ClaimSite) -> None:
+    coupon = site.coupon()
+    assert site.phones.claim(Ask.of(next(site.crowd), site.coupon())).status == 201
+    site.proxy.answers_lost = True
+    try:
+        asked = _asked_for(site, coupon, 0.1)
+    finally:
+        site.proxy.speak()
+    assert len(asked) >= PHONES
+    for _, reply in asked:
+        is_unavailable(reply, ENDED_S)
+    _healed(site, coupon, asked)
+
+
+def test_a_stuck_session_delays_only_who_wants_what_it_holds(site: ClaimSite) -> None:
+    held, other = site.coupon(), site.coupon()
+    with site.stock_locked(held), ThreadPoolExecutor(2) as pool:
+        waiting = [pool.submit(site.phones.claim, Ask.of(next(site.crowd), held)) for _ in range(2)]
+        site.wait_for_blocked(2)
+        others = [site.phones.claim(Ask.of(next(site.crowd), other)) for _ in range(5)]
+        refused = [each.result() for each in waiting]
+    assert [reply.status for reply in others] == [201] * 5
+    assert max(reply.took_s for reply in others) < 1.0
+    for reply in refused:
+        is_unavailable(reply, 2.0)
+    assert stock_of(site.owner, held) == Stock(0, 0)
+    assert site.phones.claim(Ask.of(next(site.crowd), held)).status == 201
