@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
+from typing import TextIO
 
 import sqlalchemy as sa
 
@@ -256,7 +257,19 @@ def _break_things(
         *[lambda s=seconds: site.partition(s) for seconds in campaign.partitions_s],  # type: ignore[misc]
     ]
     site.chance.shuffle(faults)
-    progress = _Progress(journals)
+    with ExitStack() as stack:
+        progress = _Progress([stack.enter_context(journal.open()) for journal in journals])
+        _spread(site, campaign, callers, faults, progress, say)
+
+
+def _spread(
+    site: Site,
+    campaign: Campaign,
+    callers: Sequence[subprocess.Popen[str]],
+    faults: Sequence[Callable[[], None]],
+    progress: _Progress,
+    say: Callable[[str], None],
+) -> None:
     shown = 0
     for number, fault in enumerate(faults, 1):
         due = campaign.tries * number / (len(faults) + 2)
@@ -271,8 +284,8 @@ def _break_things(
 class _Progress:
     """How many keys the callers have used so far, from what they have written."""
 
-    def __init__(self, journals: Sequence[Path]) -> None:
-        self._files = [journal.open() for journal in journals]
+    def __init__(self, journals: Sequence[TextIO]) -> None:
+        self._files = journals
         self._keys: set[str] = set()
 
     def tries(self) -> int:
