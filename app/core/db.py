@@ -8,14 +8,18 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import psycopg2
 import psycopg2.extensions
-from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.engine import make_url
+from sqlalchemy.exc import InvalidatePoolError
 
 from app.core.settings import Settings
+
+PINGED_AFTER_S = 2.0
+_RESTS_SINCE = "rests since"  # in a connection's record
 
 
 def normalised_url(url: str) -> str:
@@ -42,28 +46,35 @@ class Database:
         Without one snapshot a search could choose a version before an activation and join it with what was worked
         out for the next.
         """
+        limits = (
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = 1000;"
+            f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}; "
+        )
         with self.reading.connect() as conn:
-            conn.exec_driver_sql(
-                "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = 1000;"
-                f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
-            )
             try:
-                yield conn
+                yield conn.execution_options(limits=limits)
             finally:
                 conn.rollback()
 
     @contextmanager
     def read_primary(self) -> Iterator[Connection]:
         """A read-only transaction on the primary, where a caller finds what they just wrote; nothing is committed."""
+        limits = (
+            "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 1000;"
+            f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}; "
+        )
         with self.primary.connect() as conn:
-            conn.exec_driver_sql(
-                "SET TRANSACTION READ ONLY; SET LOCAL lock_timeout = 1000;"
-                f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}"
-            )
             try:
-                yield conn
+                yield conn.execution_options(limits=limits)
             finally:
                 conn.rollback()
+
+    @contextmanager
+    def single_reads(self) -> Iterator[Connection]:
+        """For reads of one statement on the primary: each is a transaction by itself, and one round trip."""
+        limits = f"SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}; "
+        with self.primary.connect() as conn:
+            yield conn.execution_options(isolation_level="AUTOCOMMIT", limits=limits)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -72,13 +83,13 @@ class Database:
         A row that somebody holds is waited for twice (for one's turn, then for its holder), so the limit stands below
         a second.
         """
+        limits = (
+            f"SET LOCAL statement_timeout = {int(self.write_timeout_s * 1000)}; SET LOCAL lock_timeout = 800;"
+            " SET LOCAL idle_in_transaction_session_timeout = 5000; "
+        )
         with self.primary.connect() as conn:
-            conn.exec_driver_sql(
-                f"SET LOCAL statement_timeout = {int(self.write_timeout_s * 1000)}; SET LOCAL lock_timeout = 800;"
-                " SET LOCAL idle_in_transaction_session_timeout = 5000"
-            )
             try:
-                yield conn
+                yield conn.execution_options(limits=limits)
             finally:
                 conn.rollback()
 
@@ -89,15 +100,64 @@ class Database:
 
 
 def _engine(url: str, settings: Settings) -> Engine:
-    return create_engine(
+    engine = create_engine(
         normalised_url(url),
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=1.0,
-        pool_pre_ping=True,
         pool_recycle=300,
         connect_args={"connect_timeout": 2, "application_name": "fujin"},
     )
+    event.listen(engine, "do_execute", _with_limits)
+    event.listen(engine, "do_executemany", _limits_before_many)
+    _ping_after_a_rest(engine)
+    return engine
+
+
+def _with_limits(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
+    """Sends a transaction's limits in one message with its first statement; by themselves they cost a round trip."""
+    limits = _limits_due(cursor, context)
+    if limits:
+        cursor.execute(limits + statement, parameters)
+    return bool(limits)
+
+
+def _limits_before_many(cursor: Any, _statement: str, _parameters: Any, context: Any) -> None:
+    limits = _limits_due(cursor, context)
+    if limits:
+        cursor.execute(limits)
+
+
+def _limits_due(cursor: Any, context: Any) -> str | None:
+    """The limits of the unit of work, before the first statement of each of its transactions."""
+    if cursor.connection.status != psycopg2.extensions.STATUS_READY:
+        return None
+    limits: str | None = context.execution_options.get("limits")
+    return limits
+
+
+def _ping_after_a_rest(engine: Engine) -> None:
+    """Looks whether a connection still stands when nobody has used it for a while.
+
+    One that was used a moment ago is as good as pinged: should it have ended since, its next statement says so, the
+    caller gets a 503 and the pool forgets every connection of that age.
+    """
+
+    @event.listens_for(engine, "checkin")
+    def rests(_connection: Any, record: Any) -> None:
+        record.info[_RESTS_SINCE] = time.monotonic()
+
+    @event.listens_for(engine, "checkout")
+    def wakes(connection: Any, record: Any, _proxy: Any) -> None:
+        since = record.info.get(_RESTS_SINCE)
+        if since is None or time.monotonic() - since < PINGED_AFTER_S:
+            return
+        try:
+            engine.dialect.do_ping(connection)
+        except psycopg2.Error as error:
+            if engine.dialect.is_disconnect(cast(Any, error), connection, None):
+                raise InvalidatePoolError from error
+            raise
 
 
 def open_database(settings: Settings) -> Database:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import current_app
 
-from app.core.clock import Clock
+from app.core.clock import Clock, SkewWatch
 from app.core.db import Database
 from app.core.paging import CursorCodec
 from app.core.settings import Settings
@@ -22,6 +22,7 @@ class Services:
     clock: Clock
     cursors: CursorCodec
     principals: Principals
+    skew: SkewWatch = field(default_factory=SkewWatch)
 
 
 def services() -> Services:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from app.core.clock import MAX_SKEW_S, database_skew_s
+from app.core.clock import MAX_SKEW_S
 from app.core.errors import Unavailable
 from app.http.services import services
 
@@ -37,6 +37,7 @@ def writing() -> Iterator[Connection]:
 
 def refuse_on_skew(conn: Connection) -> None:
     """Raises ClockSkew when our clock is not to be trusted; times are bound from it."""
-    skew = database_skew_s(conn, services().clock)
+    parts = services()
+    skew = parts.skew.skew_s(conn, parts.clock)
     if abs(skew) > MAX_SKEW_S:
         raise ClockSkew("our clock differs from the database's; try again shortly", retry_after_s=30)

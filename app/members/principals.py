@@ -70,7 +70,7 @@ class MemberPrincipals:
     def _of_partner(self, claims: Mapping[str, Any]) -> SessionPrincipal:
         client_id, token_id = claims["sub"], claims["jti"]
         # The primary answers, not a replica: who was let go has to stop at once.
-        with self._database.write() as conn:
+        with self._database.single_reads() as conn:
             standing = queries.client_standing(conn, client_id, token_id=token_id)
         if standing is None or not standing.enabled:
             raise InvalidToken(_REFUSED)
@@ -93,7 +93,7 @@ class MemberPrincipals:
         refuse_other_kinds(claims)
         role = role_asked(claims)
         login = oidc_login(foreign.name, claims["sub"])
-        with self._database.write() as conn:
+        with self._database.single_reads() as conn:
             member_id = queries.member_of_login(conn, login)
         if member_id is None:
             with writing() as conn:
@@ -105,7 +105,7 @@ class MemberPrincipals:
     def _of_member(
         self, member_id: UUID, role: Role, token_id: str, expires_at: datetime, session_id: UUID | None
     ) -> SessionPrincipal:
-        with self._database.write() as conn:
+        with self._database.single_reads() as conn:
             standing = queries.standing_of(conn, member_id, token_id=token_id, session_id=session_id)
             work: tuple[Employment, ...] = ()
             if standing is not None and needs_employment(role):

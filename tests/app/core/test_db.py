@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 import sqlalchemy as sa
 
+from app.core import db
 from app.core.db import Database, _patience, patience
 
 CURRENCIES = sa.text("SELECT count(*) FROM currencies")
@@ -23,3 +25,60 @@ def test_waiting_is_limited_for_the_work_of_one_request_only() -> None:
     with patience(0.5):
         assert _patience.left_s == 0.5
     assert _patience.left_s is None
+
+
+def _limits(conn: sa.Connection) -> list[str]:
+    return [conn.execute(sa.text(f"SHOW {name}")).scalar_one() for name in ("lock_timeout", "statement_timeout")]
+
+
+def test_each_transaction_of_a_unit_of_work_has_its_limits_and_no_other_has(database: Database) -> None:
+    with database.write() as conn:
+        assert _limits(conn) == ["800ms", "2500ms"]
+        conn.rollback()
+        assert _limits(conn) == ["800ms", "2500ms"]
+    with database.read() as conn:
+        assert _limits(conn) == ["1s", "2s"]
+        assert conn.execute(sa.text("SHOW transaction_read_only")).scalar_one() == "on"
+    with database.single_reads() as conn:
+        assert _limits(conn) == ["1s", "2s"]
+    with database.primary.connect() as conn:
+        assert _limits(conn) == ["0", "0"]
+
+
+def test_limits_go_before_a_statement_that_is_run_for_many_values(database: Database) -> None:
+    with database.write() as conn:
+        conn.execute(sa.text("SELECT set_config('fujin.test', :v, true)"), [{"v": "1"}, {"v": "2"}])
+        assert _limits(conn) == ["800ms", "2500ms"]
+
+
+def test_single_reads_leave_no_transaction_open(database: Database) -> None:
+    with database.single_reads() as conn:
+        first = conn.execute(sa.text("SELECT now()")).scalar_one()
+        assert conn.execute(sa.text("SELECT now()")).scalar_one() > first
+
+
+def test_a_connection_that_ended_while_it_rested_is_replaced_unseen(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _end_resting_session(database)
+    monkeypatch.setattr(db, "PINGED_AFTER_S", 0.0)
+    with database.write() as conn:
+        assert conn.execute(CURRENCIES).scalar_one() >= 0
+
+
+def test_a_connection_that_ended_a_moment_ago_fails_once(database: Database) -> None:
+    _end_resting_session(database)
+    with pytest.raises(sa.exc.OperationalError), database.write() as conn:
+        conn.execute(CURRENCIES)
+    with database.write() as conn:
+        assert conn.execute(CURRENCIES).scalar_one() >= 0
+
+
+def _end_resting_session(database: Database) -> None:
+    """Ends the one session of the pool, which rests in it."""
+    with database.write() as conn:
+        pid = conn.execute(sa.text("SELECT pg_backend_pid()")).scalar_one()
+    other = sa.create_engine(database.primary.url)
+    with other.connect() as conn:
+        assert conn.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar_one()
+    other.dispose()
