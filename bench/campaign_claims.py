@@ -1,6 +1,7 @@
 """The long crash campaign of claims, over a database server of its own; ends with 1 on any broken promise.
 
-Run with ``./dev campaign claims``; about ten minutes on two cores. Its short twin is ``tests/faults/test_claim_campaign.py``.
+Run with ``./dev campaign claims``; about ten minutes on two cores. ``tests/faults/test_claim_campaign.py`` is its short
+twin.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
 """Claims of one hot coupon, each figure beside the limit that the same machine gives in the same run.
 
-Through HTTP against the same server's authenticated POST that inserts and commits one row (``bench/claims_app.py``), and
-the claim statement alone by pgbench against the naive claim of two statements. Needs ``wrk`` and ``pgbench``; makes
-and drops a database of its own. Prints a Markdown table of medians, and ends with 1 when a coupon was not sold exactly.
+Through HTTP against the same server's authenticated POST that inserts and commits one row (``bench/claims_app.py``),
+and the claim statement alone by pgbench against the naive claim of two statements. Needs ``wrk`` and ``pgbench``;
+makes and drops a database of its own. Prints a Markdown table of medians, and ends with 1 when a coupon was not sold
+exactly.
 Run with ``./dev bench claims``.
 """
 
@@ -82,9 +83,11 @@ class Bench:
     def load(self, path: str, coupon: UUID, tokens: Path, clients: int, seconds: int) -> Load:
         """A closed loop of clients."""
         said = subprocess.run(
-            ["wrk", f"-t{LOADERS}", f"-c{clients}", f"-d{seconds}s", "--latency", "--timeout", "30s"]
-            + ["-s", str(ROOT / "bench" / "claims.lua"), self.web.address, "--"]
-            + [path, str(coupon), str(tokens), str(LOADERS), uuid4().hex],
+            [
+                *("wrk", f"-t{LOADERS}", f"-c{clients}", f"-d{seconds}s", "--latency", "--timeout", "30s"),
+                *("-s", str(ROOT / "bench" / "claims.lua"), self.web.address, "--"),
+                *(path, str(coupon), str(tokens), str(LOADERS), uuid4().hex),
+            ],
             capture_output=True,
             text=True,
             check=True,
@@ -179,8 +182,8 @@ def report(bench: Bench, clients: tuple[int, ...]) -> Iterator[str]:
             ratio = f"{middle[f'ratio {count}']:.2f} of it" if name == "claim" else ""
             p50, p99 = middle[f"{name} {count} p50"], middle[f"{name} {count} p99"]
             yield f"| {words}, {count} clients | {middle[f'{name} {count}']:,.0f} | {p50:.1f} | {p99:.1f} | {ratio} |"
-    late = f"p95 {middle['late p95']:.1f} ms"
-    yield f"| sold out, offered | {middle['late offered']:,.0f} | {middle['late p50']:.1f} | {middle['late p99']:.1f} | {late} |"
+    p50, p95, p99 = (middle[f"late {name}"] for name in ("p50", "p95", "p99"))
+    yield f"| sold out, offered | {middle['late offered']:,.0f} | {p50:.1f} | {p99:.1f} | p95 {p95:.1f} ms |"
     yield f"\n| pgbench, {claims_sql.CLIENTS} connections | a second | of the naive claim |\n|---|---|---|"
     yield f"| one row inserted and committed | {middle['bare']:,.0f} | {middle['bare'] / middle['naive']:.1f} × |"
     yield f"| naive claim: counter, then row | {middle['naive']:,.0f} | |"

@@ -1,4 +1,4 @@
-"""The application with one route more, which inserts and commits one row: what claims through HTTP are measured against.
+"""The application with one route more, which inserts and commits one row: the measure of claims through HTTP.
 
 Served by ``bench/claims.py`` in place of ``wsgi``, so that both routes meet the same processes, threads and settings.
 """
@@ -42,7 +42,9 @@ class RowAnswer(Schema):
     """Nothing that needs documenting."""
 
 
-@blueprint.post("/bench/rows", policy=allow("member", owner="the principal"), body=RowBody, answer=RowAnswer, status=201)
+@blueprint.post(
+    "/bench/rows", policy=allow("member", owner="the principal"), body=RowBody, answer=RowAnswer, status=201
+)
 def add_row(body: dict[str, Any]) -> Answer:
     """Adds one row and commits it."""
     row_id: UUID = new_id()

@@ -29,17 +29,13 @@ INSERT INTO members (member_id, state, row_version, created_at)
     SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, 'active', 1, now()
     FROM generate_series(1, {members}) n;
 """
-MEMBER = (
-    "('00000000-0000-7000-8000-' || lpad(to_hex((:client_id * {share} + :n)::bigint), 12, '0'))::uuid".format(
-        share=MEMBERS_A_CLIENT
-    )
-)
+MEMBER = f"('00000000-0000-7000-8000-' || lpad(to_hex((:client_id * {MEMBERS_A_CLIENT} + :n)::bigint), 12, '0'))::uuid"
 
 BARE = f"""
 \\set n :n + 1
 INSERT INTO bench_rows VALUES (gen_random_uuid(), '{{coupon}}', {MEMBER}, now());
 """
-# \\gset fails, and pgbench with it, when the UPDATE returns no row: so the row count is looked at, in no round trip more.
+# \\gset fails, and pgbench with it, when the UPDATE returns no row: the row count is looked at without a round trip more.
 NAIVE = f"""
 \\set n :n + 1
 BEGIN;
@@ -50,8 +46,8 @@ COMMIT;
 OURS = f"""
 \\set n :n + 1
 SELECT claim_coupon({{city}}, gen_random_uuid(), '{{coupon}}', 1, '{{merchant}}', {MEMBER}, 'active', 1::smallint, 0,
-    'CNY', now(), now() + interval '1 day', NULL, sha256(gen_random_uuid()::text::bytea), '\\x{"00" * 41}', '1234', NULL,
-    NULL, NULL, NULL, current_date, 1::smallint, NULL, NULL, NULL, gen_random_uuid(),
+    'CNY', now(), now() + interval '1 day', NULL, sha256(gen_random_uuid()::text::bytea), '\\x{"00" * 41}', '1234',
+    NULL, NULL, NULL, NULL, current_date, 1::smallint, NULL, NULL, NULL, gen_random_uuid(),
     '{{{{"note": "{"e" * 480}"}}}}'::jsonb, 'trace', now(), 'member:' || {MEMBER}, 'claim', gen_random_uuid()::text,
     sha256(''), '\\x{"20" * 760}', 'application/json', now() + interval '7 days');
 """
@@ -80,8 +76,10 @@ def pgbench(app_url: str, script: str, folder: Path, seconds: int) -> tuple[floa
     url = make_url(app_url)
     place = {"PGHOST": str(url.query["host"]), "PGPORT": str(url.query["port"]), "PGUSER": str(url.username)}
     done = subprocess.run(
-        [program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-D", "n=0"]
-        + ["-f", str(file), str(url.database)],
+        [
+            *(program, "-n", "-M", "prepared", "-c", str(CLIENTS), "-j", "2", "-T", str(seconds), "-D", "n=0"),
+            *("-f", str(file), str(url.database)),
+        ],
         env={**os.environ, **place},
         capture_output=True,
         text=True,

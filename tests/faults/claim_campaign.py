@@ -32,7 +32,7 @@ from tests.faults.claim_clients import Order, lines_of
 from tests.faults.claim_world import ClaimWorld, plant_claim_world
 from tests.faults.own_cluster import DATABASE
 from tests.faults.proxy import COMMIT, Cut, FaultProxy, database_proxy, url_through, web_proxy
-from tests.servers import ROOT, Worker, WebServer, environment, free_port
+from tests.servers import ROOT, WebServer, Worker, environment, free_port
 
 CLAIMED = b"POST /v1/claims"
 BACK_S = 5.0  # how soon a claim has to succeed again once the database is back

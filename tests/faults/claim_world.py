@@ -1,4 +1,4 @@
-"""Hot coupons and many members for runs against real servers, which go by the real clock; and tokens for the members."""
+"""Hot coupons and many members for runs against real servers, which go by the real clock; tokens for the members."""
 
 from __future__ import annotations
 
@@ -59,11 +59,9 @@ def hot_coupon(world: World, merchant_id: UUID, place_id: UUID, quota: int, buck
     )
     shares = [quota // buckets + (bucket < quota % buckets) for bucket in range(buckets)]
     world.run(
-        "INSERT INTO coupon_stock (city_id, coupon_id, bucket, quota, taken) VALUES (:city, :coupon, :bucket, :share, 0)",
-        [
-            {"city": CITY, "coupon": coupon_id, "bucket": bucket, "share": share}
-            for bucket, share in enumerate(shares)
-        ],
+        "INSERT INTO coupon_stock (city_id, coupon_id, bucket, quota, taken)"
+        " VALUES (:city, :coupon, :bucket, :share, 0)",
+        [{"city": CITY, "coupon": coupon_id, "bucket": bucket, "share": share} for bucket, share in enumerate(shares)],
     )
     return coupon_id
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 
 from devtools.cluster import Cluster
 from devtools.packages import choose, find_postgres
