@@ -35,7 +35,7 @@ BARE = f"""
 \\set n :n + 1
 INSERT INTO bench_rows VALUES (gen_random_uuid(), '{{coupon}}', {MEMBER}, now());
 """
-# \\gset fails, and pgbench with it, when the UPDATE returns no row: the row count is looked at without a round trip more.
+# \\gset fails, and pgbench with it, when the UPDATE returns no row: the row count is checked without a round trip more.
 NAIVE = f"""
 \\set n :n + 1
 BEGIN;
