@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import subprocess
 import sys
 import urllib.request
@@ -16,8 +17,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
+from tests.flows.made_things import Made
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
@@ -149,6 +152,66 @@ def _paths(
         "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
         "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
         "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
+    }
+
+
+def with_made(values: Mapping[str, Any], made: Made) -> dict[str, Any]:
+    """The values with what was made through HTTP: ids for the loop's paths, and first requests that must work.
+
+    What a run would use up for the next (a deletion, a reversal) gets ids of nothing.
+    """
+    nothing = str(new_city_id(2))
+    claim = [{"claim_id": made.active_claim}]
+    redemption, payment = [{"redemption_id": made.redemption}], [{"payment_id": made.payment}]
+    endpoint = [{"endpoint_id": made.endpoint}]
+    by_request, one = "/v1/redemptions/by-request/{request_no}", "/v1/webhook-endpoints/{endpoint_id}"
+    paths = {
+        **{f"/v1/claims/{{claim_id}}{ending}": claim for ending in ("", "/code", "/qr.svg")},
+        "/v1/claims/{claim_id}/cancel": [{"claim_id": made.spare_claim}],
+        "/v1/redemptions/{redemption_id}": redemption,
+        "/v1/redemptions/{redemption_id}/commit": redemption,
+        **{
+            f"POST /v1/redemptions/{{redemption_id}}/{step}": [{"redemption_id": nothing}]
+            for step in ("void", "reverse")
+        },
+        by_request: [{"request_no": made.request_no}],
+        **{f"/v1/payments/{{payment_id}}{ending}": payment for ending in ("", "/resolve", "/refunds", "/cancel")},
+        "/v1/refunds/{refund_id}": [{"refund_id": made.refund}],
+        one: endpoint,
+        f"PATCH {one}": [{"endpoint_id": made.other_endpoint}],
+        f"DELETE {one}": [{"endpoint_id": str(new_id())}],
+        **{f"{one}/{step}": endpoint for step in ("rotate-secret", "test")},
+        "/v1/deliveries/{event_id}/attempts": [{"event_id": made.event}],
+        "/v1/events/{event_id}/redeliver": [{"event_id": made.event}],
+        "/v1/providers/{provider}/notify": [{"provider": "test_wallet"}],
+    }
+    refund = {"refund_no": "made-1", "amount": {"amount_minor": 100, "currency": "CNY"}, "reason": "a cold soup"}
+    first = {
+        "POST /v1/claims": {"coupon_id": made.many},
+        "POST /v1/claims/{claim_id}/cancel": {},
+        "POST /v1/codes/lookup": {"code": made.used_code, "place_id": made.place},
+        "POST /v1/redemptions": made.use,
+        "POST /v1/redemptions/{redemption_id}/commit": {},
+        "POST /v1/payments/{payment_id}/resolve": {},
+        "POST /v1/payments/{payment_id}/refunds": refund,
+        "POST /v1/webhook-endpoints": {"merchant_id": made.merchant, "url": "https://93.184.215.14/first"},
+        f"POST {one}/rotate-secret": {},
+        f"POST {one}/test": {},
+        "POST /v1/events/{event_id}/redeliver": {},
+    }
+    keyed = {
+        label: {"headers": {"Idempotency-Key": secrets.token_hex(16)}, "body": body} for label, body in first.items()
+    }
+    keyed["POST /v1/codes/lookup"] = {"body": first["POST /v1/codes/lookup"]}
+    return {
+        **values,
+        "paths": {**values["paths"], **paths},
+        "first": {
+            **values["first"],
+            **keyed,
+            f"GET {by_request}": {"query": {"place_id": made.place}},
+            f"PATCH {one}": {"headers": {"If-Match": "*"}, "body": {"description": "changed"}},
+        },
     }
 
 

@@ -7,6 +7,7 @@ Loaded by schemathesis in a process of its own; ``CAMPAIGN_FILE`` names a JSON f
 from __future__ import annotations
 
 import atexit
+import hashlib
 import json
 import os
 import random
@@ -19,6 +20,25 @@ from schemathesis.core.parameters import ParameterLocation
 
 # A value of the right shape that names nothing: the one kind of refusal that a positive case may meet.
 NAMES_NOTHING = {"unknown-category", "unknown-city", "unknown-region", "invalid-cursor", "precondition-failed"}
+# Well-formed data that business says no to: no schema knows what is sold out, used, paid or open to the internet.
+SAYS_NO = {
+    *(
+        "claim-not-started",
+        "claim-window-closed",
+        "user-limit",
+        "day-limit",
+        "sold-out",
+        "location-needed",
+        "claim-unpaid",
+    ),
+    *("location-stale", "location-inaccurate", "location-suspect", "outside-geofence", "device-limit", "code-mistyped"),
+    *("code-unknown", "code-revoked", "code-expired", "already-redeemed", "order-needed", "request-number-reused"),
+    *("currency-mismatch", "redemption-over", "reverse-window-closed", "provider-unknown", "payment-not-needed"),
+    *("payment-exists", "payment-purpose-over", "payment-not-cancellable", "payment-amount-mismatch", "staff-locked"),
+    *("refund-exceeds-captured", "refund-number-reused", "refund-in-progress", "endpoint-refused", "endpoint-limit"),
+    *("claim-not-cancellable", "already-reversed", "invalid-signature", "idempotency-key-mismatch", "wrong-store"),
+    *("invalid-body",),  # of two members only one may be there, and a limit on devices wants the device
+}
 INSTANTS = ("2026-11-22T09:30:00Z", "2026-11-22T18:30:00.5+08:00", "1970-01-01T00:00:00Z", "2100-12-31T23:59:59-11:00")
 
 VALUES: dict[str, Any] = json.loads(Path(os.environ["CAMPAIGN_FILE"]).read_text())
@@ -34,8 +54,10 @@ def map_case(context: Any, case: Any) -> Any:
     """Puts values that exist into well-formed parts, most of the time; what is meant to be wrong stays as it is."""
     draw = random.Random(_content(case))  # the same case always becomes the same, as Hypothesis must replay it
     path = case.operation.path
-    real = VALUES["paths"].get(path)
-    if real and case.path_parameters and _positive(case, ParameterLocation.PATH) and draw.random() < 0.7:
+    own = VALUES["paths"].get(case.operation.label)  # always taken: an id that was learned would use something up
+    real = own or VALUES["paths"].get(path)
+    chosen = real and (own or draw.random() < 0.7)
+    if chosen and case.path_parameters and _positive(case, ParameterLocation.PATH):
         case.path_parameters = {**case.path_parameters, **draw.choice(real)}
     if isinstance(case.query, dict) and case.query and _positive(case, ParameterLocation.QUERY):
         case.query = _query(path, dict(case.query), draw)
@@ -44,6 +66,8 @@ def map_case(context: Any, case: Any) -> Any:
         case.headers = {**case.headers, "If-Match": "*"}
     if isinstance(case.body, dict) and _positive(case, ParameterLocation.BODY):
         case.body = _body(case.operation.definition.raw.get("operationId"), dict(case.body), draw)
+    if "Idempotency-Key" in (case.headers or {}) and _positive(case, ParameterLocation.HEADER):
+        case.headers = {**case.headers, "Idempotency-Key": hashlib.sha256(_content(case).encode()).hexdigest()}
     return case
 
 
@@ -81,7 +105,8 @@ def before_add_examples(context: Any, examples: list[Any]) -> None:
     """Begins each operation with calls that must work for whoever may make them: its first three things by id."""
     operation = context.operation
     first = VALUES["first"].get(operation.label, {})
-    for path_values in VALUES["paths"].get(operation.path, [None])[:3]:
+    known = VALUES["paths"].get(operation.label) or VALUES["paths"].get(operation.path, [None])
+    for path_values in known[:3]:
         given = {**first, "path_parameters": path_values} if path_values else dict(first)
         if "body" in given:
             given["media_type"] = "application/json"
@@ -97,7 +122,7 @@ def filter_failure(context: Any, failure: Any, case: Any, response: Any) -> bool
         code = json.loads(response.content)["code"]
     except (ValueError, KeyError, TypeError):
         return True
-    return code not in NAMES_NOTHING
+    return code not in NAMES_NOTHING | SAYS_NO
 
 
 @schemathesis.hook

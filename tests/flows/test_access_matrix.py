@@ -7,6 +7,7 @@ things must answer exactly as missing ones: same status, same body but for the r
 from __future__ import annotations
 
 import json
+import re
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
@@ -19,6 +20,7 @@ import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
+from tests.flows.made_things import Made, send
 
 ROLES = ("anonymous", "member1", "staff1", "owner1", "owner2", "operator1", "operator2", "admin", "partner1")
 OWNERS_OF_MERCHANT_1 = {"staff1", "owner1", "partner1"}
@@ -53,8 +55,49 @@ def ask(url: str, method: str, path: str, token: str | None, body: Any = None) -
     return Answered(status, json.loads(raw) if raw and "json" in media else None)
 
 
+def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
+    """The same for the routes of the loop."""
+    by_request = "/v1/redemptions/by-request/{request_no}"
+    claim = {
+        "own": Case({"claim_id": ours.active_claim}, frozenset({"member1"})),
+        "other's": Case({"claim_id": theirs.active_claim}, frozenset()),
+        "missing": Case({"claim_id": str(new_city_id(2))}, frozenset()),
+    }
+
+    def merchants(name: str, own: str, other: str, nothing: str, seen: set[str]) -> dict[str, Case]:
+        return {
+            "own": Case({name: own}, frozenset(seen)),
+            "other merchant's": Case({name: other}, frozenset({"owner2"})),
+            "missing": Case({name: nothing}, frozenset()),
+        }
+
+    tills, owners = OWNERS_OF_MERCHANT_1, OWNERS_OF_MERCHANT_1 - {"staff1"}
+    asked = f"{by_request}?place_id={{place_id}}"
+    return {
+        **{f"/v1/claims/{{claim_id}}{ending}": claim for ending in ("", "/code", "/qr.svg")},
+        "/v1/redemptions/{redemption_id}": merchants(
+            "redemption_id", ours.redemption, theirs.redemption, str(new_city_id(2)), tills
+        ),
+        by_request: {
+            "own": Case({"": asked, "request_no": ours.request_no, "place_id": ours.place}, frozenset(tills)),
+            "other merchant's": Case(
+                {"": asked, "request_no": theirs.request_no, "place_id": theirs.place}, frozenset({"owner2"})
+            ),
+            "missing": Case({"": asked, "request_no": "never", "place_id": str(new_city_id(2))}, frozenset()),
+        },
+        "/v1/payments/{payment_id}": merchants("payment_id", ours.payment, theirs.payment, str(new_city_id(2)), tills),
+        "/v1/refunds/{refund_id}": merchants("refund_id", ours.refund, theirs.refund, str(new_city_id(2)), tills),
+        "/v1/webhook-endpoints/{endpoint_id}": merchants(
+            "endpoint_id", ours.endpoint, theirs.endpoint, str(new_id()), owners
+        ),
+        "/v1/deliveries/{event_id}/attempts": merchants(
+            "event_id", ours.event, theirs.event, str(new_city_id(2)), owners
+        ),
+    }
+
+
 @pytest.fixture(scope="module")
-def things(seeded_settings: Settings) -> dict[str, dict[str, Case]]:
+def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict[str, Case]]:
     """Per path of the document: own, other merchant's, other city's and missing path values."""
     engine = sa.create_engine(seeded_settings.database_owner_url or "")
     with engine.connect() as conn:
@@ -121,7 +164,7 @@ def things(seeded_settings: Settings) -> dict[str, dict[str, Case]]:
             },
         }
     engine.dispose()
-    return found
+    return found | flow_things(*made)
 
 
 # Operations without a thing of anyone's in their path: query values and bodies that make them answer.
@@ -135,6 +178,11 @@ OPEN = {
     "GET /v1/cities": "",
     "GET /v1/me": "",
     "GET /v1/ledger": "",
+    "GET /v1/claims": "",
+    "GET /v1/flow": "",
+    "GET /v1/events": "",
+    "GET /v1/deliveries": "",
+    "GET /v1/webhook-endpoints": "",
     "GET /healthz": "",
     "GET /readyz": "",
     "GET /metrics": "",
@@ -147,7 +195,18 @@ TILES = {
     "/v1/tiles/{layer}.json": "/v1/tiles/places.json",
 }
 # Writes have tests of their own; here they must refuse whoever may not call them, without any effect.
-WRITES = {"POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"}
+WRITES = {
+    *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
+    *("POST /v1/claims", "POST /v1/claims/{claim_id}/cancel", "POST /v1/codes/lookup", "POST /v1/redemptions"),
+    *(f"POST /v1/redemptions/{{redemption_id}}/{step}" for step in ("commit", "void", "reverse")),
+    "POST /v1/payments",
+    *(f"POST /v1/payments/{{payment_id}}/{step}" for step in ("cancel", "resolve", "refunds")),
+    "POST /v1/providers/{provider}/notify",
+    "POST /v1/webhook-endpoints",
+    *(f"{method} /v1/webhook-endpoints/{{endpoint_id}}" for method in ("PATCH", "DELETE")),
+    *(f"POST /v1/webhook-endpoints/{{endpoint_id}}/{step}" for step in ("rotate-secret", "test")),
+    "POST /v1/events/{event_id}/redeliver",
+}
 
 
 @pytest.fixture(scope="module")
@@ -233,11 +292,12 @@ def test_writes_refuse_whoever_may_not_call_them(
 ) -> None:
     method, path = operation.split(" ")
     declared = document["paths"][path][method.lower()]
+    target = re.sub(r"{\w+}", str(UUID(int=7)), path)
     for name in ROLES:
         token = None if name == "anonymous" else demo_tokens[name]["token"]
         if admitted(declared, name):
             continue
-        answer = ask(live_server_url, method, path, token, {} if method != "DELETE" else None)
+        answer = ask(live_server_url, method, target, token, {} if method != "DELETE" else None)
         assert answer.status == (401 if name == "anonymous" else 403), name
 
 
@@ -257,3 +317,62 @@ def test_a_forged_token_is_refused_by_every_operation(
             target = target[:start] + str(UUID(int=7)) + target[end + 1 :]
         answer = ask(live_server_url, method, target, forged)
         assert (answer.status, answer.body["code"]) == (401, "invalid-token"), f"{method} {target}"
+
+
+COUNTS = """
+    SELECT (SELECT count(*) FROM claims), (SELECT count(*) FROM redemptions), (SELECT count(*) FROM payments),
+           (SELECT count(*) FROM refunds), (SELECT count(*) FROM outbox_events), (SELECT sum(seq) FROM redemptions),
+           (SELECT sum(seq) FROM claims), (SELECT sum(row_version) FROM webhook_endpoints)
+"""
+
+
+def test_another_merchants_things_named_in_a_write_are_as_good_as_missing_and_nothing_changes(
+    made: tuple[Made, Made], owner_engine: sa.Engine, live_server_url: str, demo_tokens: dict[str, dict[str, str]]
+) -> None:
+    """In the path and in the body; the second owner names what is the first merchant's, then what nobody has."""
+    ours, theirs = made
+    missing, nobody = str(new_city_id(2)), str(new_id())
+    refund = {"refund_no": "x", "amount": {"amount_minor": 1, "currency": "CNY"}, "reason": "r"}
+    pay = {"purpose": "redemption", "provider": "cash", "method": "cash"}
+    order = {"gross_minor": 50_000, "currency": "CNY"}
+    use = {"codes": [{"code": theirs.active_code}], "mode": "redeem", "order": order}
+
+    def pairs(*calls: tuple[str, str, Any]) -> list[tuple[str, tuple[str, Any], tuple[str, Any]]]:
+        return [
+            ("owner2", (path.format(own), body), (path.format(gone), body))
+            for path, own, body, gone in [
+                (path, own, body, nobody if "webhook" in path else missing) for path, own, body in calls
+            ]
+        ]
+
+    tried = pairs(
+        *((f"/v1/redemptions/{{}}/{step}", ours.redemption, body)
+          for step, body in (("commit", {}), ("void", {}), ("reverse", {"reason": "mine"}))),
+        *((f"/v1/payments/{{}}/{step}", ours.payment, body)
+          for step, body in (("cancel", {}), ("resolve", {}), ("refunds", refund))),
+        *((f"/v1/webhook-endpoints/{{}}/{step}", ours.endpoint, {}) for step in ("rotate-secret", "test")),
+        ("/v1/events/{}/redeliver", ours.event, {}),
+    )  # fmt: skip
+    for path, body, name, own, gone in (
+        ("/v1/codes/lookup", {"code": ours.active_code}, "place_id", ours.place, missing),
+        ("/v1/redemptions", use | {"request_no": "foreign"}, "place_id", ours.place, missing),
+        ("/v1/payments", pay, "purpose_id", ours.redemption, missing),
+        ("/v1/webhook-endpoints", {"url": "https://93.184.215.14/"}, "merchant_id", ours.merchant, nobody),
+    ):
+        tried.append(("owner2", (path, {**body, name: own}), (path, {**body, name: gone})))
+    tried.append(
+        ("member1", *((f"/v1/claims/{claim}/cancel", {}) for claim in (theirs.active_claim, missing)))  # type: ignore[arg-type]
+    )
+    with owner_engine.connect() as conn:
+        before = conn.execute(sa.text(COUNTS)).one()
+    for who, foreign, gone in tried:
+        answers = [send(live_server_url, "POST", *at(each, demo_tokens[who]["token"])) for each in (foreign, gone)]
+        assert [status for status, _ in answers] == [404, 404], (foreign, answers)
+        assert {**answers[0][1], "request_id": ""} == {**answers[1][1], "request_id": ""}, foreign
+    with owner_engine.connect() as conn:
+        assert conn.execute(sa.text(COUNTS)).one() == before
+
+
+def at(call: tuple[str, Any], token: str) -> tuple[str, str, Any]:
+    """Path, token and body as ``send`` takes them."""
+    return call[0], token, call[1]
