@@ -10,7 +10,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Uuid, and_, bindparam, ex
 
 from app.members.types import Employment
 from app.merchants.tables import merchant_staff, merchants, place_operators, staff_places
-from app.merchants.types import Merchant, PlaceCount, StaffMember
+from app.merchants.types import Merchant, PlaceCount, PlaceRun, StaffMember
 
 MAX_STAFF = 100
 
@@ -68,6 +68,19 @@ def operator_among(conn: Connection, city_id: int, place_id: UUID, merchant_ids:
             place_operators.c.merchant_id.in_(list(merchant_ids)),
         )
     ).scalar_one_or_none()
+
+
+def places_run_by(
+    conn: Connection, merchant_id: UUID, city_ids: Sequence[int], *, after: UUID | None, limit: int
+) -> tuple[PlaceRun, ...]:
+    """A page of the places that a merchant runs in these cities, by place."""
+    statement = select(place_operators.c.city_id, place_operators.c.place_id).where(
+        place_operators.c.city_id.in_(list(city_ids)), place_operators.c.merchant_id == merchant_id
+    )
+    if after is not None:
+        statement = statement.where(place_operators.c.place_id > after)
+    rows = conn.execute(statement.order_by(place_operators.c.place_id).limit(limit))
+    return tuple(PlaceRun(row.city_id, row.place_id) for row in rows)
 
 
 def employment_of(conn: Connection, member_id: UUID) -> tuple[Employment, ...]:

@@ -18,11 +18,12 @@ from app.http.services import services
 from app.http.transaction import reading
 from app.members.queries import display_names
 from app.merchants import queries
-from app.merchants.schemas import MerchantAnswer, StaffAnswer, StaffQuery
+from app.merchants.schemas import MerchantAnswer, PlacesAnswer, PlacesQuery, StaffAnswer, StaffQuery
 
 blueprint = Blueprint("merchants", __name__, description="Merchants and their people")
 
 _STAFF = "merchant_staff"
+_PLACES = "merchant_places"
 
 
 def _missing() -> NotFound:
@@ -49,6 +50,37 @@ def merchant(merchant_id: UUID) -> Answer:
         "home_city_id": found.home_city_id,
         "place_count": sum(count.place_count for count in counts),
         "place_counts": [{"city_id": count.city_id, "place_count": count.place_count} for count in counts],
+    }
+    return tagged(Answer(body), max_age_s=60)
+
+
+@blueprint.get(
+    "/v1/merchants/<uuid:merchant_id>/places",
+    policy=PUBLIC,
+    query=PlacesQuery,
+    answer=PlacesAnswer,
+    problems=("not-found", "invalid-cursor", "expired-cursor"),
+)
+def merchant_places(merchant_id: UUID, query: dict[str, Any]) -> Answer:
+    """Which places a merchant runs, in every city."""
+    parts, limit = services(), query["limit"]
+    asked, now = {"merchant_id": str(merchant_id)}, parts.clock()
+    after = None
+    if "cursor" in query:
+        after = UUID(parts.cursors.decode(_PLACES, asked, query["cursor"], now))
+    with reading() as conn:
+        if queries.merchant_by_id(conn, merchant_id) is None:
+            raise _missing()
+        cities = [city.city_id for city in active_datasets(conn)]
+        found = queries.places_run_by(conn, merchant_id, cities, after=after, limit=limit + 1)
+        total = sum(count.place_count for count in queries.place_counts(conn, merchant_id, cities))
+    page = found[:limit]
+    more = len(found) > limit
+    body = {
+        "items": [{"place_id": str(each.place_id), "city_id": each.city_id} for each in page],
+        "next_cursor": parts.cursors.encode(_PLACES, asked, str(page[-1].place_id), now) if more else None,
+        "total": {"value": total, "relation": "eq"},
+        "applied": {"merchant_id": str(merchant_id), "limit": limit},
     }
     return tagged(Answer(body), max_age_s=60)
 

@@ -27,6 +27,20 @@ class MerchantAnswer(Schema):
     place_counts = fields.List(fields.Nested(PlaceCountAnswer), required=True)
 
 
+class PlacesQuery(Schema):
+    """A page of a merchant's places."""
+
+    limit = WholeNumber(low=1, high=100, load_default=20)
+    cursor = Text(longest=4096)
+
+
+class PlaceRunAnswer(Schema):
+    """A place that the merchant runs; ``GET /v1/places/{place_id}`` tells the rest."""
+
+    place_id = fields.UUID(required=True)
+    city_id = fields.Integer(required=True)
+
+
 class StaffQuery(Schema):
     """A page of a merchant's people."""
 
@@ -62,6 +76,15 @@ class StaffAnswer(Schema):
     """A page of a merchant's people, by member."""
 
     items = fields.List(fields.Nested(StaffMemberAnswer), required=True)
+    next_cursor = fields.String(required=True, allow_none=True)
+    total = fields.Nested(TotalAnswer, required=True)
+    applied = fields.Nested(StaffAppliedAnswer, required=True)
+
+
+class PlacesAnswer(Schema):
+    """A page of the places that a merchant runs, by place."""
+
+    items = fields.List(fields.Nested(PlaceRunAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
     total = fields.Nested(TotalAnswer, required=True)
     applied = fields.Nested(StaffAppliedAnswer, required=True)

@@ -28,6 +28,14 @@ class PlaceCount:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceRun:
+    """A place that a merchant runs."""
+
+    city_id: int
+    place_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class StaffMember:
     """Someone who works for a merchant; owners have no places of their own, since all are theirs."""
 

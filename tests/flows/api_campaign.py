@@ -146,6 +146,7 @@ def _paths(
         "/v1/places/{place_id}": [{"place_id": one} for one in places],
         "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
         "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
+        "/v1/merchants/{merchant_id}/places": [{"merchant_id": one} for one in merchants],
         "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
         "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
         "/v1/datasets/{city}/{kind}/versions": versions,

@@ -139,6 +139,12 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "other city's": Case({"merchant_id": one(far_merchant)}),
                 "missing": Case({"merchant_id": str(new_id())}, frozenset()),
             },
+            "/v1/merchants/{merchant_id}/places": {
+                "own": Case({"merchant_id": first}),
+                "other merchant's": Case({"merchant_id": second}),
+                "other city's": Case({"merchant_id": one(far_merchant)}),
+                "missing": Case({"merchant_id": str(new_id())}, frozenset()),
+            },
             "/v1/merchants/{merchant_id}/staff": {
                 "own": Case({"merchant_id": first}, frozenset({"owner1", "admin"})),
                 "other merchant's": Case({"merchant_id": second}, frozenset({"owner2", "admin"})),

@@ -52,6 +52,28 @@ def test_merchant_that_is_not_active_answers_like_a_missing_one(
     assert body_without_id(hidden) == body_without_id(missing)
 
 
+def test_the_places_of_a_merchant_come_in_pages_over_all_cities(client: FlaskClient, people: People) -> None:
+    merchant_id, other = people.merchant(), people.merchant()
+    people.city(3, "city3")
+    mine = [people.runs_place(merchant_id, city_id) for city_id in (2, 3, 2, 2)]
+    people.runs_place(other, 2)
+    seen: list[tuple[str, int]] = []
+    cursor = ""
+    while True:
+        answer = client.get(f"/v1/merchants/{merchant_id}/places?limit=3{cursor}").json
+        assert answer["total"] == {"value": 4, "relation": "eq"}
+        seen += [(item["place_id"], item["city_id"]) for item in answer["items"]]
+        if answer["next_cursor"] is None:
+            break
+        cursor = f"&cursor={answer['next_cursor']}"
+    assert {place for place, _ in seen} == {str(place) for place in mine}
+    assert sorted(city for _, city in seen) == [2, 2, 2, 3]
+    assert len(seen) == 4
+    foreign = client.get(f"/v1/merchants/{other}/places?{cursor[1:]}")
+    assert (foreign.status_code, foreign.json["code"]) == (400, "invalid-cursor")
+    assert client.get(f"/v1/merchants/{new_id()}/places").status_code == 404
+
+
 def test_unknown_parameter_is_refused(client: FlaskClient) -> None:
     answer = client.get(f"/v1/merchants/{new_id()}?colour=red")
     assert (answer.status_code, answer.json["code"]) == (400, "unknown-parameter")
