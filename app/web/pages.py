@@ -16,6 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
+_WORD_FILES: Final = ("", ".claims", ".till")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -37,14 +38,18 @@ _SECURITY: Final = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
+# Scanning a code is all that the till may do beyond the other pages; it never asks where it stands.
+_TILL_PERMISSIONS: Final = "geolocation=(), camera=(self), microphone=()"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _A_DAY: Final = "public, max-age=86400"
 
 
 @lru_cache(maxsize=len(LANGUAGES))
 def words(lang: str) -> dict[str, str]:
-    """The texts of one language, by key; the same file the browser's code is built with."""
-    table: dict[str, str] = json.loads((_HERE / "i18n" / f"{lang}.json").read_text(encoding="utf-8"))
+    """The texts of one language, by key; the same files the browser's code is built with."""
+    table: dict[str, str] = {}
+    for part in _WORD_FILES:
+        table |= json.loads((_HERE / "i18n" / f"{lang}{part}.json").read_text(encoding="utf-8"))
     return table
 
 
@@ -109,6 +114,13 @@ def page() -> Response:
     return _html("page.html")
 
 
+def till() -> Response:
+    """The till: codes are typed or scanned, redeemed, charged and undone."""
+    answer = _html("till.html")
+    answer.headers["Permissions-Policy"] = _TILL_PERMISSIONS
+    return answer
+
+
 def docs() -> Response:
     """Swagger UI over /openapi.json, from local files only."""
     return _html("docs.html")
@@ -155,6 +167,10 @@ def webmanifest() -> Response:
         "display": "standalone",
         "background_color": "#f4f1e9",
         "theme_color": "#f4f1e9",
+        "shortcuts": [
+            {"name": t["wallet.title"], "url": f"/?wallet=mine&lang={lang}"},
+            {"name": t["footer.till"], "url": f"/till?lang={lang}"},
+        ],
         "icons": [
             {"src": "/static/icons/icon.svg", "sizes": "any", "type": "image/svg+xml"},
             {"src": "/static/icons/icon-192.png", "sizes": "192x192", "type": "image/png"},
@@ -176,15 +192,16 @@ def webmanifest() -> Response:
 
 def _secured(answer: Response) -> Response:
     for name, value in _SECURITY.items():
-        answer.headers[name] = value
+        answer.headers.setdefault(name, value)
     return answer
 
 
 def create_pages() -> Blueprint:
-    """The blueprint ``pages``: /, /docs, built files, icons and the web manifest; all open to everyone."""
+    """The blueprint ``pages``: /, /till, /docs, built files, icons and the web manifest; all open to everyone."""
     pages = Blueprint("pages", __name__, template_folder="templates")
     pages.after_request(_secured)
     pages.add_url_rule("/", view_func=page)
+    pages.add_url_rule("/till", view_func=till)
     pages.add_url_rule("/docs", view_func=docs)
     pages.add_url_rule("/static/build/<name>", view_func=built_file)
     pages.add_url_rule("/static/icons/<name>", view_func=icon)

@@ -1,81 +1,6 @@
-// The JSON API over fetch: problems become typed errors, every request can be given up.
-import { lang } from "./i18n";
-import { busy } from "./ready";
+// What anyone may read of the JSON API.
+import { getJson, Unreadable, type Query } from "./request";
 import type { Category, City, Coupon, CouponDetail, Listing, Place, PlaceDetail } from "./types";
-
-const TIMEOUT_MS = 15_000;
-
-/** A refusal by the server, in the words of RFC 9457. */
-export class ApiProblem extends Error {
-  constructor(
-    readonly status: number,
-    readonly code: string,
-    readonly detail: string,
-    readonly requestId: string | null,
-    readonly retryAfterS: number | null,
-  ) {
-    super(detail);
-  }
-}
-
-/** No answer at all. */
-export class Unreachable extends Error {
-  constructor(readonly why: "offline" | "unreachable" | "timeout") {
-    super(why);
-  }
-}
-
-/** An answer that is neither the promised shape nor a problem. */
-export class Unreadable extends Error {}
-
-export type Query = Record<string, string | number | boolean | null | undefined>;
-
-export const wasAborted = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
-
-async function problemOf(answer: Response): Promise<ApiProblem> {
-  const body: unknown = await answer.json().catch(() => null);
-  const member = (name: string): string | null => {
-    const value = body !== null && typeof body === "object" ? (body as Record<string, unknown>)[name] : null;
-    return typeof value === "string" && value !== "" ? value : null;
-  };
-  const seconds = Number(answer.headers.get("Retry-After") ?? Number.NaN);
-  return new ApiProblem(
-    answer.status,
-    member("code") ?? "",
-    member("detail") ?? member("title") ?? `HTTP ${answer.status}`,
-    member("request_id") ?? answer.headers.get("X-Request-Id"),
-    Number.isFinite(seconds) ? seconds : null,
-  );
-}
-
-/** GET `path` as JSON. Throws ApiProblem, Unreachable, Unreadable, or AbortError when `signal` gave up. */
-export async function getJson<T>(path: string, query: Query = {}, signal?: AbortSignal): Promise<T> {
-  const url = new URL(path, location.origin);
-  for (const [name, value] of Object.entries(query)) {
-    if (value !== null && value !== undefined) url.searchParams.set(name, String(value));
-  }
-  const limit = new AbortController();
-  const timer = setTimeout(() => limit.abort(), TIMEOUT_MS);
-  const giveUp = (): void => limit.abort();
-  signal?.addEventListener("abort", giveUp);
-  const done = busy();
-  try {
-    const headers = { Accept: "application/json", "Accept-Language": lang };
-    const answer = await fetch(url, { headers, signal: limit.signal, credentials: "omit" });
-    if (!answer.ok) throw await problemOf(answer);
-    return (await answer.json()) as T;
-  } catch (error) {
-    if (signal?.aborted) throw new DOMException("given up", "AbortError");
-    if (limit.signal.aborted) throw new Unreachable("timeout");
-    if (error instanceof SyntaxError) throw new Unreadable();
-    if (error instanceof TypeError) throw new Unreachable(navigator.onLine ? "unreachable" : "offline");
-    throw error;
-  } finally {
-    clearTimeout(timer);
-    signal?.removeEventListener("abort", giveUp);
-    done();
-  }
-}
 
 export const cities = (): Promise<Listing<City>> => getJson("/v1/cities");
 
@@ -99,6 +24,14 @@ export async function place(id: string, signal: AbortSignal): Promise<PlaceDetai
 
 export const coupon = (id: string, signal: AbortSignal): Promise<CouponDetail> =>
   getJson(`/v1/coupons/${encodeURIComponent(id)}`, {}, signal);
+
+export type Provider = "cash" | "test_wallet";
+
+/** How can be paid here; only those that this page knows how to ask for. */
+export async function providers(signal: AbortSignal): Promise<Provider[]> {
+  const { capabilities } = await getJson<{ capabilities: { providers: string[] } }>("/v1/flow", {}, signal);
+  return capabilities.providers.filter((name): name is Provider => name === "cash" || name === "test_wallet");
+}
 
 export interface TileLimits {
   minzoom: number;

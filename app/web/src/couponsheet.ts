@@ -11,10 +11,12 @@ export interface CouponLinks {
   placeHref(id: string): string;
   /** Where the reader searched; the places are ordered from there. */
   from: LonLat | null;
+  /** What claims it. */
+  claim: Node;
 }
 
-const asNumber = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
-const asText = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
+export const asNumber = (value: unknown): number | null => (typeof value === "number" && Number.isFinite(value) ? value : null);
+export const asText = (value: unknown): string | null => (typeof value === "string" && value !== "" ? value : null);
 
 function isMoney(value: unknown): value is Money {
   if (typeof value !== "object" || value === null) return false;
@@ -98,12 +100,12 @@ function ruleTerms(terms: Terms): HTMLElement[] {
 const nowhere = Number.POSITIVE_INFINITY;
 
 /** The places with their distances from `from`, nearest first; those without a position last. */
-function byDistance(places: CouponPlace[], from: LonLat | null): { place: CouponPlace; away: number }[] {
+export function byDistance(places: CouponPlace[], from: LonLat | null): { place: CouponPlace; away: number }[] {
   const away = (place: CouponPlace): number => (from && place.location ? metresBetween(from, place.location) : nowhere);
   return places.map((place) => ({ place, away: away(place) })).sort((a, b) => (a.away === b.away ? 0 : a.away - b.away));
 }
 
-function placeLink(place: CouponPlace, away: number, href: string): HTMLElement {
+export function placeLink(place: CouponPlace, away: number, href: string): HTMLElement {
   const known = place.address?.text || place.address?.district;
   const facts = [away === nowhere ? null : format.distance(away), known].filter(Boolean).join(" · ");
   return el(
@@ -131,7 +133,7 @@ export function couponBody(coupon: CouponDetail, zone: string | null, links: Cou
       el("p", {}, [group, kind, coupon.merchant?.name].filter(Boolean).join(" · ")),
       couponFacts(coupon, zone),
     ),
-    el("p", { class: "summary" }, t("coupon.claim_later")),
+    links.claim,
     ...(coupon.summary && coupon.summary !== coupon.title ? [el("p", { class: "summary" }, coupon.summary)] : []),
     section(
       t("coupon.terms"),

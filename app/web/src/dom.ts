@@ -24,6 +24,9 @@ export function el<K extends keyof HTMLElementTagNameMap>(
   return node;
 }
 
+/** The nodes that are there. */
+export const present = (...nodes: (Node | null | false)[]): Node[] => nodes.filter((node): node is Node => node instanceof Node);
+
 export function button(attributes: Attributes, onClick: () => void, ...children: Child[]): HTMLButtonElement {
   const node = el("button", { type: "button", ...attributes }, ...children);
   node.addEventListener("click", onClick);

@@ -128,3 +128,9 @@ export function weekdayToday(zone: string | null): number {
   const name = new Intl.DateTimeFormat("en", options).format(new Date());
   return ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"].indexOf(name);
 }
+
+/** An amount as it is typed into a field: "88.50". */
+export function plainAmount(amount_minor: number, currency: string): string {
+  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  return (amount_minor / 10 ** digits).toFixed(digits);
+}

@@ -1,14 +1,20 @@
 // The page's words in the document's language; the same files are read by the templates.
+import enClaims from "../i18n/en.claims.json";
 import en from "../i18n/en.json";
+import enTill from "../i18n/en.till.json";
+import zhClaims from "../i18n/zh-CN.claims.json";
 import zh from "../i18n/zh-CN.json";
+import zhTill from "../i18n/zh-CN.till.json";
 
-export type Word = keyof typeof en;
+const english = { ...en, ...enClaims, ...enTill };
 
-const tables: Record<string, Record<Word, string>> = { en, "zh-CN": zh };
+export type Word = keyof typeof english;
+
+const tables: Record<string, Record<Word, string>> = { en: english, "zh-CN": { ...zh, ...zhClaims, ...zhTill } };
 
 export const lang: string = document.documentElement.lang in tables ? document.documentElement.lang : "en";
 
-const words = tables[lang] ?? en;
+const words = tables[lang] ?? english;
 const plurals = new Intl.PluralRules(lang);
 
 /** The text of `key`, with each {name} replaced from `values`. */

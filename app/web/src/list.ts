@@ -1,5 +1,5 @@
 // The result list: place cards, deal tickets, skeleton, empty and error states.
-import { ApiProblem, Unreachable } from "./api";
+import { ApiProblem, Unreachable } from "./request";
 import { button, byId, el, langTag } from "./dom";
 import * as format from "./format";
 import { counted, maybe, t, type Word } from "./i18n";

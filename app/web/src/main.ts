@@ -10,7 +10,7 @@ import { createMap, type SearchMap } from "./map";
 import { announce, say, unsay } from "./notice";
 import { busy, settleWith } from "./ready";
 import { Results } from "./results";
-import { Sheets } from "./sheets";
+import { MINE, Sheets } from "./sheets";
 import { share } from "./share";
 import { address, readSheet, readState, type PageState } from "./state";
 import type { Category, City, Listing, LonLat } from "./types";
@@ -118,6 +118,7 @@ class Page {
     byId<HTMLAnchorElement>("language").addEventListener("click", (event) => {
       remember((event.currentTarget as HTMLAnchorElement).hreflang);
     });
+    byId("wallet").addEventListener("click", () => this.sheets.open({ kind: "wallet", id: MINE }));
     byId("locate").addEventListener("click", () => void this.locate());
     byId("zoom-in").addEventListener("click", () => this.map.zoomBy(1));
     byId("zoom-out").addEventListener("click", () => this.map.zoomBy(-1));
@@ -172,7 +173,7 @@ class Page {
     try {
       this.moveTo(await devicePosition(), true);
     } catch (error) {
-      say(t(error instanceof NoPosition ? error.word : "locate.unavailable"), true);
+      say(t(`locate.${error instanceof NoPosition ? error.why : "unavailable"}`), true);
     } finally {
       byId("locate").classList.remove("waiting");
       done();

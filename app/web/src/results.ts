@@ -6,6 +6,7 @@ import { t } from "./i18n";
 import * as list from "./list";
 import type { Pin, SearchMap } from "./map";
 import { announce } from "./notice";
+import { ApiProblem, wasAborted, type Query } from "./request";
 import { RADII_M, searchQuery, type PageState, type Sheet } from "./state";
 import type { City, Coupon, Listing, Place } from "./types";
 
@@ -94,7 +95,7 @@ export class Results {
       this.show(page, false);
     } catch (error) {
       clearTimeout(slow);
-      if (api.wasAborted(error)) return;
+      if (wasAborted(error)) return;
       this.failed(error, () => void this.search());
     } finally {
       clearTimeout(slow);
@@ -102,7 +103,7 @@ export class Results {
     }
   }
 
-  private async ask(query: api.Query, signal: AbortSignal): Promise<Listing<Place> | Listing<Coupon>> {
+  private async ask(query: Query, signal: AbortSignal): Promise<Listing<Place> | Listing<Coupon>> {
     return this.state.tab === "places" ? api.placesNearby(query, signal) : api.couponsNearby(query, signal);
   }
 
@@ -120,12 +121,12 @@ export class Results {
       this.show(page, true);
       if (hadFocus) this.rows[first]?.card.focus({ preventScroll: true });
     } catch (error) {
-      if (api.wasAborted(error)) return;
-      const aged = error instanceof api.ApiProblem && error.status === 400;
+      if (wasAborted(error)) return;
+      const aged = error instanceof ApiProblem && error.status === 400;
       const remedy = aged
         ? { label: t("error.restart"), run: () => void this.search() }
         : { label: t("error.retry"), run: () => void this.more(cursor) };
-      list.showError(aged ? new api.ApiProblem(400, "", t("error.cursor"), null, null) : error, remedy, true);
+      list.showError(aged ? new ApiProblem(400, "", t("error.cursor"), null, null) : error, remedy, true);
     }
   }
 

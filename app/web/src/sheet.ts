@@ -1,5 +1,5 @@
 // The bottom sheet: a modal dialog (focus stays inside, Esc closes) whose content is loaded when it opens.
-import { wasAborted } from "./api";
+import { wasAborted } from "./request";
 import { button, byId, el, icon } from "./dom";
 import { t } from "./i18n";
 import { errorMessage, isGone } from "./list";
@@ -10,7 +10,8 @@ export interface SheetContent {
   titleLang: string | null;
   /** Everything under the title. */
   body: Node[];
-  share(): void;
+  /** Left out where there is nothing that others could open. */
+  share?: () => void;
 }
 
 export interface SheetEvents {
@@ -70,6 +71,7 @@ export async function openSheet(load: (signal: AbortSignal) => Promise<SheetCont
     if (mine.signal.aborted) return;
     fill(content.title, content.titleLang, content.body);
     document.title = `${content.title} · ${t("app.name")}`;
+    if (content.share === undefined) return;
     shareButton.replaceChildren(button({ class: "round", "aria-label": t("share.action") }, content.share, icon("share")));
     shareButton.hidden = false;
   } catch (error) {

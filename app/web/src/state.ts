@@ -18,7 +18,10 @@ export interface PageState {
 
 export type Flag = "open_now" | "include_unknown" | "has_coupon" | "group_deal" | "in_service_area";
 
-export type Sheet = { kind: "place" | "coupon"; id: string };
+/** What stands over the list: a thing by its id, "mine" for the wallet, and the coupon (or "mine") that a sign-in is for. */
+export type Sheet = { kind: "place" | "coupon" | "claim" | "wallet" | "signin"; id: string };
+
+const sheetKinds = ["signin", "claim", "wallet", "place", "coupon"] as const;
 
 const flags: Record<Flag, string> = {
   open_now: "open",
@@ -60,10 +63,11 @@ export function readState(search: string): PageState {
 
 export function readSheet(search: string): Sheet | null {
   const query = new URLSearchParams(search);
-  const place = matching(query.get("place"));
-  if (place !== null) return { kind: "place", id: place };
-  const coupon = matching(query.get("coupon"));
-  return coupon !== null ? { kind: "coupon", id: coupon } : null;
+  for (const kind of sheetKinds) {
+    const id = matching(query.get(kind));
+    if (id !== null) return { kind, id };
+  }
+  return null;
 }
 
 /** Five decimals (about a metre) are enough to search by and no finer than needed in an address. */

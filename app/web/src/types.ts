@@ -101,6 +101,7 @@ export interface PlaceDetail extends Omit<Place, "hours"> {
 
 export interface Coupon {
   coupon_id: string;
+  state?: string;
   city_id: number;
   kind: string;
   title: string;

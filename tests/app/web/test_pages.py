@@ -19,7 +19,8 @@ WEB = Path(pages.__file__).parent
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of the pages over a build folder of one script and one style sheet."""
-    names = {name: name.replace(".", "-0123456789ab.") for name in ("page.js", "page.css", "docs.js", "docs.css")}
+    logical = ("page.js", "page.css", "till.js", "till.css", "docs.js", "docs.css")
+    names = {name: name.replace(".", "-0123456789ab.") for name in logical}
     names |= {"swagger-ui.js": "swagger-ui-0.js", "swagger-ui.css": "swagger-ui-0.css"}
     for name in names.values():
         (tmp_path / name).write_text("built")
@@ -54,7 +55,9 @@ def test_language_is_asked_for_or_negotiated(built: FlaskClient, query: str, acc
     assert "Set-Cookie" not in answer.headers
 
 
-@pytest.mark.parametrize("path", ["/", "/docs", "/manifest.webmanifest", "/favicon.ico", "/static/icons/icon.svg"])
+@pytest.mark.parametrize(
+    "path", ["/", "/till", "/docs", "/manifest.webmanifest", "/favicon.ico", "/static/icons/icon.svg"]
+)
 def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str) -> None:
     headers = built.get(path, buffered=True).headers
     policy = dict(part.split(" ", 1) for part in headers["Content-Security-Policy"].split("; "))
@@ -66,7 +69,40 @@ def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str
     assert headers["Referrer-Policy"] == "no-referrer"
 
 
-@pytest.mark.parametrize("path", ["/", "/docs"])
+@pytest.mark.parametrize(
+    ("path", "camera", "geolocation"), [("/", "()", "(self)"), ("/docs", "()", "(self)"), ("/till", "(self)", "()")]
+)
+def test_the_till_alone_may_use_the_camera_and_never_the_position(
+    built: FlaskClient, path: str, camera: str, geolocation: str
+) -> None:
+    headers = built.get(path).headers
+    allowed = dict(each.split("=") for each in headers["Permissions-Policy"].split(", "))
+    assert allowed == {"camera": camera, "geolocation": geolocation, "microphone": "()"}
+    # Scanning needs no opening of the content policy: a camera's stream is no address.
+    assert headers["Content-Security-Policy"] == built.get("/").headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh-CN"])
+def test_the_till_has_a_page_of_its_own_without_the_map(built: FlaskClient, lang: str) -> None:
+    html = built.get(f"/till?lang={lang}").text
+    assert f"<title>{pages.words(lang)['till.title']} · {pages.words(lang)['app.name']}</title>" in html
+    assert "/static/build/till-0123456789ab.js" in html
+    assert "page-0123456789ab" not in html
+    assert '<meta name="robots" content="noindex">' in html
+
+
+def test_the_map_page_links_the_till(built: FlaskClient) -> None:
+    assert '<a href="/till?lang=en">Till for shops</a>' in built.get("/").text
+
+
+@pytest.mark.parametrize(("demo", "marked"), [(True, True), (False, False)])
+def test_only_a_demo_says_where_its_codes_are(built: FlaskClient, demo: bool, marked: bool) -> None:
+    built.application.config["DEMO"] = demo
+    for path in ("/", "/till"):
+        assert ("data-demo" in built.get(path).text) is marked
+
+
+@pytest.mark.parametrize("path", ["/", "/till", "/docs"])
 def test_no_page_holds_inline_script_style_or_a_foreign_address(built: FlaskClient, path: str) -> None:
     html = built.get(path).text
     assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
@@ -130,6 +166,10 @@ def test_the_installed_copy_is_named_in_its_language(built: FlaskClient) -> None
     answer = built.get("/manifest.webmanifest?lang=zh-CN")
     assert answer.mimetype == "application/manifest+json"
     assert json.loads(answer.text)["short_name"] == "附近"
+    assert [each["url"] for each in json.loads(answer.text)["shortcuts"]] == [
+        "/?wallet=mine&lang=zh-CN",
+        "/till?lang=zh-CN",
+    ]
     for icon in json.loads(answer.text)["icons"]:
         assert built.get(icon["src"], buffered=True).status_code == 200
 
@@ -142,14 +182,11 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
 
 
 def test_every_word_is_used_and_every_used_word_exists() -> None:
-    sources = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in ("src", "templates", ".")
-        for path in sorted((WEB / folder).iterdir())
-        if path.suffix in (".ts", ".html", ".py")
-    )
-    # Words of these families are looked up with a value of the API in their name.
-    families = ("coupon.kind.", "coupon.fulfilment.", "terms.stacking.", "terms.refund.", "hours.", "filter.")
+    files = [*(WEB / "src").rglob("*.ts"), *(WEB / "templates").iterdir(), *WEB.glob("*.py")]
+    sources = "".join(path.read_text(encoding="utf-8") for path in sorted(files))
+    # Words of these families are looked up with a value of the API in their name: `claim.state.${…}`; those of
+    # refusals by lists of families.
+    families = (*re.findall(r"`([a-z_.]+[._])\$\{", sources), "problem.", "till.reason.")
     unused = [
         key
         for key in pages.words("en")

@@ -1,0 +1,159 @@
+// Claiming in a coupon's sheet: the terms that matter now, one button, and the truth about what came of it.
+import { begun, claimCoupon, member, type Claim, type ClaimBody } from "./claims";
+import { asNumber, asText } from "./couponsheet";
+import { el } from "./dom";
+import { act, note, type NoteAction } from "./form";
+import * as format from "./format";
+import { deviceFix, NoPosition, type DeviceFix } from "./geolocate";
+import { maybe, t } from "./i18n";
+import { carryOut } from "./intents";
+import { announce } from "./notice";
+import { refusalWords, troubleWords } from "./problems";
+import { ApiProblem, wasAborted } from "./request";
+import { SignedOut } from "./session";
+import { local, newId } from "./storage";
+import type { CouponDetail } from "./types";
+
+export interface ClaimPanelEvents {
+  signInNeeded(): void;
+  claimed(claim: Claim): void;
+  walletAsked(): void;
+}
+
+const DEVICE = "fujin.device";
+
+/** A number that this browser alone has; sent only where the terms count devices. */
+function deviceId(): string {
+  const kept = local.read<string>(DEVICE);
+  if (kept !== null) return kept;
+  const made = newId();
+  local.write(DEVICE, made);
+  return made;
+}
+
+const nameOf = (coupon: CouponDetail): string => `claim.${coupon.coupon_id}`;
+
+const isFree = (coupon: CouponDetail): boolean => coupon.price === null || coupon.price.amount_minor === 0;
+
+function until(coupon: CouponDetail, zone: string | null): string | null {
+  const days = asNumber(coupon.terms?.["valid_days_after_claim"]);
+  if (coupon.use_until !== null) return t("claim.use_until", { time: format.deadline(coupon.use_until, zone) });
+  return days === null ? null : t("claim.use_days", { n: days });
+}
+
+function limits(coupon: CouponDetail): string | null {
+  const most = asNumber(coupon.terms?.["per_member"]);
+  const daily = asNumber(coupon.terms?.["per_member_day"]);
+  const parts = [
+    most === null ? null : t("claim.limit", { n: most }),
+    daily === null ? null : t("claim.limit_day", { n: daily }),
+  ];
+  return parts.filter((part) => part !== null).join(t("claim.and")) || null;
+}
+
+function facts(coupon: CouponDetail, zone: string | null): HTMLElement {
+  const price = coupon.price !== null && !isFree(coupon) ? t("claim.costs", { price: format.money(coupon.price) }) : t("claim.is_free");
+  const refund = asText(coupon.terms?.["refund_policy"]);
+  const reach = asNumber(coupon.terms?.["claim_within_m"]);
+  const lines = [
+    price,
+    until(coupon, zone),
+    limits(coupon),
+    refund === null || isFree(coupon) ? t("claim.give_back") : maybe(`claim.refund.${refund}`),
+    reach === null ? null : t("claim.place", { distance: format.distance(reach) }),
+  ];
+  return el("ul", { class: "claim-facts" }, ...lines.map((line) => line !== null && el("li", {}, line)));
+}
+
+/** Why it can't be claimed whoever asks; null when it can. */
+function closed(coupon: CouponDetail): string | null {
+  if (coupon.state === "paused") return t("claim.paused");
+  if (coupon.state !== undefined && coupon.state !== "published") return t("problem.claim-window-closed");
+  if (coupon.claim_until !== null && Date.parse(coupon.claim_until) <= Date.now()) return t("problem.claim-window-closed");
+  return coupon.stock_left === 0 ? t("problem.sold-out") : null;
+}
+
+export class ClaimPanel {
+  readonly node: HTMLElement;
+  private readonly said = el("div", { class: "claim-said" });
+  private readonly go: HTMLButtonElement;
+
+  constructor(
+    private readonly coupon: CouponDetail,
+    zone: string | null,
+    private readonly signal: AbortSignal,
+    private readonly events: ClaimPanelEvents,
+  ) {
+    const label = coupon.price !== null && !isFree(coupon) ? t("claim.buy", { price: format.money(coupon.price) }) : t("claim.free");
+    this.go = act(label, () => this.claim(), "act act-deal");
+    this.go.id = "claim";
+    const no = closed(coupon);
+    this.go.hidden = no !== null;
+    if (no !== null) this.said.replaceChildren(el("p", { class: "claim-closed" }, no));
+    this.node = el("section", { class: "claim-panel", "aria-label": t("claim.title") }, facts(coupon, zone), this.said, this.go);
+  }
+
+  /** Goes on with a claim whose end was never heard, or (`wanted`) with one that sign-in had to come before. */
+  resume(wanted: boolean): void {
+    const open = begun.pending(nameOf(this.coupon)) !== null;
+    if ((open || wanted) && member.signedIn) this.go.click();
+  }
+
+  private async claim(): Promise<void> {
+    if (!member.signedIn) {
+      this.events.signInNeeded();
+      return;
+    }
+    this.said.replaceChildren();
+    try {
+      const fix = await this.position();
+      const claim = await this.send(fix);
+      announce(t("claim.done"));
+      this.events.claimed(claim);
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private async position(): Promise<DeviceFix | null> {
+    if (asNumber(this.coupon.terms?.["claim_within_m"]) === null) return null;
+    this.said.replaceChildren(note("wait", t("claim.position.searching")));
+    return deviceFix();
+  }
+
+  private send(fix: DeviceFix | null): Promise<Claim> {
+    const body: ClaimBody = { coupon_id: this.coupon.coupon_id };
+    if (asNumber(this.coupon.terms?.["per_device"]) !== null) body.device_id = deviceId();
+    const again = begun.pending(nameOf(this.coupon)) !== null;
+    if (again) this.said.replaceChildren(note("wait", t("claim.checking"), [t("claim.checking_again")]));
+    return carryOut(
+      begun,
+      nameOf(this.coupon),
+      body,
+      // The server tells two requests apart without the position, so a retry may carry a newer one.
+      (intent) => claimCoupon(intent.body, fix, intent.key),
+      ({ error, hurry }) =>
+        this.said.replaceChildren(
+          note("wait", t("claim.checking"), [troubleWords(error), t("claim.checking_more")], [{ label: t("claim.check_now"), run: hurry }]),
+        ),
+      this.signal,
+    );
+  }
+
+  private failed(error: unknown): void {
+    if (wasAborted(error)) return;
+    if (error instanceof SignedOut) {
+      this.events.signInNeeded();
+      return;
+    }
+    const again: NoteAction = { label: t("claim.position.again"), run: () => this.go.click() };
+    if (error instanceof NoPosition) {
+      this.said.replaceChildren(note("bad", t("claim.position.none"), [t(`claim.position.${error.why}`)], [again]));
+      return;
+    }
+    const code = error instanceof ApiProblem ? error.code : "";
+    const held: NoteAction = { label: t("wallet.open"), run: () => this.events.walletAsked() };
+    const actions = code.startsWith("location-") || code === "outside-geofence" ? [again] : /^(user|device)-limit$/.test(code) ? [held] : [];
+    this.said.replaceChildren(note("bad", t("claim.refused"), [refusalWords(error)], actions));
+  }
+}

@@ -1,0 +1,102 @@
+// Claims, their codes and payments, as the JSON API gives them to their owner.
+import type { DeviceFix } from "./geolocate";
+import { Intents } from "./intents";
+import type { Reply } from "./request";
+import { Session } from "./session";
+import { local } from "./storage";
+import type { Listing, Money } from "./types";
+
+export type ClaimState = "pending_payment" | "active" | "redeemed" | "released" | "cancelled" | "expired" | "refunded";
+export type ClaimGroup = "usable" | "used" | "ended";
+
+export interface Claim {
+  claim_id: string;
+  city_id: number;
+  coupon_id: string;
+  merchant: { merchant_id: string; name: string } | null;
+  title: string;
+  lang: string | null;
+  kind: string;
+  state: ClaimState;
+  units: number;
+  units_left: number;
+  price: Money;
+  code_tail: string;
+  claimed_at: string;
+  valid_from: string;
+  valid_until: string;
+  time_zone: string;
+  pay_until: string | null;
+  use_hours: string | null;
+  blackout_dates: string[];
+  refund_policy: string;
+  next_actions: ("pay" | "show_code" | "cancel")[];
+}
+
+export interface Code {
+  human_code: string;
+  valid_until: string;
+}
+
+export type PaymentState =
+  | "created"
+  | "pending"
+  | "unknown"
+  | "succeeded"
+  | "failed"
+  | "cancelling"
+  | "cancelled"
+  | "stray";
+
+export interface Payment {
+  payment_id: string;
+  amount: Money;
+  state: PaymentState;
+  failure: string | null;
+  pay_url: string | null;
+  next_actions: string[];
+}
+
+export interface ClaimBody {
+  coupon_id: string;
+  device_id?: string;
+}
+
+/** The member of this device; sign-in lasts until they sign out, so that the code is there at the till. */
+export const member = new Session("fujin.member", local);
+export const begun = new Intents("fujin.begun.", () => member.subject);
+
+const at = (id: string): string => `/v1/claims/${encodeURIComponent(id)}`;
+
+export const claimCoupon = async (body: ClaimBody, fix: DeviceFix | null, key: string): Promise<Claim> => {
+  const sent = fix === null ? body : { ...body, location: fix };
+  return (await member.send<Claim>("/v1/claims", { method: "POST", body: sent, key })).value;
+};
+
+export const claimsOf = async (state: ClaimGroup, cursor: string | null, signal: AbortSignal): Promise<Listing<Claim>> =>
+  (await member.send<Listing<Claim>>("/v1/claims", { query: { state, cursor }, signal })).value;
+
+export const oneClaim = async (id: string, signal: AbortSignal, quiet = false): Promise<Claim> =>
+  (await member.send<Claim>(at(id), { signal, quiet })).value;
+
+export const codeOf = async (id: string, signal: AbortSignal): Promise<Code> =>
+  (await member.send<Code>(`${at(id)}/code`, { signal })).value;
+
+/** The QR as an address that the content policy lets an image have. */
+export const qrOf = async (id: string, signal: AbortSignal): Promise<string> => {
+  const { value } = await member.send<string>(`${at(id)}/qr.svg`, { accept: "image/svg+xml", signal });
+  return `data:image/svg+xml,${encodeURIComponent(value)}`;
+};
+
+export const cancelClaim = async (id: string, key: string): Promise<Claim> =>
+  (await member.send<Claim>(`${at(id)}/cancel`, { method: "POST", body: {}, key })).value;
+
+/** What becomes of a payment that has not ended by itself. */
+export const isOpen = (payment: Payment): boolean =>
+  ["created", "pending", "unknown", "cancelling"].includes(payment.state);
+
+export const startPayment = (session: Session, body: unknown, key: string): Promise<Reply<Payment>> =>
+  session.send<Payment>("/v1/payments", { method: "POST", body, key });
+
+export const onePayment = (session: Session, id: string, signal: AbortSignal): Promise<Reply<Payment>> =>
+  session.send<Payment>(`/v1/payments/${encodeURIComponent(id)}`, { signal, quiet: true });

@@ -1,0 +1,218 @@
+// One redemption: held with its lease, charged, done with its receipt, undone; each as the server knows it.
+import type { Provider } from "../api";
+import type { Payment } from "../claims";
+import { button, el, present } from "../dom";
+import { act, note } from "../form";
+import * as format from "../format";
+import { t, type Word } from "../i18n";
+import { carryOut, untilDecided, watch } from "../intents";
+import { announce } from "../notice";
+import { pay } from "../paying";
+import { failureWords, openNote } from "../paystep";
+import { refusalWords, troubleWords } from "../problems";
+import { wasAborted } from "../request";
+import { SignedOut } from "../session";
+import { section, term } from "../rows";
+import { countdown } from "./countdown";
+import { bill } from "./splittable";
+import * as api from "./tillapi";
+import type { Redemption, TillPlace } from "./tilltypes";
+
+export interface Counter {
+  place: TillPlace;
+  /** How money can be taken here. */
+  ways: Provider[];
+}
+
+export interface RedemptionEvents {
+  next(): void;
+  signInNeeded(): void;
+}
+
+const METHOD_OF = { cash: "cash", test_wallet: "user_scans" } as const;
+/** Sent as they stand: they are for the merchant's books, not for a reader's language. */
+const REASONS = ["customer changed their mind", "wrong code", "wrong amount", "not available"] as const;
+
+export class RedemptionView {
+  readonly node = el("div", { class: "stack" });
+  private readonly said = el("div", { class: "till-said" });
+
+  constructor(
+    private redemption: Redemption,
+    private readonly counter: Counter,
+    private readonly signal: AbortSignal,
+    private readonly events: RedemptionEvents,
+  ) {
+    this.show();
+    void watch(2, signal, async () => {
+      if (this.waits) this.take(await api.oneRedemption(this.redemption.redemption_id, this.signal));
+      return false;
+    });
+  }
+
+  private get name(): string {
+    return this.redemption.redemption_id;
+  }
+
+  /** True while the server may change it without being asked by this page. */
+  private get waits(): boolean {
+    const { state, payment, reversal_pending } = this.redemption;
+    return reversal_pending || (state === "held" && payment !== null && !["failed", "cancelled"].includes(payment.state));
+  }
+
+  private take(redemption: Redemption): void {
+    const before = this.redemption;
+    this.redemption = redemption;
+    if (before.state === redemption.state && before.reversal_pending === redemption.reversal_pending) return;
+    this.said.replaceChildren();
+    this.show();
+  }
+
+  private show(): void {
+    const { redemption } = this;
+    const content = { held: () => this.held(), committed: () => this.done(), voided: () => this.over(), reversed: () => this.over() };
+    const titles = redemption.units.map((unit) => el("h3", { class: "till-title" }, unit.title));
+    this.node.replaceChildren(...content[redemption.state](), ...titles.slice(0, 1), bill(redemption.split, t(redemption.state === "held" ? "till.payable" : "till.was_payable")), this.receipt());
+    announce(t(`till.state.${redemption.state}`));
+  }
+
+  private next(second = true): HTMLElement {
+    return act(t("till.next"), async () => this.events.next(), second ? "act act-second" : "act");
+  }
+
+  private held(): Node[] {
+    const { redemption } = this;
+    const can = (action: Redemption["next_actions"][number]): boolean => redemption.next_actions.includes(action);
+    const price = format.money(redemption.split.payable);
+    const due = redemption.split.payable.amount_minor > 0;
+    const ways = this.counter.ways.map((way, at) =>
+      act(t(`till.${way}`, { price }), () => this.charge(way), at === 0 ? "act act-deal" : "act"),
+    );
+    return present(
+      note("wait", t("till.state.held"), [due ? t("till.take_money", { price }) : t("till.confirm")]),
+      redemption.lease_until !== null &&
+        el("p", { class: "till-time" }, t("till.lease"), " ", countdown(redemption.lease_until, () => void this.reload(), this.signal)),
+      this.said,
+      ...(due && can("pay") ? ways : []),
+      can("commit") && act(t(due ? "till.commit_paid" : "till.redeem"), () => this.change("commit", {}), due ? "act act-second" : "act"),
+      can("void") && act(t("till.void"), () => this.change("void", { reason: "let go at the till" }), "act act-second"),
+    );
+  }
+
+  private done(): Node[] {
+    const { redemption } = this;
+    if (redemption.reversal_pending) {
+      return [note("wait", t("till.undoing"), [t("till.undoing_more")]), this.said, this.next()];
+    }
+    const undo = el("div", { class: "stack" });
+    this.offerUndo(undo);
+    return [note("good", t("till.state.committed"), paidWords(redemption)), this.said, this.next(false), undo];
+  }
+
+  private offerUndo(place: HTMLElement): void {
+    const { redemption } = this;
+    if (!redemption.next_actions.includes("reverse") || redemption.reverse_before === null) {
+      place.replaceChildren(el("p", { class: "till-time" }, t("till.undo_over")));
+      return;
+    }
+    const left = countdown(redemption.reverse_before, () => void this.reload(), this.signal);
+    place.replaceChildren(
+      el("p", { class: "till-time" }, t("till.undo_until"), " ", left),
+      act(t("till.undo"), async () => place.replaceChildren(...this.undoForm(place)), "act act-second"),
+    );
+  }
+
+  private undoForm(place: HTMLElement): Node[] {
+    const options = REASONS.map((reason, at) => el("option", { value: reason }, t(`till.undo_reason_${at}` as Word)));
+    const reason = el("select", { id: "undo-reason", autocomplete: "off" }, ...options);
+    setTimeout(() => reason.focus(), 0);
+    return [
+      el("div", { class: "field" }, el("label", { for: "undo-reason" }, t("till.undo_why")), reason),
+      act(t("till.undo_go"), () => this.change("reverse", { reason: reason.value }), "act act-deal"),
+      button({ class: "quiet" }, () => this.offerUndo(place), t("till.undo_keep")),
+    ];
+  }
+
+  private over(): Node[] {
+    const { redemption } = this;
+    return [note("wait", t(`till.state.${redemption.state}`), [t(`till.over.${redemption.state}` as Word)]), this.said, this.next(false)];
+  }
+
+  private receipt(): HTMLElement {
+    const { redemption } = this;
+    const { place } = this.counter;
+    const time = (at: string | null): string | null => (at === null ? null : format.moment(at, place.time_zone));
+    const rows: [string, string | null][] = [
+      [t("till.at"), place.name],
+      [t("till.used"), redemption.units.map((unit) => `…${unit.code_tail} (${unit.unit_no})`).join(", ")],
+      [t("till.when"), time(redemption.committed_at)],
+      [t("till.ended"), time(redemption.ended_at)],
+      [t("till.number"), redemption.request_no.slice(0, 8).toUpperCase()],
+    ];
+    return section(t("till.receipt"), el("dl", { class: "terms" }, ...rows.map(([name, value]) => value !== null && term(name, value))));
+  }
+
+  private async reload(): Promise<void> {
+    try {
+      this.take(await untilDecided(() => api.oneRedemption(this.name, this.signal), ({ error, hurry }) => this.trouble(error, hurry), this.signal));
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private async charge(way: Provider): Promise<void> {
+    this.said.replaceChildren(note("wait", t("pay.sending")));
+    try {
+      const payment = await pay({
+        session: api.staff,
+        intents: api.begunAtTill,
+        name: `pay.${this.name}`,
+        body: { purpose: "redemption", purpose_id: this.name, provider: way, method: METHOD_OF[way] },
+        signal: this.signal,
+        troubled: ({ error, hurry }) => this.trouble(error, hurry),
+        open: (open: Payment) => this.said.replaceChildren(openNote(open)),
+      });
+      if (payment.state !== "succeeded") {
+        this.said.replaceChildren(note("bad", t(`pay.state.${payment.state}` as Word), [failureWords(payment)]));
+      }
+    } catch (error) {
+      this.failed(error);
+    }
+    if (!this.signal.aborted) await this.reload();
+  }
+
+  private async change(how: "commit" | "void" | "reverse", body: object): Promise<void> {
+    try {
+      const answer = await carryOut(
+        api.begunAtTill,
+        `${how}.${this.name}`,
+        body,
+        (intent) => api.changeRedemption(this.name, how, intent.body, intent.key),
+        ({ error, hurry }) => this.trouble(error, hurry),
+        this.signal,
+      );
+      this.take(answer);
+    } catch (error) {
+      this.failed(error);
+      if (!this.signal.aborted && !(error instanceof SignedOut)) await this.reload();
+    }
+  }
+
+  private trouble(error: unknown, hurry: () => void): void {
+    const again = { label: t("claim.check_now"), run: hurry };
+    this.said.replaceChildren(note("wait", t("till.no_answer"), [troubleWords(error), t("till.no_answer_more")], [again]));
+  }
+
+  private failed(error: unknown): void {
+    if (wasAborted(error)) return;
+    if (error instanceof SignedOut) this.events.signInNeeded();
+    else this.said.replaceChildren(note("bad", refusalWords(error, ["till.reason", "problem"])));
+  }
+}
+
+function paidWords(redemption: Redemption): string[] {
+  const { payable } = redemption.split;
+  if (payable.amount_minor === 0) return [t("till.nothing_due")];
+  const price = format.money(payable);
+  return [redemption.payment?.state === "succeeded" ? t("till.paid", { price }) : t("till.due_elsewhere", { price })];
+}
