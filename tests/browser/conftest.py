@@ -11,10 +11,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
 from werkzeug.serving import make_server
 
+from tests.browser.acting import FAILED, at_till
 from tests.browser.fake_api import fake_app
+from tests.browser.fake_shop import Shop
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or "/usr/bin/chromium"
 FLAGS = [
@@ -37,22 +39,34 @@ VIOLATIONS = """
 
 
 @pytest.fixture(scope="session")
-def chromium() -> Iterator[Browser]:
-    """One browser for all tests of this process."""
+def driver() -> Iterator[Playwright]:
+    """What browsers are launched with; skips where there is none, fails where the pages are not built."""
     if not Path(CHROMIUM).exists():
         pytest.skip("no Chromium on this machine: install the package chromium to run the browser tests")
     if not MANIFEST.exists():
         pytest.fail("the page is not built: npm ci && npm run build in app/web")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
+        yield playwright
 
 
 @pytest.fixture(scope="session")
-def fake_url() -> Iterator[str]:
+def chromium(driver: Playwright) -> Iterator[Browser]:
+    """One browser for all tests of this process."""
+    browser = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session")
+def shop() -> Shop:
+    """What the stand-in for the flow knows; each test signs in as someone of its own."""
+    return Shop()
+
+
+@pytest.fixture(scope="session")
+def fake_url(shop: Shop) -> Iterator[str]:
     """The pages over canned answers, on a free port of the loopback."""
-    server = make_server("127.0.0.1", 0, fake_app(), threaded=True)
+    server = make_server("127.0.0.1", 0, fake_app(shop), threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"
@@ -144,3 +158,12 @@ def visits(chromium: Browser) -> Iterator[Callable[..., Visit]]:
 def fake(visits: Callable[..., Visit], fake_url: str) -> Callable[..., Visit]:
     """Opens watched pages over the canned answers."""
     return lambda **options: visits(fake_url, **options)
+
+
+@pytest.fixture
+def till(fake: Callable[..., Visit]) -> Visit:
+    """A watched till that a member of staff of one place is signed in at; refusals are expected."""
+    visit = fake()
+    visit.expected.append(FAILED)
+    at_till(visit)
+    return visit

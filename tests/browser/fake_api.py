@@ -12,6 +12,8 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 
 from app.web.pages import create_pages
+from tests.browser.fake_shop import Shop, add_shop
+from tests.browser.fake_till import add_till
 
 POINT = {"lon": 120.16, "lat": 30.25}
 HOSTILE = "<img src=x onerror=\"document.title='owned'\">"
@@ -135,6 +137,26 @@ def coupon(number: int) -> JSON:
     }
 
 
+# Coupons whose claiming differs, by number; all others are free and claimed anywhere.
+SPECIAL: dict[int, JSON] = {
+    30: {"kind": "voucher", "price": 4000, "terms": {"per_member": 5, "refund_policy": "unused_and_expired"}},
+    33: {"kind": "gift", "terms": {"per_member": 1, "claim_within_m": 300}},
+    36: {"kind": "gift", "terms": {"per_member": 1}, "stock_left": 0},
+    39: {"kind": "package", "terms": {"per_member": 1, "units": 5}},
+    42: {"kind": "gift", "terms": {"per_member": 1, "per_device": 1}},
+}
+
+
+def coupon_detail(number: int) -> JSON:
+    """A coupon with its terms and places; those of SPECIAL have no group deal."""
+    found = {**coupon(number), "state": "published", "terms": {"per_member": 2, "units": 1}}
+    special = SPECIAL.get(number)
+    if special is not None:
+        price = {"amount_minor": special.get("price", 0), "currency": "CNY"}
+        found |= {"title": f"外婆家券 {number}", "group_deal": None} | special | {"price": price}
+    return {**found, "places": [place(number), place(number + 1)]}
+
+
 def _listing(found: list[JSON], limit: int = 20) -> Response:
     first = int(request.args.get("cursor", "0"))
     rest = len(found) > first + limit
@@ -164,9 +186,10 @@ def _coupons() -> Response:
     return _listing([coupon(number) for number in (0, 3, 6)])
 
 
-def fake_app() -> Flask:
+def fake_app(shop: Shop) -> Flask:
     """The real pages over canned answers; tiles are empty."""
     app = Flask("fake", static_folder=None)
+    app.config["DEMO"] = True
     app.register_blueprint(create_pages())
     no_tiles = Response(status=204)
     routes: dict[str, Any] = {
@@ -175,9 +198,7 @@ def fake_app() -> Flask:
         "/v1/places/nearby": _places,
         "/v1/coupons/nearby": _coupons,
         "/v1/places/place-<int:number>": lambda number: jsonify(place_detail(number)),
-        "/v1/coupons/coupon-<int:number>": lambda number: jsonify(
-            {**coupon(number), "terms": {"per_member": 2, "units": 1}, "places": [place(number), place(number + 1)]}
-        ),
+        "/v1/coupons/coupon-<int:number>": lambda number: jsonify(coupon_detail(number)),
         "/v1/tiles/<layer>.json": lambda layer: jsonify(
             tilejson="3.0.0", minzoom=12, maxzoom=14, attribution=TILE_CREDITS[layer]
         ),
@@ -186,4 +207,6 @@ def fake_app() -> Flask:
     }
     for number, (rule, view) in enumerate(routes.items()):
         app.add_url_rule(rule, endpoint=f"fake{number}", view_func=view)
+    add_shop(app, shop, lambda coupon_id: coupon_detail(int(coupon_id.removeprefix("coupon-"))))
+    add_till(app, shop)
     return app
