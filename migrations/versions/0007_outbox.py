@@ -158,7 +158,9 @@ def upgrade() -> None:
         "Operators: deliveries that were given up.",
     )
     ddl.create_index(
-        "deliveries_event_ix", "deliveries (city_id, event_id)", "Sender: whether all deliveries of an event have ended."
+        "deliveries_event_ix",
+        "deliveries (city_id, event_id)",
+        "Sender: whether all deliveries of an event have ended.",
     )
     ddl.create_index(
         "deliveries_merchant_ix",
