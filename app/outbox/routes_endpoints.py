@@ -103,15 +103,20 @@ def create_webhook_endpoint(body: dict[str, Any]) -> Answer:
     """Registers where a merchant is told. The secret is shown in this answer alone."""
     actor, parts = signed_in_with(SCOPE), services()
     scope = _scope(actor, "create_webhook_endpoint", body)
-    if body["merchant_id"] not in actor.merchant_ids:
-        raise NotFound("there is no such merchant")
-    checked_for_caller(body["url"], parts.settings.webhook_allow)
     wanted = actions.NewEndpoint(body["merchant_id"], body["url"], tuple(body["types"]), body.get("description"))
+
+    def prepare(_conn: Connection) -> None:
+        if wanted.merchant_id not in actor.merchant_ids:
+            raise NotFound("there is no such merchant")
+
+    def check(_prepared: None) -> None:
+        """Looks a name up, so no transaction may wait for it; a repeated request is answered without it."""
+        checked_for_caller(wanted.url, parts.settings.webhook_allow)
 
     def settle(conn: Connection, _prepared: None, _outcome: None) -> Endpoint:
         return actions.create_endpoint(conn, wanted, _secrets(), actor.key, parts.clock())
 
-    return _with_secret(Plan(lambda _conn: None, settle), scope, 201)
+    return _with_secret(Plan(prepare, settle, check), scope, 201)
 
 
 def _with_secret(plan: Plan, scope: KeyScope, status: int) -> Answer:
