@@ -15,16 +15,15 @@ _UNTOLD = and_(outbox_events.c.position.is_(None), outbox_events.c.dead_at.is_no
 
 def backlog(conn: Connection) -> tuple[Backlog, ...]:
     """Cities with their last position and what waits or is dead in each."""
-    positions = dict(
-        conn.execute(
+    positions = {
+        row.city_id: row.position
+        for row in conn.execute(
             select(outbox_positions.c.city_id, outbox_positions.c.position)
             .prefix_with("/* cross-city */")
             .order_by(outbox_positions.c.city_id)
             .limit(10_000)
         )
-        .tuples()
-        .all()
-    )
+    }
     events = {
         row.city_id: row
         for row in conn.execute(
