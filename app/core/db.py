@@ -19,6 +19,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from app.core.settings import Settings
 
 PINGED_AFTER_S = 2.0
+TRIED_FOR_S = 1.0
 _RESTS_SINCE = "rests since"  # in a connection's record
 
 
@@ -204,12 +205,14 @@ def install_deadline(seconds: float) -> None:
     leaves closing to the pool: closing inside it deadlocks. It refuses COPY, so processes that load data never
     install it.
     """
+    silent = _SilentServers()
 
     def wait(connection: Any) -> None:
         began = time.monotonic()
         left_s = seconds if _patience.left_s is None else _patience.left_s
         try:
-            _wait_until(connection, began + left_s)
+            with silent.waiting_for(connection.dsn) as tries:
+                _wait_until(connection, began + (min(left_s, TRIED_FOR_S) if tries else left_s))
         except _Late:
             raise DeadlineExceeded(f"the database did not answer within {seconds:g} s") from None
         finally:
@@ -221,6 +224,48 @@ def install_deadline(seconds: float) -> None:
 
 class _Late(Exception):
     """The end came first."""
+
+
+class _SilentServers:
+    """Servers that did not answer in time: one caller at a time tries them again, the others are refused at once.
+
+    Otherwise a crowd takes turns in waiting out its deadlines, and whoever stands behind it waits for all of them.
+    """
+
+    def __init__(self) -> None:
+        self._tries: dict[str, int] = {}  # by DSN: the thread that tries, 0 for none
+        self._lock = threading.Lock()
+
+    @contextmanager
+    def waiting_for(self, server: str) -> Iterator[bool]:
+        """Around a wait; True for the one who tries. _Late for those who need not wait."""
+        tries = server in self._tries and self._take(server)
+        try:
+            yield tries
+        except _Late:
+            with self._lock:
+                if tries or server not in self._tries:  # else somebody else tries by now
+                    self._tries[server] = 0
+            raise
+        except BaseException:  # refused or cut off, but not silent
+            self._forget(server)
+            raise
+        self._forget(server)
+
+    def _take(self, server: str) -> bool:
+        with self._lock:
+            holder = self._tries.get(server)
+            if holder is None:
+                return False
+            if holder not in (0, threading.get_ident()):
+                raise _Late
+            self._tries[server] = threading.get_ident()
+            return True
+
+    def _forget(self, server: str) -> None:
+        if server in self._tries:
+            with self._lock:
+                self._tries.pop(server, None)
 
 
 def _wait_until(connection: Any, end: float) -> None:

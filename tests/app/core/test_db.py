@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 import sqlalchemy as sa
 
@@ -82,3 +85,49 @@ def _end_resting_session(database: Database) -> None:
     with other.connect() as conn:
         assert conn.execute(sa.text("SELECT pg_terminate_backend(:pid, 5000)"), {"pid": pid}).scalar_one()
     other.dispose()
+
+
+def test_one_caller_tries_a_silent_server_and_the_others_need_not_wait() -> None:
+    silent, server = db._SilentServers(), "dbname=a"
+    assert _waits(silent, server) is False
+    assert _gives_up(silent, server)
+    with ThreadPoolExecutor(1) as another, silent.waiting_for(server) as tries:
+        assert tries is True
+        assert another.submit(_waits, silent, server).result() == "refused"
+        assert another.submit(_waits, silent, "dbname=b").result() is False
+    assert _waits(silent, server) is False  # it answered
+
+
+def test_who_began_to_wait_before_does_not_end_a_trial() -> None:
+    silent, server = db._SilentServers(), "dbname=a"
+    began, ended = threading.Event(), threading.Event()
+    with ThreadPoolExecutor(1) as another:
+        with pytest.raises(db._Late), silent.waiting_for(server):
+            assert _gives_up(silent, server)
+            trial = another.submit(_tries_until, silent, server, began, ended)
+            assert began.wait(5)
+            raise db._Late
+        assert _waits(silent, server) == "refused"
+        ended.set()
+        assert trial.result(5) is True
+
+
+def _gives_up(silent: db._SilentServers, server: str) -> bool:
+    with pytest.raises(db._Late), silent.waiting_for(server):
+        raise db._Late
+    return True
+
+
+def _waits(silent: db._SilentServers, server: str) -> bool | str:
+    try:
+        with silent.waiting_for(server) as tries:
+            return tries
+    except db._Late:
+        return "refused"
+
+
+def _tries_until(silent: db._SilentServers, server: str, began: threading.Event, ended: threading.Event) -> bool:
+    with silent.waiting_for(server) as tries:
+        began.set()
+        assert ended.wait(5)
+        return tries
