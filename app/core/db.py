@@ -75,7 +75,14 @@ class Database:
         """For reads of one statement on the primary: each is a transaction by itself, and one round trip."""
         limits = f"SET LOCAL lock_timeout = 1000; SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}; "
         with self.primary.connect() as conn:
-            yield conn.execution_options(isolation_level="AUTOCOMMIT", limits=limits)
+            # SQLAlchemy's own way to autocommit talks to the server when it is left, and raises bare driver errors.
+            driver: Any = conn.connection.driver_connection
+            driver.autocommit = True
+            try:
+                yield conn.execution_options(limits=limits)
+            finally:
+                if not driver.closed:
+                    driver.autocommit = False
 
     @contextmanager
     def write(self) -> Iterator[Connection]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 
 import pytest
 import sqlalchemy as sa
@@ -100,16 +101,26 @@ def test_one_caller_tries_a_silent_server_and_the_others_need_not_wait() -> None
 
 def test_who_began_to_wait_before_does_not_end_a_trial() -> None:
     silent, server = db._SilentServers(), "dbname=a"
-    began, ended = threading.Event(), threading.Event()
-    with ThreadPoolExecutor(1) as another:
-        with pytest.raises(db._Late), silent.waiting_for(server):
-            assert _gives_up(silent, server)
-            trial = another.submit(_tries_until, silent, server, began, ended)
-            assert began.wait(5)
-            raise db._Late
+    with ThreadPoolExecutor(2) as others:
+        began, late = threading.Event(), threading.Event()
+        early = others.submit(_late_after, silent, server, began, late)
+        assert began.wait(5)
+        assert _gives_up(silent, server)
+        tried, ended = threading.Event(), threading.Event()
+        trial = others.submit(_tries_until, silent, server, tried, ended)
+        assert tried.wait(5)
+        late.set()
+        early.result(5)
         assert _waits(silent, server) == "refused"
         ended.set()
         assert trial.result(5) is True
+
+
+def _late_after(silent: db._SilentServers, server: str, began: threading.Event, late: threading.Event) -> None:
+    with suppress(db._Late), silent.waiting_for(server):
+        began.set()
+        assert late.wait(5)
+        raise db._Late
 
 
 def _gives_up(silent: db._SilentServers, server: str) -> bool:
