@@ -39,7 +39,9 @@ def is_temporary(error: sqlalchemy.exc.SQLAlchemyError) -> bool:
         return True
     state = getattr(error.orig, "pgcode", None)
     if state is None:
-        return isinstance(error, (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError))
+        # A plain DatabaseError without a state: the connection was cut in the middle of an answer.
+        lost = (sqlalchemy.exc.OperationalError, sqlalchemy.exc.InterfaceError)
+        return isinstance(error, lost) or type(error) is sqlalchemy.exc.DatabaseError
     return any(str(state).startswith(prefix) for prefix in _LATER)
 
 

@@ -53,6 +53,7 @@ INVALID_GRANT = {
     "detail": "check what you sent and sign in again",
     "code": "invalid-grant",
     "errors": [],
+    "retryable": False,
 }
 
 
