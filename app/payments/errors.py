@@ -42,6 +42,13 @@ class PaymentPending(AppError):
     title: ClassVar[str] = "The payment has not ended yet"
 
 
+class PaymentUndecided(AppError):
+    """Nobody knows yet whether the payment succeeded."""
+
+    code: ClassVar[str] = "payment-unknown"
+    title: ClassVar[str] = "The payment's outcome is not known yet"
+
+
 class PaymentNotCancellable(AppError):
     """The payment has ended otherwise."""
 

@@ -124,31 +124,3 @@ class ReverseWindowClosed(AppError):
 
     code: ClassVar[str] = "reverse-window-closed"
     title: ClassVar[str] = "The time to reverse is over"
-
-
-class MoneyPending(AppError):
-    """A payment for the redemption is under way."""
-
-    code: ClassVar[str] = "payment-pending"
-    title: ClassVar[str] = "The payment has not ended yet"
-
-
-class MoneyUnknown(AppError):
-    """Nobody knows yet whether the redemption's payment succeeded."""
-
-    code: ClassVar[str] = "payment-unknown"
-    title: ClassVar[str] = "The payment's outcome is not known yet"
-
-
-class MoneyGoingBack(AppError):
-    """The redemption's payment is being refunded."""
-
-    code: ClassVar[str] = "refund-in-progress"
-    title: ClassVar[str] = "A refund is under way"
-
-
-class MoneyCame(AppError):
-    """The redemption is paid, so its hold can't be given up."""
-
-    code: ClassVar[str] = "payment-exists"
-    title: ClassVar[str] = "A payment for this is under way or done"

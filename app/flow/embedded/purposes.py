@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from app.claims import queries as claims
 from app.claims.actions import move
@@ -15,7 +15,7 @@ from app.claims.errors import ClaimHeld, ClaimNotCancellable
 from app.claims.types import EDGES
 from app.flow.embedded.usage import Usage, usage_of
 from app.payments.types import Payment
-from app.redemption.tables import redemptions
+from app.redemption.queries import lock_redemption
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,26 +162,15 @@ class EmbeddedPurposes:
 
 
 def _lock_redemption(conn: Connection, city_id: int, redemption_id: UUID) -> Payable | None:
-    row = conn.execute(
-        select(
-            redemptions.c.merchant_id,
-            redemptions.c.place_id,
-            redemptions.c.payable_minor,
-            redemptions.c.currency,
-            redemptions.c.state,
-            redemptions.c.lease_until,
-        )
-        .where(redemptions.c.city_id == city_id, redemptions.c.redemption_id == redemption_id)
-        .with_for_update()
-    ).one_or_none()
-    if row is None:
+    found = lock_redemption(conn, city_id, redemption_id)
+    if found is None:
         return None
     return Payable(
-        merchant_id=row.merchant_id,
+        merchant_id=found.merchant_id,
         member_id=None,
-        place_id=row.place_id,
-        amount_minor=row.payable_minor,
-        currency=row.currency,
-        waits=row.state == "held",
-        until=row.lease_until,
+        place_id=found.place_id,
+        amount_minor=found.split.payable_minor,
+        currency=found.currency,
+        waits=found.state == "held",
+        until=found.lease_until,
     )

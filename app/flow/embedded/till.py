@@ -25,15 +25,12 @@ from app.flow.embedded.till_offers import Offers
 from app.flow.embedded.till_views import PURPOSE, TillViews
 from app.flow.types import LookupRequest, LookupView, RedemptionRequest, RedemptionView, RequestContext
 from app.http.steps import Plan
+from app.payments.errors import PaymentExists, PaymentPending, PaymentUndecided, RefundInProgress
 from app.redemption import actions, queries
 from app.redemption.errors import (
     AlreadyReversed,
     CodeUnknown,
     HoldExpired,
-    MoneyCame,
-    MoneyGoingBack,
-    MoneyPending,
-    MoneyUnknown,
     RedemptionHeld,
     RedemptionOver,
     RequestNumberReused,
@@ -147,7 +144,7 @@ class TillPart:
             payment = self._payments.live_payment(conn, found.city_id, PURPOSE, found.redemption_id)
             self._refuse_unfinished(payment)
             if payment is not None:
-                raise MoneyCame("it is paid: commit it, then reverse it")
+                raise PaymentExists("it is paid: commit it, then reverse it")
             return self._effects.void(conn, found, reason, self._occasion(context, found.merchant_id))
 
         return self._step(context, redemption_id, step)
@@ -186,7 +183,7 @@ class TillPart:
         payment = self._payments.live_payment(conn, found.city_id, PURPOSE, redemption_id)
         self._refuse_unfinished(payment)
         if payment is not None and payment.refunding_minor > 0:
-            raise MoneyGoingBack("a refund of its payment is under way", retry_after_s=ASK_AGAIN_S)
+            raise RefundInProgress("a refund of its payment is under way", retry_after_s=ASK_AGAIN_S)
         amount = 0 if payment is None else self._payments.refundable_minor(payment)
         if amount == 0:
             self._effects.reverse(conn, found, reason, self._occasion(context, found.merchant_id))
@@ -219,8 +216,8 @@ class TillPart:
         if payment is None or not self._payments.unfinished(payment):
             return
         if payment.state == "unknown":
-            raise MoneyUnknown("the provider is being asked; try again shortly", retry_after_s=ASK_AGAIN_S)
-        raise MoneyPending("wait for the payment, or cancel it", retry_after_s=ASK_AGAIN_S)
+            raise PaymentUndecided("the provider is being asked; try again shortly", retry_after_s=ASK_AGAIN_S)
+        raise PaymentPending("wait for the payment, or cancel it", retry_after_s=ASK_AGAIN_S)
 
     # reads
 
@@ -284,6 +281,6 @@ def _refuse_irreversible(found: Redemption, now: datetime) -> None:
     if found.state != "committed" or found.reverse_before is None:
         raise RedemptionOver(f"it is {found.state}")
     if found.reversal_pending:
-        raise MoneyGoingBack("it is being reversed", retry_after_s=ASK_AGAIN_S)
+        raise RefundInProgress("it is being reversed", retry_after_s=ASK_AGAIN_S)
     if now >= found.reverse_before:
         raise ReverseWindowClosed(f"it could be reversed until {found.reverse_before.isoformat()}")

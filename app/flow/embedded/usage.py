@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, func, select
+from sqlalchemy import Connection
 
-from app.redemption.tables import redemption_units, redemptions
+from app.redemption.queries import uses_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,24 +28,10 @@ def usage_of(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> Mappi
     """Usage by claim, for claims of one city; those without any are left out."""
     if not claim_ids:
         return {}
-    rows = conn.execute(
-        select(
-            redemption_units.c.claim_id,
-            func.array_agg(redemption_units.c.unit_no).filter(redemptions.c.state == "held").label("held"),
-            func.array_agg(redemption_units.c.unit_no).filter(redemptions.c.state == "committed").label("committed"),
+    return {
+        claim_id: Usage(
+            held=tuple(use.unit_no for use in uses if use.held),
+            committed=tuple(use.unit_no for use in uses if not use.held),
         )
-        .join(
-            redemptions,
-            and_(
-                redemptions.c.city_id == redemption_units.c.city_id,
-                redemptions.c.redemption_id == redemption_units.c.redemption_id,
-            ),
-        )
-        .where(
-            redemption_units.c.city_id == city_id,
-            redemption_units.c.claim_id.in_(list(claim_ids)),
-            redemption_units.c.live,
-        )
-        .group_by(redemption_units.c.claim_id)
-    )
-    return {row.claim_id: Usage(tuple(sorted(row.held or ())), tuple(sorted(row.committed or ()))) for row in rows}
+        for claim_id, uses in uses_of(conn, city_id, claim_ids).items()
+    }
