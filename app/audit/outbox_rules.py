@@ -136,11 +136,23 @@ RULES = (
     DataRule(
         "delivery-in-time",
         "I11",
-        "no delivery is overdue by ten minutes while nobody works on it",
-        ("deliveries",),
+        "no delivery that could begin is overdue by ten minutes while nobody works on it",
+        ("deliveries", "webhook_endpoints", "delivery_attempts"),
         "deliveries",
-        "SELECT 'event ' || event_id || ' to endpoint ' || endpoint_id, 'due since ' || next_at FROM deliveries"
-        f" WHERE state = 'due' AND next_at < :now - interval '10 minutes' AND {_FREE}",
+        f"""
+        SELECT 'event ' || d.event_id || ' to endpoint ' || d.endpoint_id, 'due since ' || d.next_at
+        FROM deliveries d
+        LEFT JOIN webhook_endpoints e ON (e.merchant_id, e.endpoint_id) = (d.merchant_id, d.endpoint_id)
+        WHERE d.state = 'due' AND d.next_at < :now - interval '10 minutes' AND {_FREE}
+          AND coalesce(e.resting_until, '-infinity') < :now - interval '10 minutes'
+          AND NOT EXISTS (  -- of one aggregate the later event waits for the earlier one
+            SELECT 1 FROM deliveries b
+            WHERE (b.city_id, b.endpoint_id, b.aggregate_id, b.state)
+                = (d.city_id, d.endpoint_id, d.aggregate_id, 'due') AND b.position < d.position)
+          AND NOT (e.failures > 0 AND EXISTS (  -- a receiver that is down is tried with one event after the other
+            SELECT 1 FROM delivery_attempts a
+            WHERE (a.city_id, a.endpoint_id) = (d.city_id, d.endpoint_id) AND a.at > :now - interval '10 minutes'))
+        """,
     ),
     DataRule(
         "job-in-time",

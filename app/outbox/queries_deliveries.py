@@ -64,14 +64,15 @@ def due_targets(conn: Connection, now: datetime) -> tuple[Target, ...]:
     """Endpoints with work due, by city, longest waiting first; one unlocked look over all cities."""
     since = func.min(deliveries.c.next_at)
     rows = conn.execute(
-        select(deliveries.c.city_id, deliveries.c.merchant_id, deliveries.c.endpoint_id, since.label("since"))
+        select(deliveries.c.city_id, deliveries.c.merchant_id, deliveries.c.endpoint_id)
+        .add_columns(since.label("since"), func.count().label("due"))
         .prefix_with("/* cross-city */")
-        .where(_is_due(now))
+        .where(_is_due(now), _is_first())
         .group_by(deliveries.c.city_id, deliveries.c.merchant_id, deliveries.c.endpoint_id)
         .order_by(since, deliveries.c.endpoint_id, deliveries.c.city_id)
         .limit(MAX_TARGETS)
     )
-    return tuple(Target(row.city_id, row.merchant_id, row.endpoint_id, row.since) for row in rows)
+    return tuple(Target(row.city_id, row.merchant_id, row.endpoint_id, row.since, row.due) for row in rows)
 
 
 def _is_due(now: datetime) -> Any:
@@ -79,22 +80,27 @@ def _is_due(now: datetime) -> Any:
     return and_(deliveries.c.state == "due", deliveries.c.next_at <= now, free)
 
 
+def _is_first() -> Any:
+    """No earlier event of the same aggregate is still to be delivered to the endpoint, at whatever time."""
+    earlier = deliveries.alias("earlier")
+    return ~exists().where(
+        earlier.c.city_id == deliveries.c.city_id,
+        earlier.c.endpoint_id == deliveries.c.endpoint_id,
+        earlier.c.aggregate_id == deliveries.c.aggregate_id,
+        earlier.c.state == "due",
+        earlier.c.position < deliveries.c.position,
+    )
+
+
 def take_one(conn: Connection, target: Target, endpoint: Endpoint, now: datetime, lease: timedelta) -> Parcel | None:
     """The next delivery to an endpoint in a city under a lease: due, and the earliest of its aggregate."""
-    earlier = deliveries.alias("earlier")
     row = conn.execute(
         select(deliveries.c.event_id, deliveries.c.attempt, deliveries.c.attempts_before)
         .where(
             deliveries.c.city_id == target.city_id,
             deliveries.c.endpoint_id == target.endpoint_id,
             _is_due(now),
-            ~exists().where(
-                earlier.c.city_id == target.city_id,
-                earlier.c.endpoint_id == target.endpoint_id,
-                earlier.c.aggregate_id == deliveries.c.aggregate_id,
-                earlier.c.state == "due",
-                earlier.c.position < deliveries.c.position,
-            ),
+            _is_first(),
         )
         .order_by(deliveries.c.next_at, deliveries.c.position)
         .limit(1)

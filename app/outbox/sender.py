@@ -20,6 +20,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from app.core.clock import Clock
 from app.core.db import Database
 from app.core.sealing import Unsealable
@@ -35,6 +37,8 @@ from app.outbox.types import Endpoint, Outcome, Parcel, Target
 
 LEASE: Final = timedelta(seconds=60)
 STALE_S: Final = 30.0  # a thread that was frozen for so long sends no more under its lease
+LOOKUP_S: Final = 15.0  # the resolver's own limits may add up to more than that
+WRITE_TRIES: Final = 4
 SLOW_MS: Final = 2_000
 QUICK_WIDTH: Final = 4
 TURN: Final = 25  # deliveries before a thread lets other receivers have their turn
@@ -142,7 +146,7 @@ class Sender:
             standing = self._standings.setdefault(target.endpoint_id, _Standing())
             in_slow_lane = endpoint.failures > 0 or standing.slow
             lane = self._slow if in_slow_lane else self._quick
-            width = QUICK_WIDTH if standing.quick and not in_slow_lane else 1
+            width = min(target.count, QUICK_WIDTH if standing.quick and not in_slow_lane else 1)
             while not self._stopping and lane.free > 0 and standing.under_way < width:
                 lane.free -= 1
                 standing.under_way += 1
@@ -174,7 +178,7 @@ class Sender:
             standing.quick = not standing.slow
             go_on = standing.quick and number < TURN and not self._stopping
             taken_at = time.monotonic()
-            parcel = self._end(parcel, outcome, target if go_on else None)
+            parcel = self._ended(parcel, outcome, target if go_on else None)
 
     def _take(self, target: Target, endpoint: Endpoint) -> Parcel | None:
         with self.database.write() as conn:
@@ -187,6 +191,8 @@ class Sender:
         began, now = time.monotonic(), self.clock()
         try:
             place = checked(parcel.endpoint.url, self.settings.webhook_allow, self.lookup)
+            if time.monotonic() - began > LOOKUP_S:
+                raise TimeoutError
             body = render(parcel.event)
             headers = {
                 "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
@@ -199,11 +205,22 @@ class Sender:
             error = f"not sent: {fault}"
         except Unsealable:
             error = "not sent: the endpoint's secret was sealed under another key; rotate it"
+        except TimeoutError:
+            error = "its name was not found in time"
         except (OSError, UnicodeError):
             error = "its name was not found"
         else:
             return post(place, headers, body, self.tls, now.astimezone(UTC))
         return Outcome(False, None, error, int((time.monotonic() - began) * 1000))
+
+    def _ended(self, parcel: Parcel, outcome: Outcome, target: Target | None) -> Parcel | None:
+        """As ``_end``, a few times when the database is away for a moment: what is not written down is sent again."""
+        for again in range(1, WRITE_TRIES):
+            try:
+                return self._end(parcel, outcome, target)
+            except SQLAlchemyError:
+                time.sleep(0.2 * again)
+        return self._end(parcel, outcome, target)
 
     def _end(self, parcel: Parcel, outcome: Outcome, target: Target | None) -> Parcel | None:
         """Writes down what came of an attempt, and takes the next delivery of the target in the same transaction."""

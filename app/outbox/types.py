@@ -81,12 +81,13 @@ class Endpoint:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """An endpoint with work due in one city, and since when."""
+    """An endpoint with ``count`` deliveries in one city that could begin now, and since when."""
 
     city_id: int
     merchant_id: UUID
     endpoint_id: UUID
     since: datetime
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
