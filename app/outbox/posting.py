@@ -121,6 +121,9 @@ def _exchange(
             connection.putheader(name, value)
         connection.endheaders(body)
         answer = connection.getresponse()
+        while 100 <= answer.status < 200:  # http.client skips 100 alone; the real answer follows these (RFC 9110, 15.2)
+            answer.headers = None  # type: ignore[assignment]
+            answer.begin()
         with suppress(OSError, HTTPException):  # the status has decided; what follows is read out of politeness
             answer.read(MAX_BODY)
         return answer.status, _retry_after(answer, now)

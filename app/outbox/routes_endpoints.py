@@ -168,10 +168,12 @@ def change_webhook_endpoint(endpoint_id: UUID, body: dict[str, Any]) -> Answer:
         raise PreconditionRequired("send If-Match with the ETag of the endpoint")
     if not body:
         raise InvalidBody(faults=[Fault("name what is to change", pointer="")])
-    if "url" in body:
-        checked_for_caller(body["url"], services().settings.webhook_allow)
     if "types" in body:
         body = body | {"types": tuple(body["types"])}
+    if "url" in body:
+        with services().database.read_primary() as conn:
+            actions.own_endpoint(conn, endpoint_id, actor.merchant_ids)
+        checked_for_caller(body["url"], services().settings.webhook_allow)
     with writing() as conn:
         found = actions.own_endpoint(conn, endpoint_id, actor.merchant_ids, lock=True)
         if not request.if_match.contains(_tag(found).strip('"')):

@@ -27,7 +27,8 @@ class TypePattern(Text):
         text = super()._deserialize(value, attr, data)
         if not _TYPE.fullmatch(text):
             raise fault(
-                "give *, a type such as fujin.claim.granted.v1, or a beginning such as fujin.claim.*", "invalid-body"
+                "give *, a type such as fujin.claim.granted.v1, or a beginning such as fujin.claim.*",
+                "invalid-parameter",
             )
         return text
 
@@ -40,7 +41,7 @@ class EventsQuery(Schema):
     """Where to go on, and which events."""
 
     after = Text(longest=4096, metadata={"description": "`next_cursor` of the last answer; without it, from the first"})
-    type = Text(longest=100, metadata={"example": "fujin.claim.granted.v1"})
+    type = TypePattern()
     limit = WholeNumber(low=1, high=100, load_default=20)
 
 

@@ -146,8 +146,8 @@ class Sender:
             standing = self._standings.setdefault(target.endpoint_id, _Standing())
             in_slow_lane = endpoint.failures > 0 or standing.slow
             lane = self._slow if in_slow_lane else self._quick
-            width = min(target.count, QUICK_WIDTH if standing.quick and not in_slow_lane else 1)
-            while not self._stopping and lane.free > 0 and standing.under_way < width:
+            width = QUICK_WIDTH if standing.quick and not in_slow_lane else 1
+            while not self._stopping and lane.free > 0 and standing.under_way < width and begun < target.count:
                 lane.free -= 1
                 standing.under_way += 1
                 standing.served = time.monotonic()

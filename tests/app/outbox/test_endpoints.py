@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from urllib.parse import quote
 from uuid import UUID
 
 import pytest
@@ -11,6 +13,8 @@ from standardwebhooks.webhooks import Webhook
 
 from app.core.clock import system_clock
 from app.core.ids import new_id
+from app.outbox import routes_endpoints
+from app.outbox.errors import EndpointRefused
 from app.outbox.relay import relay_once
 from tests.app.outbox.conftest import Post, Receiver
 
@@ -138,3 +142,50 @@ def test_a_test_event_goes_to_its_endpoint_alone_and_deliveries_can_be_followed_
     rival = post.loop.employee("owner", post.loop.rival), "owner"
     assert post.loop.post(f"/v1/events/{event}/redeliver", {}, by=rival).status_code == 404
     assert post.loop.get("/v1/deliveries", by=rival).get_json()["items"] == []
+
+
+def test_an_address_is_looked_at_once_a_key_and_outside_any_transaction(
+    ready: tuple[Post, Receiver, tuple[UUID, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, receiver, owner = ready
+    looked: list[int] = []
+
+    def refusing(*_: Any) -> None:
+        busy = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND state LIKE 'idle in%'"
+        looked.append(post.loop.one(busy))
+        raise EndpointRefused("its name was not found")
+
+    monkeypatch.setattr(routes_endpoints, "checked_for_caller", refusing)
+    answers = [post.loop.post("/v1/webhook-endpoints", body_of(post, receiver), by=owner, key="k") for _ in range(2)]
+    assert [(each.status_code, each.get_json()["code"]) for each in answers] == [(422, "endpoint-refused")] * 2
+    assert answers[1].data == answers[0].data
+    assert looked == [0]
+    assert post.loop.one("SELECT count(*) FROM webhook_endpoints") == 0
+
+
+def test_twenty_at_once_get_ten_endpoints_and_deleting_one_makes_room(
+    ready: tuple[Post, Receiver, tuple[UUID, str]],
+) -> None:
+    post, receiver, owner = ready
+    with ThreadPoolExecutor(8) as pool:
+        made = list(
+            pool.map(
+                lambda _n: post.loop.post("/v1/webhook-endpoints", body_of(post, receiver), by=owner).status_code,
+                range(20),
+            )
+        )
+    assert sorted(made) == [201] * 10 + [409] * 10
+    gone = post.loop.get("/v1/webhook-endpoints", by=owner).get_json()["items"][0]["endpoint_id"]
+    token = {"Authorization": f"Bearer {post.loop.token(*owner)}"}
+    assert post.loop.client.delete(f"/v1/webhook-endpoints/{gone}", headers=token).status_code == 204
+    assert post.loop.one("SELECT secret_sealed FROM webhook_endpoints WHERE endpoint_id = :e", e=gone).tobytes() == b""
+    assert post.loop.post("/v1/webhook-endpoints", body_of(post, receiver), by=owner).status_code == 201
+
+
+@pytest.mark.parametrize("kind", ["fujin.claim", "claim.*", "fujin.*.granted.v1", "fujin.Claim.granted.v1", "**", ""])
+def test_a_type_that_no_event_can_have_is_refused(ready: tuple[Post, Receiver, tuple[UUID, str]], kind: str) -> None:
+    post, receiver, owner = ready
+    made = post.loop.post("/v1/webhook-endpoints", body_of(post, receiver, types=[kind]), by=owner)
+    assert (made.status_code, made.get_json()["errors"][0]["pointer"]) == (422, "/types/0")
+    read = post.loop.get(f"/v1/events?type={quote(kind)}", by=owner)
+    assert (read.status_code, read.get_json()["code"]) == (400, "invalid-parameter")
