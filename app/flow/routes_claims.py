@@ -64,7 +64,7 @@ def show_flow() -> Answer:
         *KEY_PROBLEMS,
         *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
         *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
-        "location-suspect",
+        *("location-suspect", "invalid-coordinate"),
     ),
 )
 def claim(body: dict[str, Any]) -> Answer:
