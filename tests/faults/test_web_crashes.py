@@ -14,7 +14,7 @@ from app.core.settings import Settings
 from tests.faults.claim_site import ClaimSite, claim_site
 from tests.faults.phones import LOST, Ask, Stock, stock_of, wait_until
 
-BACK_S = 5.0
+BACK_S = 30.0  # when a test gives up; how soon it is back on a machine is a figure of `./dev campaign claims`
 
 
 @pytest.fixture(scope="module", params=["granian", "gunicorn"])
@@ -47,9 +47,8 @@ def test_workers_killed_amid_a_claim_cost_one_retry(site: ClaimSite) -> None:
             for pid in before:
                 _kill(pid)
             assert asked.result().status == LOST
-        wait_until(lambda: len(set(site.web.workers()) - set(before)) == 2, 1.5, "two new workers")
-        reply, took_s = site.phones.until_granted(ask, BACK_S * 2)
-    assert took_s < BACK_S
+        wait_until(lambda: len(set(site.web.workers()) - set(before)) == 2, BACK_S, "two new workers")
+        reply, _ = site.phones.until_granted(ask, BACK_S)
     assert stock_of(site.owner, coupon) == Stock(1, 1)
     again = site.phones.claim(ask)
     assert (again.replayed, again.body) == (True, reply.body)
@@ -68,11 +67,9 @@ def test_a_killed_master_leaves_no_workers_no_locks_and_a_free_port(site: ClaimS
         assert asked.result().status == LOST
         wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), BACK_S, "the workers are gone")
         site.web.start()  # on the same port
-        began = wait_until(lambda: site.phones.claim(Ask.of(next(site.crowd), site.coupon())).status == 201, BACK_S, "")
-    assert began < BACK_S
+        wait_until(lambda: site.phones.claim(Ask.of(next(site.crowd), site.coupon())).status == 201, BACK_S, "a claim")
     wait_until(lambda: site.sessions("wait_event_type = 'Lock'") == 0, BACK_S, "nobody waits for a lock")
-    reply, took_s = site.phones.until_granted(ask, BACK_S * 2)
-    assert took_s < BACK_S
+    reply, _ = site.phones.until_granted(ask, BACK_S)
     assert stock_of(site.owner, coupon) == Stock(1, 1)
     assert site.phones.claim(ask).body == reply.body
     assert site.sessions("state LIKE 'idle in transaction%'") == 0
