@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from marshmallow import Schema, ValidationError, fields, validates_schema
 
@@ -58,6 +58,8 @@ class OrderBody(LookupOrderBody):
 
 class _OneCode(Schema):
     """Exactly one of ``code`` and ``qr``."""
+
+    EXACTLY_ONE: ClassVar[tuple[str, str]] = ("code", "qr")
 
     code = Text(longest=40, metadata={"description": "the twelve digits as typed; spaces and dashes do not matter"})
     qr = Text(longest=200, metadata={"description": "what the scanner read, instead of code"})

@@ -63,6 +63,7 @@ class ProblemSchema(Schema):
     request_id = fields.String(required=True)
     retryable = fields.Boolean(metadata={"description": "the same request with the same key may succeed later"})
     request_no = fields.String(metadata={"description": "the till's number, where one was sent"})
+    payment_id = fields.UUID(metadata={"description": "the payment that is under way or done, where one is"})
     conflict = fields.Nested(ConflictSchema)
 
 

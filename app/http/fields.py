@@ -46,7 +46,7 @@ class DecimalNumber(fields.Float):
 
 
 class WholeNumber(fields.Integer):
-    """A whole number with bounds; text must be digits alone."""
+    """A whole number with bounds; text must be digits alone, and 5.0 in JSON is 5, as JSON Schema says."""
 
     def __init__(self, *, low: int, high: int, **options: Any) -> None:
         super().__init__(strict=True, metadata={"minimum": low, "maximum": high}, **options)
@@ -56,6 +56,8 @@ class WholeNumber(fields.Integer):
         text = value if isinstance(value, str) else ""
         if isinstance(value, int) and not isinstance(value, bool):
             number = value
+        elif isinstance(value, float) and value.is_integer():
+            number = int(value)
         elif text.isascii() and text.isdigit() and len(text) <= 12:
             number = int(text)
         else:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,9 +43,15 @@ class Converter(OpenAPIConverter):
 
     def schema2jsonschema(self, schema: Any) -> dict[str, Any]:
         """An object's JSON Schema; a schema with ``SHAPES`` (its required and optional members by the value of one
-        deciding member) becomes the ``oneOf`` of these."""
+        deciding member) becomes the ``oneOf`` of these, one with ``EXACTLY_ONE`` (names of members) that of a shape for
+        each; one with ``NOT_EMPTY`` wants a member at least."""
         whole: dict[str, Any] = super().schema2jsonschema(schema)  # type: ignore[no-untyped-call]
-        shapes = getattr(resolve_schema_instance(schema), "SHAPES", None)
+        made = resolve_schema_instance(schema)
+        shapes, exclusive = getattr(made, "SHAPES", None), getattr(made, "EXACTLY_ONE", None)
+        if getattr(made, "NOT_EMPTY", False):
+            whole["minProperties"] = 1
+        if exclusive is not None:
+            return {"oneOf": [_with_one(whole, name, exclusive) for name in exclusive]}
         if shapes is None:
             return whole
         deciding, members = shapes
@@ -58,6 +65,18 @@ def _shape(whole: dict[str, Any], deciding: str, value: str, needed: set[str], o
         "title": value,
         "properties": {deciding: {"type": "string", "const": value}, **properties},
         "required": [deciding, *sorted(needed)],
+        "additionalProperties": False,
+    }
+
+
+def _with_one(whole: dict[str, Any], chosen: str, exclusive: Collection[str]) -> dict[str, Any]:
+    """The object with one of the members that exclude each other, which it then has to have."""
+    others = {name: value for name, value in whole["properties"].items() if name == chosen or name not in exclusive}
+    return {
+        **whole,
+        "title": f"by {chosen}",
+        "properties": others,
+        "required": sorted({*whole.get("required", ()), chosen}),
         "additionalProperties": False,
     }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from re import compile as pattern
-from typing import Any
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, validate
 
@@ -88,6 +88,8 @@ class EndpointBody(Schema):
 
 class EndpointChangeBody(Schema):
     """What can be changed of an endpoint."""
+
+    NOT_EMPTY: ClassVar[bool] = True
 
     url = Text(longest=MAX_URL, shortest=8)
     types = _types()
