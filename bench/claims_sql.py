@@ -49,7 +49,8 @@ SELECT claim_coupon({{city}}, gen_random_uuid(), '{{coupon}}', 1, '{{merchant}}'
     'CNY', now(), now() + interval '1 day', NULL, sha256(gen_random_uuid()::text::bytea), '\\x{"00" * 41}', '1234',
     NULL, NULL, NULL, NULL, current_date, 1::smallint, NULL, NULL, NULL, gen_random_uuid(),
     '{{{{"note": "{"e" * 480}"}}}}'::jsonb, 'trace', now(), 'member:' || {MEMBER}, 'claim', gen_random_uuid()::text,
-    sha256(''), '\\x{"20" * 760}', 'application/json', now() + interval '7 days');
+    sha256(''), '\\x{"20" * 760}', 'application/json', now() + interval '7 days', '\\x{"20" * 420}',
+    'application/problem+json', now() + interval '7 days');
 """
 
 

@@ -248,6 +248,9 @@ _GRANT_TYPES = {
     "p_body": "bytea",
     "p_media_type": "text",
     "p_expires": "timestamptz",
+    "p_sold_out_body": "bytea",
+    "p_sold_out_media_type": "text",
+    "p_sold_out_expires": "timestamptz",
 }
 _GRANT = "SELECT claim_coupon(" + ", ".join(f"%({name})s::{kind}" for name, kind in _GRANT_TYPES.items()) + ")"
 
@@ -256,7 +259,8 @@ def grant(conn: Connection, values: Mapping[str, Any]) -> str:
     """Calls the one function that takes the key, checks the limits and grants the claim; what it answered.
 
     ``granted``, ``key-taken``, ``stale-terms``, ``sold-out``, ``member-limit``, ``member-day-limit`` or
-    ``device-limit``. Straight to the driver: composing this statement would cost as much as running it.
+    ``device-limit``; with a key, the answers of ``granted`` and ``sold-out`` are stored by then. Straight to the driver:
+    composing this statement would cost as much as running it.
     """
     outcome: str = conn.exec_driver_sql(_GRANT, {name: values[name] for name in _GRANT_TYPES}).scalar_one()
     return outcome

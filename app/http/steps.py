@@ -169,8 +169,13 @@ def _refused(conn: Connection, plan: Plan, scope: KeyScope | None, refusal: AppE
             release(conn, scope)
         conn.commit()
         raise refusal
-    answer = Answer(orjson.dumps(body), status, media_type=MEDIA_TYPE)
-    return _done(conn, scope, answer)
+    return _done(conn, scope, refusal_answer(refusal))
+
+
+def refusal_answer(refusal: AppError) -> Answer:
+    """A refusal as it is stored under a key."""
+    status, body = problem_body(refusal, request_id())
+    return Answer(orjson.dumps(body), status, media_type=MEDIA_TYPE)
 
 
 def _forget(scope: KeyScope | None) -> None:

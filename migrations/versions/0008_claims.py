@@ -15,7 +15,7 @@ TABLES = (
 )
 
 # Key, limits, claim, event, stock last: one round trip, and the hot row is held over the commit alone. The function
-# says what stood in the way; but for the key nothing is written then. Its caller binds every value, the clock's too.
+# says what stood in the way; but for the key nothing is written then, and sold-out is the key's answer already. Its caller binds every value, the clock's too.
 # Every statement in it reaches its row by a key, so planning anew at each call, as generate_series with a known number
 # of rows invites, would only double the time.
 CLAIM_COUPON = """
@@ -27,7 +27,7 @@ CREATE FUNCTION claim_coupon(
     p_per_member smallint, p_per_member_day smallint, p_per_device smallint, p_per_day integer,
     p_event uuid, p_event_data jsonb, p_trace text, p_now timestamptz,
     p_principal text, p_operation text, p_key text, p_hash bytea, p_body bytea, p_media_type text,
-    p_expires timestamptz
+    p_expires timestamptz, p_sold_out_body bytea, p_sold_out_media_type text, p_sold_out_expires timestamptz
 ) RETURNS text LANGUAGE plpgsql SET plan_cache_mode = force_generic_plan AS $$
 DECLARE
     v_bucket smallint;
@@ -39,17 +39,6 @@ DECLARE
     v_version integer;
     v_tries integer := 0;
 BEGIN
-    IF p_key IS NOT NULL THEN
-        INSERT INTO idempotency_keys (city_id, principal, operation, key, request_hash, state, status_code, media_type,
-                                      body, locked_until, created_at, expires_at)
-        VALUES (p_city, p_principal, p_operation, p_key, p_hash, 'done', 201, p_media_type, p_body, p_now, p_now,
-                p_expires)
-        ON CONFLICT DO NOTHING;
-        IF NOT FOUND THEN
-            RETURN 'key-taken';
-        END IF;
-    END IF;
-
     SELECT state, current_version INTO v_state, v_version FROM coupons
     WHERE city_id = p_city AND coupon_id = p_coupon;
     IF v_state IS DISTINCT FROM 'published' OR v_version IS DISTINCT FROM p_version THEN
@@ -60,6 +49,21 @@ BEGIN
     SELECT bucket INTO v_bucket FROM coupon_stock
     WHERE city_id = p_city AND coupon_id = p_coupon AND taken < quota
     ORDER BY mod(bucket + pg_backend_pid(), (count(*) OVER ())::integer), bucket LIMIT 1;
+
+    -- Who comes too late, as most do, writes one row: the key with its refusal.
+    IF p_key IS NOT NULL THEN
+        INSERT INTO idempotency_keys (city_id, principal, operation, key, request_hash, state, status_code, media_type,
+                                      body, locked_until, created_at, expires_at)
+        VALUES (p_city, p_principal, p_operation, p_key, p_hash, 'done',
+                CASE WHEN v_bucket IS NULL THEN 409 ELSE 201 END,
+                CASE WHEN v_bucket IS NULL THEN p_sold_out_media_type ELSE p_media_type END,
+                CASE WHEN v_bucket IS NULL THEN p_sold_out_body ELSE p_body END,
+                p_now, p_now, CASE WHEN v_bucket IS NULL THEN p_sold_out_expires ELSE p_expires END)
+        ON CONFLICT DO NOTHING;
+        IF NOT FOUND THEN
+            RETURN 'key-taken';
+        END IF;
+    END IF;
     IF v_bucket IS NULL THEN
         RETURN 'sold-out';
     END IF;

@@ -32,12 +32,13 @@ from app.core.money import Money
 from app.core.sealing import Keyed
 from app.coupons.queries import standing_of
 from app.coupons.types import Terms
+from app.flow.embedded.grant_key import GrantKey, key_values
 from app.flow.embedded.reference import Kept, Reference
 from app.flow.embedded.usage import Usage, usage_of
 from app.flow.types import ClaimRequest, ClaimView, CodeView, RequestContext
 from app.http.answers import Answer
 from app.http.idempotency import KEPT_FOR, KeyScope, KeyTaken
-from app.http.steps import Plan, Present
+from app.http.steps import Plan, Present, refusal_answer
 from geo.coordinates import LonLat
 
 DAY_SOLD_OUT = "FJ002"  # raised by claim_coupon: what it had written is undone
@@ -84,12 +85,15 @@ class ClaimsPart:
         """ClaimView of a new claim. The terms that this process knows are checked again by the one statement."""
 
         def keyed(conn: Connection, scope: KeyScope, present: Present) -> Answer | AppError:
+            sold_out = refusal_answer(_limits()["sold-out"])
             for _ in range(2):
                 granting = self._granting(conn, context, request)
                 answer = present(self._new_view(conn, context, granting))
-                outcome = self._call(conn, context, granting, scope, answer)
+                outcome = self._call(conn, context, granting, GrantKey(scope, answer, sold_out))
                 if outcome == "granted":
                     return answer
+                if outcome == "sold-out":
+                    return sold_out
                 if outcome == "key-taken":
                     raise KeyTaken
                 if outcome != "stale-terms":
@@ -100,7 +104,7 @@ class ClaimsPart:
 
         def settle(conn: Connection, _prepared: None, _outcome: None) -> ClaimView:
             granting = self._granting(conn, context, request)
-            outcome = self._call(conn, context, granting, None, None)
+            outcome = self._call(conn, context, granting, None)
             if outcome == "stale-terms":
                 self._offers.forget((city_of(request.coupon_id), request.coupon_id))
                 raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
@@ -157,9 +161,7 @@ class ClaimsPart:
         nearest = queries.nearest_usable_mm(conn, terms.city_id, terms.coupon_id, LonLat(fix.lon, fix.lat))
         return MeasuredFix(nearest, fix.accuracy_m, fix.at, fix.mock)
 
-    def _call(
-        self, conn: Connection, context: RequestContext, g: _Granting, scope: KeyScope | None, answer: Answer | None
-    ) -> str:
+    def _call(self, conn: Connection, context: RequestContext, g: _Granting, key: GrantKey | None) -> str:
         """What the function says; DayLimit where only the stock of the day is gone."""
         terms = g.terms
         assert context.actor.member_id is not None
@@ -193,13 +195,9 @@ class ClaimsPart:
             "p_event_data": orjson.dumps(self._granted_event(context, g)).decode(),
             "p_trace": context.trace,
             "p_now": context.now,
-            "p_principal": scope.principal if scope else None,
-            "p_operation": scope.operation if scope else None,
-            "p_key": scope.key if scope else None,
-            "p_hash": scope.request_hash if scope else None,
-            "p_body": answer.encoded() if answer else None,
-            "p_media_type": answer.media_type if answer else None,
+            **key_values(key),
             "p_expires": max(context.now, g.validity.valid_until) + KEPT_FOR,  # the key lives as long as the claim
+            "p_sold_out_expires": context.now + KEPT_FOR,
         }
         try:
             return queries.grant(conn, values)
