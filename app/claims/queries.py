@@ -259,7 +259,7 @@ def grant(conn: Connection, values: Mapping[str, Any]) -> str:
     """Calls the one function that takes the key, checks the limits and grants the claim; what it answered.
 
     ``granted``, ``key-taken``, ``stale-terms``, ``sold-out``, ``member-limit``, ``member-day-limit`` or
-    ``device-limit``; with a key, the answers of ``granted`` and ``sold-out`` are stored by then. Straight to the driver:
+    ``device-limit``; with a key, the answers of ``granted`` and ``sold-out`` are stored then. Straight to the driver:
     composing this statement would cost as much as running it.
     """
     outcome: str = conn.exec_driver_sql(_GRANT, {name: values[name] for name in _GRANT_TYPES}).scalar_one()
