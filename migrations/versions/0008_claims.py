@@ -15,7 +15,8 @@ TABLES = (
 )
 
 # Key, limits, claim, event, stock last: one round trip, and the hot row is held over the commit alone. The function
-# says what stood in the way; but for the key nothing is written then, and sold-out is the key's answer already. Its caller binds every value, the clock's too.
+# says what stood in the way; but for the key nothing is written then, and sold-out is the key's answer already. Its
+# caller binds every value, the clock's too.
 # Every statement in it reaches its row by a key, so planning anew at each call, as generate_series with a known number
 # of rows invites, would only double the time.
 CLAIM_COUPON = """
