@@ -16,7 +16,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,18 @@ from sqlalchemy.engine import make_url
 
 from app.core.db import normalised_url
 from app.core.settings import Settings, load_settings
-from tests.flows.api_campaign import ALL_PHASES, PRINCIPALS, Campaign, own_values, page_kept, run, seeded_values
+from tests.flows.api_campaign import (
+    ALL_PHASES,
+    PRINCIPALS,
+    Campaign,
+    own_values,
+    page_kept,
+    run,
+    seeded_values,
+    with_made,
+    with_spares,
+)
+from tests.flows.made_things import Made, make_room, make_spares, make_things
 from tests.servers import fujin, running_server
 
 ROOT = Path(__file__).parent.parent
@@ -57,18 +68,45 @@ def settings_over(url: str, state_dir: Path) -> Settings:
         there = make_url(normalised_url(os.environ[name])).set(database=make_url(url).database)
         os.environ[name] = there.render_as_string(hide_password=False)
     os.environ |= {"FUJIN_STATE_DIR": str(state_dir), "FUJIN_LOG_LEVEL": "WARNING", "FUJIN_DEMO": "1"}
+    os.environ["FUJIN_PROVIDERS"] = "cash,test_wallet"
     return load_settings(os.environ)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server over a database of its own, and what was made there."""
+
+    settings: Settings
+    url: str
+    engine: sa.Engine
+    made: tuple[Made, Made]
+    values: Mapping[str, Any]
+
+    def tokens(self) -> dict[str, dict[str, str]]:
+        """Fresh ones, good for fifteen minutes."""
+        return dict(json.loads(fujin(replace(self.settings, public_url=self.url), "tokens")))
+
+
+@contextmanager
+def site(settings: Settings, folder: Path) -> Iterator[Site]:
+    """Starts the server and walks the loop on it, for either merchant."""
+    engine = sa.create_engine(normalised_url(os.environ["DATABASE_OWNER_URL"]))
+    with running_server(settings, folder / "server.log") as url:
+        tokens = json.loads(fujin(replace(settings, public_url=url), "tokens"))
+        ours = make_things(url, engine, tokens, "member1", "staff1", "owner1")
+        theirs = make_things(url, engine, tokens, "member2", "owner2", "owner2")
+        yield Site(settings, url, engine, (ours, theirs), with_made(seeded_values(settings), ours, theirs))
+    engine.dispose()
 
 
 def campaign(settings: Settings, folder: Path, principals: list[str], seeds: list[int], examples: int) -> int:
     """Runs every principal with every seed and prints a line a part; returns how many parts found something."""
     bad = 0
-    with running_server(settings, folder / "server.log") as url:
-        values = seeded_values(settings)
+    with site(settings, folder) as there:
         for seed in seeds:
             for principal in principals:
                 for number, part in enumerate(parts_of(seed, examples)):
-                    bad += one_part(settings, folder / f"{principal}-{seed}-{number}", url, values, principal, part)
+                    bad += one_part(there, folder / f"{principal}-{seed}-{number}", principal, part)
     return bad
 
 
@@ -79,16 +117,17 @@ def parts_of(seed: int, examples: int) -> Iterator[Campaign]:
         yield Campaign(min(PART, examples - begun), seed * 1000 + begun // PART, phases, workers=2)
 
 
-def one_part(
-    settings: Settings, folder: Path, url: str, values: Mapping[str, Any], principal: str, part: Campaign
-) -> bool:
+def one_part(there: Site, folder: Path, principal: str, part: Campaign) -> bool:
     """Runs one part with new tokens, one to work with and one to sign out with; True when it found something."""
-    here = replace(settings, public_url=url)
-    facts, spare = (json.loads(fujin(here, "tokens")).get(principal, {}) for _ in range(2))
+    tokens, others = there.tokens(), there.tokens()
+    facts, spare = tokens.get(principal, {}), others.get(principal, {}).get("token")
     token = facts.get("token")
+    make_room(there.engine, *there.made)
+    spares = make_spares(there.url, there.engine, tokens, there.made[0], principal)
+    values = with_spares(own_values(there.values, principal, facts), spares)
     began = time.monotonic()
-    with page_kept(url, token):
-        found = run(folder, url, own_values(values, principal, facts), part, token, spare.get("token"))
+    with page_kept(there.url, token):
+        found = run(folder, there.url, values, part, token, spare)
     took = time.monotonic() - began
     said = "; ".join(found.failures) or "nothing wrong"
     print(f"{principal:<10} seed {part.seed:<6} {found.cases:>7,} cases {took:6.0f} s  {said}", flush=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import urllib.request
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -33,3 +36,10 @@ def made(owner_engine: sa.Engine, live_server_url: str, demo_tokens: dict[str, d
     ours = make_things(live_server_url, owner_engine, demo_tokens, "member1", "staff1", "owner1")
     theirs = make_things(live_server_url, owner_engine, demo_tokens, "member2", "owner2", "owner2")
     return ours, theirs
+
+
+@pytest.fixture(scope="session")
+def document(live_server_url: str) -> dict[str, Any]:
+    """The API document, as the server gives it."""
+    with urllib.request.urlopen(f"{live_server_url}/openapi.json", timeout=20) as answer:
+        return dict(json.load(answer))

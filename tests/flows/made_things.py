@@ -6,24 +6,18 @@ import json
 import secrets
 import urllib.error
 import urllib.request
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import sqlalchemy as sa
 
+from app.core.clock import system_clock
+from tests.factories.worlds import World
+
 Tokens = dict[str, dict[str, str]]
-
-_COUPON = """
-    SELECT c.coupon_id, p.place_id FROM coupons c
-    JOIN coupon_versions v ON (v.city_id, v.coupon_id, v.version) = (c.city_id, c.coupon_id, c.current_version)
-    JOIN coupon_places p ON (p.city_id, p.coupon_id) = (c.city_id, c.coupon_id)
-    WHERE c.city_id = 2 AND c.merchant_id = :merchant AND c.state = 'published' AND v.kind = ANY (:kinds)
-      AND v.price_minor = 0 AND v.claim_from < now() AND v.claim_until > now() AND v.claim_within_m IS NULL
-      AND v.use_hours IS NULL AND v.blackout_dates = '{}' AND v.per_device IS NULL
-      AND CAST(p.place_id AS text) = ANY (:places)
-    ORDER BY c.coupon_id, p.place_id LIMIT 1
-"""
-
 
 _MANY = """
     SELECT c.coupon_id FROM coupons c JOIN coupon_versions v USING (city_id, coupon_id)
@@ -34,16 +28,24 @@ _OTHERS = """
     WHERE c.city_id = 2 AND v.kind = 'percent_off' AND c.state = 'published' AND c.merchant_id <> :merchant
       AND v.price_minor = 0 AND v.claim_within_m IS NULL AND v.per_device IS NULL ORDER BY 1 LIMIT 2
 """
+ORDER = {"gross_minor": 50_000, "currency": "CNY"}
+REFUND = {"refund_no": "made-1", "amount": {"amount_minor": 100, "currency": "CNY"}, "reason": "a cold soup"}
+HOOK = "https://93.184.215.14/hook"
 
 
 @dataclass(frozen=True)
 class Made:
-    """Ids of what one merchant's people and one member made; ``active_claim`` is not used, ``use`` is the request that
-    ``redemption`` came from."""
+    """Ids of what one merchant's people and one member made.
+
+    ``coupon`` and ``voucher`` are the merchant's, free and paid for, a hundred a member; ``active_claim`` is another
+    merchant's and not used; ``use`` is the request that ``redemption`` came from; ``payment`` and ``refund`` are of the
+    redemption, ``claim_payment`` and ``claim_refund`` of ``paid_claim``.
+    """
 
     merchant: str
     place: str
     coupon: str
+    voucher: str
     many: str
     active_claim: str
     active_code: str
@@ -54,14 +56,29 @@ class Made:
     request_no: str
     payment: str
     refund: str
+    paid_claim: str
+    claim_payment: str
+    claim_refund: str
     endpoint: str
     other_endpoint: str
     event: str
 
 
+@dataclass(frozen=True)
+class Spares:
+    """What one principal may use up: ids by what is to happen to them, and codes that are good for one use each."""
+
+    ids: Mapping[str, str]
+    codes: Sequence[str] = ()
+
+
 def send(url: str, method: str, path: str, token: str, body: Any = None) -> tuple[int, Any]:
     """Status and JSON of a request with a fresh key."""
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+    headers = {"Authorization": f"Bearer {token}"}
+    if body is not None:
+        headers["Content-Type"] = "application/json"
+    if method == "PATCH":
+        headers["If-Match"] = "*"
     if method == "POST":
         headers["Idempotency-Key"] = secrets.token_hex(12)
     data = None if body is None else json.dumps(body).encode()
@@ -74,54 +91,136 @@ def send(url: str, method: str, path: str, token: str, body: Any = None) -> tupl
         return refused.code, json.loads(refused.read())
 
 
-def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: str, owner: str) -> Made:
-    """Walks the loop once as ``member`` and ``till``; ``owner`` registers an endpoint."""
-    merchant = tokens[owner]["merchant_id"]
+@dataclass(frozen=True)
+class Hands:
+    """Whoever acts, over HTTP; what they do has to work."""
 
-    def done(who: str, path: str, body: Any) -> Any:
-        status, found = send(url, "POST", path, tokens[who]["token"], body)
-        assert status in (200, 201), (path, found)
+    url: str
+    tokens: Tokens
+
+    def post(self, who: str, path: str, body: Any) -> Any:
+        """The answer's JSON."""
+        status, found = send(self.url, "POST", path, self.tokens[who]["token"], body)
+        assert status in (200, 201, 202), (who, path, status, found)
         return found
 
+    def claim(self, member: str, coupon: object) -> str:
+        """A claim's id."""
+        return str(self.post(member, "/v1/claims", {"coupon_id": str(coupon)})["claim_id"])
+
+    def code(self, member: str, claim_id: str) -> str:
+        """A claim's code, as its owner reads it out."""
+        status, found = send(self.url, "GET", f"/v1/claims/{claim_id}/code", self.tokens[member]["token"])
+        assert status == 200, found
+        return str(found["human_code"])
+
+    def use(self, till: str, place: str, code: str, mode: str = "hold") -> tuple[str, dict[str, Any]]:
+        """A redemption's id and the request for it."""
+        number = f"made-{secrets.token_hex(6)}"
+        body = {"codes": [{"code": code}], "place_id": place, "request_no": number, "mode": mode, "order": ORDER}
+        return str(self.post(till, "/v1/redemptions", body)["redemption_id"]), body
+
+    def pay(self, who: str, purpose: str, purpose_id: str, outcome: str = "pay") -> str:
+        """A payment's id."""
+        method = "online" if purpose == "claim" else "user_scans"
+        body = {"purpose": purpose, "purpose_id": purpose_id, "provider": "test_wallet", "method": method}
+        return str(self.post(who, "/v1/payments", body | {"wallet": {"outcome": outcome}})["payment_id"])
+
+    def endpoint(self, owner: str) -> str:
+        """A webhook endpoint's id."""
+        body = {"merchant_id": self.tokens[owner]["merchant_id"], "url": HOOK, "types": ["*"]}
+        return str(self.post(owner, "/v1/webhook-endpoints", body)["endpoint_id"])
+
+
+def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: str, owner: str) -> Made:
+    """Walks the loop once as ``member`` and ``till``; ``owner`` gives money back and registers endpoints."""
+    hands, merchant = Hands(url, tokens), tokens[owner]["merchant_id"]
     with engine.connect() as conn:
-        given = tokens[till].get("place_ids")
-        run = "SELECT place_id FROM place_operators WHERE city_id = 2 AND merchant_id = :merchant"
-        places = given or [str(row[0]) for row in conn.execute(sa.text(run), {"merchant": merchant})]
-        values = {"merchant": merchant, "places": list(places), "kinds": ["amount_off", "percent_off"]}
-        coupon, place = conn.execute(sa.text(_COUPON), values).one()
+        run = "SELECT place_id FROM place_operators WHERE city_id = 2 AND merchant_id = :merchant ORDER BY 1"
+        own = [str(row[0]) for row in conn.execute(sa.text(run), {"merchant": merchant})]
         many = conn.execute(sa.text(_MANY)).scalar_one()
         others = conn.execute(sa.text(_OTHERS), {"merchant": merchant}).scalars().all()
-    active, spare = (done(member, "/v1/claims", {"coupon_id": str(other)})["claim_id"] for other in others)
-    used = done(member, "/v1/claims", {"coupon_id": str(coupon)})["claim_id"]
-    _, code = send(url, "GET", f"/v1/claims/{used}/code", tokens[member]["token"])
-    _, active_code = send(url, "GET", f"/v1/claims/{active}/code", tokens[member]["token"])
-    number = f"made-{secrets.token_hex(6)}"
-    body = {"codes": [{"code": code["human_code"]}], "place_id": str(place), "request_no": number, "mode": "hold"}
-    use = body | {"order": {"gross_minor": 50_000, "currency": "CNY"}}
-    held = done(till, "/v1/redemptions", use)["redemption_id"]
-    pay = {"purpose": "redemption", "purpose_id": held, "provider": "test_wallet", "method": "user_scans"}
-    payment = done(till, "/v1/payments", pay)["payment_id"]
-    amount = {"amount_minor": 100, "currency": "CNY"}
-    refund = {"refund_no": "made-1", "amount": amount, "reason": "a cold soup"}
-    hook = {"merchant_id": merchant, "url": "https://93.184.215.14/hook", "types": ["*"]}
+    place = next(each for each in tokens[till].get("place_ids") or own if each in own)
+    coupon, voucher = _offers(World(engine), UUID(merchant), UUID(place))
+    active, spare = (hands.claim(member, other) for other in others)
+    used = hands.claim(member, coupon)
+    used_code = hands.code(member, used)
+    redemption, use = hands.use(till, place, used_code)
+    payment = hands.pay(till, "redemption", redemption)
+    paid_claim = hands.claim(member, voucher)
+    claim_payment = hands.pay(member, "claim", paid_claim)
     with engine.connect() as conn:
         told = "SELECT event_id FROM outbox_events WHERE city_id = 2 AND aggregate_id = :claim ORDER BY seq LIMIT 1"
         event = conn.execute(sa.text(told), {"claim": used}).scalar_one()
     return Made(
         merchant=merchant,
-        place=str(place),
+        place=place,
         coupon=str(coupon),
+        voucher=str(voucher),
         many=str(many),
         active_claim=active,
-        active_code=active_code["human_code"],
+        active_code=hands.code(member, active),
         spare_claim=spare,
-        used_code=code["human_code"],
-        redemption=held,
+        used_code=used_code,
+        redemption=redemption,
         use=use,
-        request_no=number,
+        request_no=use["request_no"],
         payment=payment,
-        refund=done(till, f"/v1/payments/{payment}/refunds", refund)["refund_id"],
-        endpoint=done(owner, "/v1/webhook-endpoints", hook)["endpoint_id"],
-        other_endpoint=done(owner, "/v1/webhook-endpoints", hook)["endpoint_id"],
+        refund=hands.post(till, f"/v1/payments/{payment}/refunds", REFUND)["refund_id"],
+        paid_claim=paid_claim,
+        claim_payment=claim_payment,
+        claim_refund=hands.post(owner, f"/v1/payments/{claim_payment}/refunds", REFUND)["refund_id"],
+        endpoint=hands.endpoint(owner),
+        other_endpoint=hands.endpoint(owner),
         event=str(event),
     )
+
+
+def _offers(world: World, merchant: UUID, place: UUID) -> tuple[UUID, UUID]:
+    """A coupon of 10.00 off any order, and a voucher of 10.00 for 8.00: far more than the tests ask for."""
+    now = system_clock()
+    plenty: dict[str, Any] = {
+        "claim_from": now - timedelta(days=1),
+        "claim_until": now + timedelta(days=30),
+        "use_until": now + timedelta(days=60),
+        "created_at": now - timedelta(days=2),
+        "stock": 5000,
+        "quota": 5000,
+        "per_member": 100,
+        "min_spend_minor": 0,
+        "face_value_minor": 1000,
+        "reversal_window_s": 86_400,
+        "scopes": [place],
+    }
+    free = world.coupon(2, merchant, [place], **plenty)
+    return free, world.coupon(2, merchant, [place], **plenty | {"kind": "voucher", "price_minor": 800})
+
+
+def make_spares(
+    url: str, engine: sa.Engine, tokens: Tokens, made: Made, who: str, *, place: str | None = None
+) -> Spares:
+    """What ``who`` may pay for, cancel, commit, void, reverse and delete; holds are good for three minutes only."""
+    if who not in ("member1", "staff1", "owner1", "partner1"):
+        return Spares({})
+    hands = Hands(url, tokens)
+    coupon, voucher = _offers(World(engine), UUID(made.merchant), UUID(place or made.place))
+    if who == "member1":
+        vouchers = [hands.claim(who, voucher) for _ in range(2)]
+        waiting = hands.pay(who, "claim", vouchers[1], "wait")
+        return Spares({"pay": vouchers[0], "cancel": waiting, "cancel_claim": hands.claim(who, coupon)})
+    codes = [hands.code("member1", hands.claim("member1", coupon)) for _ in range(8)]
+    ids = {step: hands.use(who, place or made.place, codes.pop())[0] for step in ("pay", "commit", "void")}
+    ids["reverse"] = hands.use(who, place or made.place, codes.pop(), "redeem")[0]
+    ids["cancel"] = hands.pay(who, "redemption", hands.use(who, place or made.place, codes.pop())[0], "wait")
+    if who != "staff1":
+        ids["delete"] = hands.endpoint("owner1")
+    return Spares(ids, codes)
+
+
+def make_room(engine: sa.Engine, *made: Made) -> None:
+    """For the next run: a merchant has ten endpoints at most, and a till twenty wrong codes a day."""
+    kept = [UUID(each) for one in made for each in (one.endpoint, one.other_endpoint)]
+    statement = "UPDATE webhook_endpoints SET state = 'deleted', slot = NULL WHERE endpoint_id <> ALL (:kept)"
+    with engine.begin() as conn:
+        conn.execute(sa.text(statement), {"kept": kept})
+        conn.execute(sa.text("DELETE FROM wrong_codes"))

@@ -6,12 +6,7 @@ things must answer exactly as missing ones: same status, same body but for the r
 
 from __future__ import annotations
 
-import json
-import re
-import urllib.error
-import urllib.request
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -20,39 +15,10 @@ import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
-from tests.flows.made_things import Made, send
+from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
+from tests.flows.made_things import Made
 
-ROLES = ("anonymous", "member1", "staff1", "owner1", "owner2", "operator1", "operator2", "admin", "partner1")
 OWNERS_OF_MERCHANT_1 = {"staff1", "owner1", "partner1"}
-Values = Mapping[str, str]
-
-
-@dataclass(frozen=True)
-class Case:
-    """Path values, and which principals see the thing as theirs (None: it is open to all whom the policy admits)."""
-
-    values: Values
-    seen_by: frozenset[str] | None = None
-
-
-@dataclass(frozen=True)
-class Answered:
-    status: int
-    body: Any
-
-
-def ask(url: str, method: str, path: str, token: str | None, body: Any = None) -> Answered:
-    headers = {"Content-Type": "application/json"} if body is not None else {}
-    if token is not None:
-        headers["Authorization"] = f"Bearer {token}"
-    data = json.dumps(body).encode() if body is not None else None
-    call = urllib.request.Request(url + path, data=data, method=method, headers=headers)
-    try:
-        with urllib.request.urlopen(call, timeout=20) as answer:
-            status, raw, media = answer.status, answer.read(), answer.headers.get_content_type()
-    except urllib.error.HTTPError as refused:
-        status, raw, media = refused.code, refused.read(), refused.headers.get_content_type()
-    return Answered(status, json.loads(raw) if raw and "json" in media else None)
 
 
 def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
@@ -85,8 +51,16 @@ def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
             ),
             "missing": Case({"": asked, "request_no": "never", "place_id": str(new_city_id(2))}, frozenset()),
         },
-        "/v1/payments/{payment_id}": merchants("payment_id", ours.payment, theirs.payment, str(new_city_id(2)), tills),
-        "/v1/refunds/{refund_id}": merchants("refund_id", ours.refund, theirs.refund, str(new_city_id(2)), tills),
+        "/v1/payments/{payment_id}": {
+            **merchants("payment_id", ours.payment, theirs.payment, str(new_city_id(2)), tills),
+            "own claim's": Case({"payment_id": ours.claim_payment}, frozenset({"member1", *owners})),
+            "other's claim's": Case({"payment_id": theirs.claim_payment}, frozenset({"owner2"})),
+        },
+        "/v1/refunds/{refund_id}": {
+            **merchants("refund_id", ours.refund, theirs.refund, str(new_city_id(2)), tills),
+            "own claim's": Case({"refund_id": ours.claim_refund}, frozenset({"member1", *owners})),
+            "other's claim's": Case({"refund_id": theirs.claim_refund}, frozenset({"owner2"})),
+        },
         "/v1/webhook-endpoints/{endpoint_id}": merchants(
             "endpoint_id", ours.endpoint, theirs.endpoint, str(new_id()), owners
         ),
@@ -200,46 +174,6 @@ TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
     "/v1/tiles/{layer}.json": "/v1/tiles/places.json",
 }
-# Writes have tests of their own; here they must refuse whoever may not call them, without any effect.
-WRITES = {
-    *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
-    *("POST /v1/claims", "POST /v1/claims/{claim_id}/cancel", "POST /v1/codes/lookup", "POST /v1/redemptions"),
-    *(f"POST /v1/redemptions/{{redemption_id}}/{step}" for step in ("commit", "void", "reverse")),
-    "POST /v1/payments",
-    *(f"POST /v1/payments/{{payment_id}}/{step}" for step in ("cancel", "resolve", "refunds")),
-    "POST /v1/providers/{provider}/notify",
-    "POST /v1/webhook-endpoints",
-    *(f"{method} /v1/webhook-endpoints/{{endpoint_id}}" for method in ("PATCH", "DELETE")),
-    *(f"POST /v1/webhook-endpoints/{{endpoint_id}}/{step}" for step in ("rotate-secret", "test")),
-    "POST /v1/events/{event_id}/redeliver",
-}
-
-
-@pytest.fixture(scope="module")
-def document(live_server_url: str) -> dict[str, Any]:
-    body = ask(live_server_url, "GET", "/openapi.json", None).body
-    assert body["openapi"].startswith("3.1")
-    return dict(body)
-
-
-def operations(document: Mapping[str, Any]) -> list[tuple[str, str, Mapping[str, Any]]]:
-    methods = ("get", "post", "put", "patch", "delete")
-    return [
-        (method.upper(), path, item[method])
-        for path, item in sorted(document["paths"].items())
-        for method in methods
-        if method in item
-    ]
-
-
-def role_of(name: str) -> str:
-    return name.rstrip("12")
-
-
-def admitted(operation: Mapping[str, Any], name: str) -> bool:
-    if name == "anonymous":
-        return {} in operation["security"]
-    return role_of(name) in operation["x-roles"]
 
 
 def test_every_operation_is_in_the_matrix(document: dict[str, Any], things: dict[str, dict[str, Case]]) -> None:
@@ -274,7 +208,7 @@ def test_roles_reach_what_the_document_says_and_nothing_else(
                     wrong.append(said)
                 elif kind == "missing":
                     missing[name] = answer
-                elif answer.status == 404 and not _alike(answer, missing[name]):
+                elif answer.status == 404 and not alike(answer.body, missing[name].body):
                     wrong.append(f"{said}, but its body differs from a missing thing's")
     assert not wrong, "\n".join(wrong)
     assert tried > 250
@@ -286,25 +220,6 @@ def _expected(operation: Mapping[str, Any], case: Case, name: str) -> set[int]:
     if case.seen_by is not None and name not in case.seen_by:
         return {404}
     return {200, 204}
-
-
-def _alike(one: Answered, other: Answered) -> bool:
-    return {**one.body, "request_id": ""} == {**other.body, "request_id": ""}
-
-
-@pytest.mark.parametrize("operation", sorted(WRITES))
-def test_writes_refuse_whoever_may_not_call_them(
-    operation: str, document: dict[str, Any], live_server_url: str, demo_tokens: dict[str, dict[str, str]]
-) -> None:
-    method, path = operation.split(" ")
-    declared = document["paths"][path][method.lower()]
-    target = re.sub(r"{\w+}", str(UUID(int=7)), path)
-    for name in ROLES:
-        token = None if name == "anonymous" else demo_tokens[name]["token"]
-        if admitted(declared, name):
-            continue
-        answer = ask(live_server_url, method, target, token, {} if method != "DELETE" else None)
-        assert answer.status == (401 if name == "anonymous" else 403), name
 
 
 @pytest.mark.parametrize(
@@ -323,62 +238,3 @@ def test_a_forged_token_is_refused_by_every_operation(
             target = target[:start] + str(UUID(int=7)) + target[end + 1 :]
         answer = ask(live_server_url, method, target, forged)
         assert (answer.status, answer.body["code"]) == (401, "invalid-token"), f"{method} {target}"
-
-
-COUNTS = """
-    SELECT (SELECT count(*) FROM claims), (SELECT count(*) FROM redemptions), (SELECT count(*) FROM payments),
-           (SELECT count(*) FROM refunds), (SELECT count(*) FROM outbox_events), (SELECT sum(seq) FROM redemptions),
-           (SELECT sum(seq) FROM claims), (SELECT sum(row_version) FROM webhook_endpoints)
-"""
-
-
-def test_another_merchants_things_named_in_a_write_are_as_good_as_missing_and_nothing_changes(
-    made: tuple[Made, Made], owner_engine: sa.Engine, live_server_url: str, demo_tokens: dict[str, dict[str, str]]
-) -> None:
-    """In the path and in the body; the second owner names what is the first merchant's, then what nobody has."""
-    ours, theirs = made
-    missing, nobody = str(new_city_id(2)), str(new_id())
-    refund = {"refund_no": "x", "amount": {"amount_minor": 1, "currency": "CNY"}, "reason": "r"}
-    pay = {"purpose": "redemption", "provider": "cash", "method": "cash"}
-    order = {"gross_minor": 50_000, "currency": "CNY"}
-    use = {"codes": [{"code": theirs.active_code}], "mode": "redeem", "order": order}
-
-    def pairs(*calls: tuple[str, str, Any]) -> list[tuple[str, tuple[str, Any], tuple[str, Any]]]:
-        return [
-            ("owner2", (path.format(own), body), (path.format(gone), body))
-            for path, own, body, gone in [
-                (path, own, body, nobody if "webhook" in path else missing) for path, own, body in calls
-            ]
-        ]
-
-    tried = pairs(
-        *((f"/v1/redemptions/{{}}/{step}", ours.redemption, body)
-          for step, body in (("commit", {}), ("void", {}), ("reverse", {"reason": "mine"}))),
-        *((f"/v1/payments/{{}}/{step}", ours.payment, body)
-          for step, body in (("cancel", {}), ("resolve", {}), ("refunds", refund))),
-        *((f"/v1/webhook-endpoints/{{}}/{step}", ours.endpoint, {}) for step in ("rotate-secret", "test")),
-        ("/v1/events/{}/redeliver", ours.event, {}),
-    )  # fmt: skip
-    for path, body, name, own, gone in (
-        ("/v1/codes/lookup", {"code": ours.active_code}, "place_id", ours.place, missing),
-        ("/v1/redemptions", use | {"request_no": "foreign"}, "place_id", ours.place, missing),
-        ("/v1/payments", pay, "purpose_id", ours.redemption, missing),
-        ("/v1/webhook-endpoints", {"url": "https://93.184.215.14/"}, "merchant_id", ours.merchant, nobody),
-    ):
-        tried.append(("owner2", (path, {**body, name: own}), (path, {**body, name: gone})))
-    tried.append(
-        ("member1", *((f"/v1/claims/{claim}/cancel", {}) for claim in (theirs.active_claim, missing)))  # type: ignore[arg-type]
-    )
-    with owner_engine.connect() as conn:
-        before = conn.execute(sa.text(COUNTS)).one()
-    for who, foreign, gone in tried:
-        answers = [send(live_server_url, "POST", *at(each, demo_tokens[who]["token"])) for each in (foreign, gone)]
-        assert [status for status, _ in answers] == [404, 404], (foreign, answers)
-        assert {**answers[0][1], "request_id": ""} == {**answers[1][1], "request_id": ""}, foreign
-    with owner_engine.connect() as conn:
-        assert conn.execute(sa.text(COUNTS)).one() == before
-
-
-def at(call: tuple[str, Any], token: str) -> tuple[str, str, Any]:
-    """Path, token and body as ``send`` takes them."""
-    return call[0], token, call[1]
