@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from app.claims.codes import new_code
 from app.core.ids import new_city_id, new_id
+from tests.factories.digests import loop_contents
 from tests.flows.access import ROLES, WRITES, admitted, alike, ask
 from tests.flows.made_things import ORDER, REFUND, Hands, Made, Spares, Tokens, make_room, make_spares, send
 
@@ -20,10 +21,6 @@ ELSEWHERE = {
     *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
     "POST /v1/providers/{provider}/notify",
 }
-TABLES = (
-    *("claims", "coupon_stock", "coupon_day_stock", "redemptions", "redemption_units", "payments", "refunds"),
-    *("accounts", "transfers", "outbox_events", "deliveries", "jobs", "webhook_endpoints"),
-)
 HOOK = {"url": "https://93.184.215.14/written"}
 Call = tuple[str, str, Any]  # method, path, body
 
@@ -36,13 +33,6 @@ def room_made(owner_engine: sa.Engine, made: tuple[Made, Made]) -> Iterator[None
     make_room(owner_engine, *made)
 
 
-def contents(engine: sa.Engine) -> dict[str, Any]:
-    """How many rows the loop's tables have, and a digest of all their columns."""
-    count = "SELECT count(*), md5(coalesce(string_agg(t::text, ' ' ORDER BY t::text), '')) FROM {} t"
-    with engine.connect() as conn:
-        return {table: tuple(conn.execute(sa.text(count.format(table))).one()) for table in TABLES}
-
-
 @pytest.mark.parametrize("operation", sorted(WRITES))
 def test_writes_refuse_whoever_may_not_call_them(
     operation: str, document: dict[str, Any], owner_engine: sa.Engine, live_server_url: str, demo_tokens: Tokens
@@ -50,14 +40,14 @@ def test_writes_refuse_whoever_may_not_call_them(
     method, path = operation.split(" ")
     declared = document["paths"][path][method.lower()]
     target = re.sub(r"{\w+}", str(UUID(int=7)), path)
-    before = contents(owner_engine)
+    before = loop_contents(owner_engine)
     for name in ROLES:
         token = None if name == "anonymous" else demo_tokens[name]["token"]
         if admitted(declared, name):
             continue
         answer = ask(live_server_url, method, target, token, {} if method != "DELETE" else None)
         assert answer.status == (401 if name == "anonymous" else 403), name
-    assert contents(owner_engine) == before
+    assert loop_contents(owner_engine) == before
 
 
 def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
@@ -171,7 +161,7 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
 def test_another_ones_things_named_in_a_write_are_as_good_as_missing_and_nothing_changes(
     made: tuple[Made, Made], owner_engine: sa.Engine, live_server_url: str, demo_tokens: Tokens
 ) -> None:
-    before = contents(owner_engine)
+    before = loop_contents(owner_engine)
     for who, foreign, gone in foreign_writes(*made):
         answers = [
             send(live_server_url, method, path, demo_tokens[who]["token"], body)
@@ -179,7 +169,7 @@ def test_another_ones_things_named_in_a_write_are_as_good_as_missing_and_nothing
         ]
         assert [status for status, _ in answers] == [404, 404], (who, foreign, answers)
         assert alike(answers[0][1], answers[1][1]), (who, foreign, answers)
-    assert contents(owner_engine) == before
+    assert loop_contents(owner_engine) == before
 
 
 def test_a_draft_of_another_merchant_is_as_good_as_no_coupon(
@@ -188,7 +178,7 @@ def test_a_draft_of_another_merchant_is_as_good_as_no_coupon(
     draft = "SELECT coupon_id FROM coupons WHERE city_id = 2 AND state = 'draft' LIMIT 1"
     with owner_engine.connect() as conn:
         coupon = str(conn.execute(sa.text(draft)).scalar_one())
-    before = contents(owner_engine)
+    before = loop_contents(owner_engine)
     token = demo_tokens["member1"]["token"]
     answers = [
         send(live_server_url, "POST", "/v1/claims", token, {"coupon_id": each})
@@ -196,7 +186,7 @@ def test_a_draft_of_another_merchant_is_as_good_as_no_coupon(
     ]
     assert [status for status, _ in answers] == [404, 404]
     assert alike(answers[0][1], answers[1][1])
-    assert contents(owner_engine) == before
+    assert loop_contents(owner_engine) == before
 
 
 def test_staff_reach_nothing_at_their_merchants_other_places(
@@ -233,10 +223,10 @@ def test_staff_reach_nothing_at_their_merchants_other_places(
             ("POST", "/v1/redemptions", use | {"place_id": missing}),
         ),
     ]
-    before = contents(owner_engine)
+    before = loop_contents(owner_engine)
     for there, nowhere in tried:
         (status, found), (_, nothing) = (
             send(live_server_url, each[0], each[1], token, each[2]) for each in (there, nowhere)
         )
         assert (status, alike(found, nothing)) == (404, True), there
-    assert contents(owner_engine) == before
+    assert loop_contents(owner_engine) == before

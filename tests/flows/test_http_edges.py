@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
+from uuid import UUID
 
 import pytest
 
@@ -46,7 +47,10 @@ def ask(live_server_url: str) -> Any:
     return call
 
 
-@pytest.mark.parametrize("target", [NEARBY, "/v1/cities", "/healthz", "/v1/nothing", "/v1/me", "/v1/tiles/places.json"])
+@pytest.mark.parametrize(
+    "target",
+    [NEARBY, "/v1/cities", "/healthz", "/v1/nothing", "/v1/me", "/v1/tiles/places.json", "/v1/flow", "/v1/claims"],
+)
 def test_head_answers_like_get_without_a_body(ask: Any, target: str) -> None:
     head, get = ask("HEAD", target), ask("GET", target)
     assert (head.status, head.raw) == (get.status, b"")
@@ -60,6 +64,10 @@ def test_head_answers_like_get_without_a_body(ask: Any, target: str) -> None:
         ("/v1/cities", {"GET", "HEAD", "OPTIONS"}),
         ("/v1/me", {"GET", "HEAD", "PATCH", "OPTIONS"}),
         ("/v1/auth/token", {"POST", "DELETE", "OPTIONS"}),
+        ("/v1/claims", {"GET", "HEAD", "POST", "OPTIONS"}),
+        ("/v1/redemptions", {"POST", "OPTIONS"}),
+        ("/v1/providers/test_wallet/notify", {"POST", "OPTIONS"}),
+        (f"/v1/webhook-endpoints/{UUID(int=7)}", {"GET", "HEAD", "PATCH", "DELETE", "OPTIONS"}),
     ],
 )
 def test_options_names_the_methods_and_offers_no_other_site_anything(ask: Any, target: str, methods: set[str]) -> None:
@@ -229,3 +237,32 @@ def test_methods_that_no_route_has(ask: Any, method: str) -> None:
     if answer.status == 405:
         assert answer.code == "method-not-allowed"
         assert "GET" in answer.headers["allow"]
+
+
+@pytest.mark.parametrize(
+    ("media", "body", "status", "code"),
+    [
+        ("application/json", b"{}", 401, "invalid-signature"),
+        ("text/plain", b"", 401, "invalid-signature"),
+        ("application/json", b"\xff" * 64_000, 401, "invalid-signature"),
+        ("application/json", b" " * 64_001, 413, "body-too-large"),
+    ],
+)
+def test_a_providers_door_reads_bytes_of_any_kind_and_no_more_than_it_says(
+    ask: Any, media: str, body: bytes, status: int, code: str
+) -> None:
+    answer = ask("POST", "/v1/providers/test_wallet/notify", {"Content-Type": media}, body)
+    assert (answer.status, answer.code) == (status, code)
+
+
+@pytest.mark.parametrize("key", ["", " ", "a b", "\u00e9", "k" * 256, "a\tb"])
+def test_an_odd_key_is_refused_before_anything_is_looked_at(
+    ask: Any, demo_tokens: dict[str, dict[str, str]], key: str
+) -> None:
+    sent = {
+        "Authorization": f"Bearer {demo_tokens['member1']['token']}",
+        "Content-Type": "application/json",
+        "Idempotency-Key": key,
+    }
+    answer = ask("POST", "/v1/claims", sent, json.dumps({"coupon_id": str(UUID(int=7))}).encode())
+    assert (answer.status, answer.code) == (400, "idempotency-key-invalid")
