@@ -130,7 +130,8 @@ def test_nothing_fails_and_whatever_may_work_works(
     facts = demo_tokens.get(principal, {})
     token, spare = facts.get("token"), throw_away.get(principal, {}).get("token")
     given = with_spares(
-        own_values(values, principal, facts), make_spares(live_server_url, demo_tokens, made[0], principal)
+        own_values(values, principal, facts),
+        make_spares(live_server_url, owner_engine, demo_tokens, made[0], principal),
     )
     with page_kept(live_server_url, token):
         found = run(tmp_path, live_server_url, given, campaign, token, spare)
