@@ -120,13 +120,15 @@ def _body(operation_id: str, body: dict[str, Any], draw: random.Random) -> dict[
     for name, known in VALUES.get("bodies", {}).get(operation_id, {}).items():
         if draw.random() < 0.7:
             body[name] = draw.choice(known)
-    return _sensible(operation_id, body)
+    return _sensible(operation_id, body, draw)
 
 
-def _sensible(operation_id: str, body: dict[str, Any]) -> dict[str, Any]:
+def _sensible(operation_id: str, body: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     """The body without what JSON Schema has no word for, or our own values have spoilt."""
     if operation_id == "look_code_up" and "code" in body:
         body.pop("qr", None)
+    if isinstance(body.get("location"), dict) and "at" in body["location"]:  # RFC 3339 has years without telephones
+        body["location"] = {**body["location"], "at": draw.choice(INSTANTS)}
     if operation_id == "create_payment" and body.get("provider") != "test_wallet":
         body.pop("wallet", None)
     return body
