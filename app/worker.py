@@ -34,13 +34,14 @@ from app.outbox import queries
 from app.outbox.relay import relay_once
 from app.outbox.sender import Sender
 from app.outbox.types import Job
+from app.payments import rules
 
 log = logging.getLogger("fujin.worker")
 
 JOB_LEASE: Final = timedelta(seconds=60)
 MAX_TRIES: Final = 200  # at five minutes a try, most of a day; then the job is dead and listed
 DRAIN_S: Final = 10.0
-UNFINISHED: Final = frozenset({"created", "pending", "unknown", "cancelling", "requested"})
+UNFINISHED: Final = rules.UNFINISHED | {"requested"}  # payments and refunds, as the flow shows them
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +89,7 @@ class Worker:
 
     def run_jobs(self) -> int:
         """Ends what a crash or a provider's silence has left; how many jobs were tried."""
-        with self._database.write() as conn:
+        with self._database.read_primary() as conn:
             cities = queries.cities_with_due_jobs(conn, self._now())
         done = 0
         for city_id in cities:

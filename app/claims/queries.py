@@ -41,11 +41,6 @@ def lock_claims(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> di
     return {row.claim_id: _claim(row) for row in rows}
 
 
-def claim_by_code(conn: Connection, city_id: int, code_key: bytes) -> Claim | None:
-    """The claim of a code of this city."""
-    return _one(conn, _claims().where(claims.c.city_id == city_id, claims.c.code_key == code_key))
-
-
 def merchant_claim_by_code(conn: Connection, city_id: int, merchant_id: UUID, code_key: bytes) -> Claim | None:
     """The claim of a code at a merchant; another merchant's is as good as missing."""
     return _one(

@@ -16,6 +16,7 @@ from app.claims.errors import (
     LocationSuspect,
     OutsideGeofence,
 )
+from app.claims.types import Claim, State
 from app.coupons.types import Terms
 
 MAX_FIX_AGE_S: Final = 60
@@ -103,3 +104,12 @@ def validity(terms: Terms, now: datetime) -> Validity:
     if until <= begins:
         raise ClaimWindowClosed("the time to use it is over")
     return Validity(begins, until, today)
+
+
+def seen_state(claim: Claim, now: datetime, *, held: bool) -> State:
+    """The state as people are told it: one whose time is over is expired, though that is written down a little later.
+
+    One that a till holds stays active until the till is done with it.
+    """
+    over = claim.state == "active" and claim.valid_until <= now and not held
+    return "expired" if over else claim.state

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import BigInteger, ColumnElement, Connection, ScalarSelect, and_, exists, func, select, tuple_
 
+from app.core.kept import Kept
 from app.coupons.tables import coupon_places, coupon_stock, coupon_versions, coupons
 from app.coupons.types import Standing, Terms
 
@@ -50,6 +50,7 @@ def stock_left() -> ScalarSelect[int]:
     )
 
 
+TermsKey = tuple[int, UUID, int]  # city, coupon, version
 _TERMS = tuple(coupon_versions.c[name] for name in Terms.__dataclass_fields__ if name in coupon_versions.c)
 
 
@@ -63,9 +64,9 @@ def standing_of(conn: Connection, city_id: int, coupon_id: UUID) -> Standing | N
     return None if row is None else Standing(row.state, row.current_version)
 
 
-def read_terms(conn: Connection, keys: Sequence[tuple[int, UUID, int]]) -> dict[tuple[int, UUID, int], Terms]:
+def read_terms(conn: Connection, keys: Sequence[TermsKey]) -> dict[TermsKey, Terms]:
     """Terms by (city, coupon, version), at most a page of them; all of one city a statement."""
-    found: dict[tuple[int, UUID, int], Terms] = {}
+    found: dict[TermsKey, Terms] = {}
     for city_id in sorted({key[0] for key in keys}):
         wanted = [(coupon_id, version) for city, coupon_id, version in keys if city == city_id]
         rows = conn.execute(
@@ -93,22 +94,11 @@ class TermsCache:
     """Terms that this process has read; they never change, so they are kept until room is needed."""
 
     def __init__(self, room: int = 20_000) -> None:
-        self._room = room
-        self._known: dict[tuple[int, UUID, int], Terms] = {}
-        self._lock = threading.Lock()
+        self._kept: Kept[TermsKey, Terms] = Kept(room)
 
-    def many(self, conn: Connection, keys: Sequence[tuple[int, UUID, int]]) -> dict[tuple[int, UUID, int], Terms]:
+    def many(self, conn: Connection, keys: Sequence[TermsKey]) -> dict[TermsKey, Terms]:
         """Terms by (city, coupon, version); unknown ones are left out."""
-        found = {key: terms for key in keys if (terms := self._known.get(key)) is not None}
-        missing = [key for key in dict.fromkeys(keys) if key not in found]
-        if missing:
-            read = read_terms(conn, missing)
-            with self._lock:
-                if len(self._known) + len(read) > self._room:
-                    self._known.clear()
-                self._known.update(read)
-            found |= read
-        return found
+        return self._kept.many(keys, lambda missing: read_terms(conn, missing))
 
     def one(self, conn: Connection, city_id: int, coupon_id: UUID, version: int) -> Terms:
         """Terms that must be there, since a claim points at them; LookupError."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
 
+from app.core.kept import Kept
 from app.discovery.types import PatternsAt
 from app.places import queries as places
 from app.places.opening_hours import Calendar, open_patterns
 from app.places.types import Taxonomy
 
 T = TypeVar("T")
-KEPT = 256
+ROOM = 256
 
 
 class Caches:
@@ -25,18 +25,11 @@ class Caches:
     """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[Hashable, Any] = OrderedDict()
+        self._kept: Kept[Hashable, Any] = Kept(ROOM)
 
     def _get(self, key: Hashable, make: Callable[[], T]) -> T:
-        # One look: another thread may make room between two.
-        found: T | None = self._kept.get(key)
-        if found is not None:
-            return found
-        made = make()
-        self._kept[key] = made
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
-        return made
+        found: T = self._kept.get(key, make)
+        return found
 
     def taxonomy(self, conn: Connection, version: int) -> Taxonomy:
         """The category tree of a version; empty for 0."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, case, delete, func, insert, or_, select, update
+from sqlalchemy import Connection, case, delete, insert, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.ids import new_city_id
@@ -137,9 +137,3 @@ def beat(conn: Connection, worker_id: str, now: datetime) -> None:
 def end_beat(conn: Connection, worker_id: str) -> None:
     """A worker has ended as it should."""
     conn.execute(delete(worker_beats).where(worker_beats.c.worker_id == worker_id))
-
-
-def last_beat(conn: Connection) -> datetime | None:
-    """When any worker was last seen; None when none was."""
-    seen: datetime | None = conn.execute(select(func.max(worker_beats.c.seen_at))).scalar_one()
-    return seen

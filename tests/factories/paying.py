@@ -24,7 +24,7 @@ from app.core.ids import new_city_id
 from app.core.settings import Settings
 from app.flow import routes_payments
 from app.flow.embedded.payments import PaymentsPart
-from app.flow.embedded.purposes import EmbeddedPurposes
+from app.flow.embedded.purposes import Purposes
 from app.flow.types import PaymentRequest, RequestContext, WalletOrder
 from app.http.principals import Principal
 from app.http.steps import Plan, run_job
@@ -363,7 +363,7 @@ def compose(
     wallet = TestWallet(database, notice_secret(settings), clock, sleep=slept.append)
     ledger = NotedLedger(loop.engine)
     providers: dict[str, Provider] = {"cash": Cash(), NAME: wrap(wallet)}
-    purposes = EmbeddedPurposes(SmallTill())
+    purposes = Purposes(SmallTill())
     part = PaymentsPart(database, providers, ("cash", NAME), purposes, ledger)
     app.extensions["fujin_flow"] = SmallFlow(app.extensions["fujin_flow"], part)
     if routes_payments.blueprint.name not in app.blueprints:

@@ -12,7 +12,6 @@ import sqlalchemy as sa
 from flask import Flask
 from werkzeug.test import TestResponse
 
-import app.ledger.actions
 from app.claims.codes import CodeKeys, code_keys
 from app.core.clock import system_clock
 from app.core.db import Database
@@ -129,7 +128,7 @@ class TillFlow(EmbeddedFlow):
         super().__init__(settings, database, system_clock)
         reference = Reference()
         self.keys = code_keys(settings.code_pepper, settings.secret_key)
-        self.effects = TillEffects(reference, app.ledger.actions, Keyed(derived_key(settings.code_pepper, "staff")))
+        self.effects = TillEffects(reference, Keyed(derived_key(settings.code_pepper, "staff")))
         self.till = self._till = TillPart(database, self.keys, reference, purse, self.effects)
         purse.effects = self.effects
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import sqlalchemy as sa
 
-from tests.faults.claim_clients import LOST, Line
+from tests.faults.claim_clients import Line
 
 LIVE = "c.state NOT IN ('released', 'cancelled')"
 
@@ -189,8 +189,3 @@ def check_stamps(conn: sa.Connection) -> list[Finding]:
 
 def _finding(promise: str, broken: Sequence[str]) -> Finding:
     return Finding(promise, len(broken), str(broken[0]) if broken else "")
-
-
-def lost_share(told: Journaled) -> float:
-    """The share of requests whose answer never came."""
-    return told.statuses[str(LOST)] / max(1, told.requests)

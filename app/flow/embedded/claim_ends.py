@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, Final, Protocol
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.claims import queries
 from app.claims.actions import move
-from app.claims.errors import ClaimHeld, ClaimNotCancellable, RefundNotOffered
+from app.claims.errors import ClaimNotCancellable, RefundNotOffered
 from app.claims.types import Claim
 from app.core.db import Database
 from app.core.errors import NotFound
@@ -19,62 +19,22 @@ from app.core.ids import city_of
 from app.core.money import split
 from app.coupons.types import Terms
 from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.reference import Reference
-from app.flow.embedded.usage import Usage, usage_of
-from app.flow.types import RequestContext
+from app.flow.embedded.usage import Usage, refuse_in_use, usage_of
+from app.flow.types import ClaimView, RequestContext
 from app.http.steps import Plan
 from app.outbox.queries import put_job
-from app.payments.types import Cause
+from app.payments.types import Refund, RefundOutcome
 
 BATCH: Final = 200
 OVER: Final = frozenset({"cancelled", "released", "refunded"})
 
 
-class Payments(Protocol):
-    """What this part needs of payments."""
-
-    def live_payment(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Any:
-        """The payment that is under way or succeeded, locked; None without any."""
-        ...
-
-    def unfinished(self, payment: Any) -> bool:
-        """True while its money may still come."""
-        ...
-
-    def refundable_minor(self, payment: Any) -> int:
-        """What of it is not refunded and not being refunded."""
-        ...
-
-    def start_refund(
-        self,
-        conn: Connection,
-        payment: Any,
-        *,
-        cause: Cause,
-        cause_id: UUID,
-        refund_no: str,
-        amount_minor: int,
-        reason: str,
-        return_coupon: bool,
-        now: datetime,
-        trace: str | None,
-    ) -> Any:
-        """Writes a refund that the provider has not been asked for yet, with the job that ends it after a crash."""
-        ...
-
-    def call_refund(self, refund: Any) -> Any:
-        """Asks the provider; no transaction, nothing raised for its silence."""
-        ...
-
-    def settle_refund(self, conn: Connection, refund: Any, outcome: Any, now: datetime, trace: str | None) -> Any:
-        """Writes what the provider said, with what follows for the claim."""
-        ...
-
-
 class ClaimEnds:
     """Cancelling and what time ends."""
 
-    def __init__(self, database: Database, part: ClaimsPart, payments: Payments, reference: Reference) -> None:
+    def __init__(self, database: Database, part: ClaimsPart, payments: PaymentsPart, reference: Reference) -> None:
         self._database, self._part, self._payments, self._reference = database, part, payments, reference
 
     def cancel(self, context: RequestContext, claim_id: UUID, reason: str | None) -> Plan:
@@ -85,7 +45,7 @@ class ClaimEnds:
         if found.price_minor > 0 and found.state == "active":
             return self._refunding(context, claim_id, words)
 
-        def settle(conn: Connection, _prepared: None, _outcome: None) -> Any:
+        def settle(conn: Connection, _prepared: None, _outcome: None) -> ClaimView:
             claim = self._locked(conn, context, claim_id)
             if claim.state not in OVER:
                 claim = self._end(conn, claim, context, words)
@@ -114,17 +74,13 @@ class ClaimEnds:
         """ClaimHeld or ClaimNotCancellable unless the claim is active and none of it is used."""
         if claim.state != "active" or claim.valid_until <= now:
             raise ClaimNotCancellable(f"the claim is {'expired' if claim.state == 'active' else claim.state}")
-        used = usage_of(conn, claim.city_id, [claim.claim_id]).get(claim.claim_id, Usage())
-        if used.held:
-            raise ClaimHeld("wait until the till is done with it", retry_after_s=5)
-        if used.committed:
-            raise ClaimNotCancellable("some of it is used")
+        refuse_in_use(conn, claim, "some of it is used")
 
     def _refunding(self, context: RequestContext, claim_id: UUID, words: str) -> Plan:
         """The claim ends with the refund's row, before the provider is asked: its code must not be used while the money
         goes back. A refund in doubt is asked for by its job until it has ended."""
 
-        def prepare(conn: Connection) -> Any:
+        def prepare(conn: Connection) -> Refund | None:
             claim = self._locked(conn, context, claim_id)
             if claim.state in OVER:
                 return None
@@ -136,18 +92,21 @@ class ClaimEnds:
             move(conn, claim, "refunded", context.now, context.trace, reason=words)
             return refund
 
-        def settle(conn: Connection, refund: Any, outcome: Any) -> Any:
+        def settle(conn: Connection, refund: Refund | None, outcome: RefundOutcome | None) -> ClaimView:
             if refund is not None:
                 self._payments.settle_refund(conn, refund, outcome, context.now, context.trace)
             claim = queries.read_claim(conn, city_of(claim_id), claim_id)
             assert claim is not None
             return self._part.view(conn, claim, context.now)
 
-        return Plan(prepare, settle, lambda refund: None if refund is None else self._payments.call_refund(refund))
+        def call(refund: Refund | None) -> RefundOutcome | None:
+            return None if refund is None else self._payments.call_refund(refund)
+
+        return Plan(prepare, settle, call)
 
     def _start(
         self, conn: Connection, claim: Claim, amount_minor: int, words: str, now: datetime, trace: str | None
-    ) -> Any:
+    ) -> Refund | None:
         """The refund of a claim's price or of a part of it; None when there is nothing to give back."""
         payment = self._payments.live_payment(conn, claim.city_id, "claim", claim.claim_id)
         if payment is None:
@@ -180,10 +139,10 @@ class ClaimEnds:
         def settle(conn: Connection, _prepared: None, _outcome: None) -> int:
             due = queries.take_ending(conn, city_id, now, BATCH)
             used = usage_of(conn, city_id, [claim.claim_id for claim in due])
-            ended = [claim for claim in due if not used.get(claim.claim_id, Usage()).held]
+            ended = [claim for claim in due if not used[claim.claim_id].held]
             for claim in ended:
                 moved = move(conn, claim, "expired", now, None, reason="its time is over")
-                self._promise(conn, moved, used.get(claim.claim_id, Usage()), now)
+                self._promise(conn, moved, used[claim.claim_id], now)
             return len(ended)
 
         return Plan(lambda _conn: None, settle)

@@ -28,12 +28,13 @@ from app.claims.types import Claim
 from app.core.db import Database
 from app.core.errors import AppError, Fault, InvalidBody, NotFound, Unavailable
 from app.core.ids import city_of, new_city_id
+from app.core.kept import Kept
 from app.core.money import Money
 from app.core.sealing import Keyed
 from app.coupons.queries import standing_of
 from app.coupons.types import Terms
 from app.flow.embedded.grant_key import GrantKey, key_values
-from app.flow.embedded.reference import Kept, Reference
+from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.usage import Usage, usage_of
 from app.flow.types import ClaimRequest, ClaimView, CodeView, RequestContext
 from app.http.answers import Answer
@@ -77,7 +78,7 @@ class ClaimsPart:
 
     def __init__(self, database: Database, keys: codes.CodeKeys, devices: Keyed, reference: Reference) -> None:
         self._database, self._keys, self._devices, self._reference = database, keys, devices, reference
-        self._offers: Kept[tuple[int, UUID], tuple[str, int] | None] = Kept()
+        self._offers: Kept[tuple[int, UUID], tuple[str, int] | None] = for_a_minute()
 
     # granting
 
@@ -316,15 +317,14 @@ class ClaimsPart:
                 conn,
                 claim,
                 terms[claim.city_id, claim.coupon_id, claim.coupon_version],
-                used.get(claim.claim_id, Usage()),
+                used[claim.claim_id],
                 now,
             )
             for claim in found
         ]
 
     def _view(self, conn: Connection, claim: Claim, terms: Terms, used: Usage, now: datetime) -> ClaimView:
-        over = claim.state == "active" and claim.valid_until <= now and not used.held
-        state = "expired" if over else claim.state  # the sweeper writes it down a little later
+        state = rules.seen_state(claim, now, held=bool(used.held))
         return ClaimView(
             claim_id=claim.claim_id,
             city_id=claim.city_id,
@@ -368,12 +368,13 @@ def next_actions(state: str, terms: Terms, used: Usage) -> tuple[str, ...]:
 
 def why_no_code(claim: Claim, now: datetime) -> AppError | None:
     """Why the code of a claim is not shown; None when it is."""
-    if claim.state == "pending_payment":
+    state = rules.seen_state(claim, now, held=False)
+    if state == "active":
+        return None
+    if state == "pending_payment":
         return ClaimUnpaid("pay for it first")
-    if claim.state == "redeemed":
+    if state == "redeemed":
         return AlreadyRedeemed("every unit of it is used")
-    if claim.state == "expired" or (claim.state == "active" and claim.valid_until <= now):
+    if state == "expired":
         return CodeExpired(f"it was good until {claim.valid_until.isoformat()}")
-    if claim.state != "active":
-        return CodeRevoked(f"the claim is {claim.state}")
-    return None
+    return CodeRevoked(f"the claim is {state}")

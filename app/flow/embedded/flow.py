@@ -9,7 +9,6 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-import app.ledger.actions as ledger
 from app.cities.queries import city_ids
 from app.claims.codes import code_keys
 from app.core.clock import Clock
@@ -19,7 +18,7 @@ from app.core.settings import Settings
 from app.flow.embedded.claim_ends import BATCH, ClaimEnds
 from app.flow.embedded.claims import ClaimsPart
 from app.flow.embedded.payments import PaymentsPart
-from app.flow.embedded.purposes import EmbeddedPurposes
+from app.flow.embedded.purposes import Purposes
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.till import TillPart
 from app.flow.embedded.till_effects import TillEffects
@@ -38,6 +37,7 @@ from app.flow.types import (
     RequestContext,
 )
 from app.http.steps import Plan
+from app.ledger import actions as ledger
 from app.payments.providers.registry import providers_of
 from app.payments.providers.test_wallet import NAME as TEST_WALLET
 from app.payments.providers.wallet_notices import send_due_notices
@@ -55,9 +55,9 @@ class EmbeddedFlow:
         keys = code_keys(settings.code_pepper, settings.secret_key)
         devices = Keyed(derived_key(settings.code_pepper, "device"))
         staff = Keyed(derived_key(settings.code_pepper, "staff"))
-        effects = TillEffects(self._reference, ledger, staff)
+        effects = TillEffects(self._reference, staff)
         self._payments = PaymentsPart(
-            database, providers_of(settings, database, clock), settings.providers, EmbeddedPurposes(effects), ledger
+            database, providers_of(settings, database, clock), settings.providers, Purposes(effects), ledger
         )
         self._till = TillPart(database, keys, self._reference, self._payments, effects)
         self._claims = ClaimsPart(database, keys, devices, self._reference)

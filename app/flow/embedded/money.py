@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from app.core.db import Database
 from app.core.errors import AppError
 from app.core.money import Money
-from app.flow.embedded.purposes import PurposeEffects
+from app.flow.embedded.purposes import Purposes
 from app.outbox.queries import put_job
 from app.payments import queries
 from app.payments.actions import begin_refund, capture, move
@@ -77,7 +77,7 @@ class MoneyParts:
     database: Database
     providers: Mapping[str, Provider]
     offered: tuple[str, ...]
-    purposes: PurposeEffects
+    purposes: Purposes
     ledger: Ledger
 
 

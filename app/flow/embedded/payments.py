@@ -16,7 +16,7 @@ from app.core.ids import city_of, new_city_id
 from app.flow.embedded.money import RESOLVE_PAYMENT, Ledger, MoneyParts, apply_outcome, ask
 from app.flow.embedded.notices import Notices
 from app.flow.embedded.payment_views import payment_view, reach_of
-from app.flow.embedded.purposes import Payable, PurposeEffects
+from app.flow.embedded.purposes import Payable, Purposes
 from app.flow.embedded.refunds import Refunds
 from app.flow.types import PaymentRequest, PaymentView, RequestContext
 from app.http.idempotency import KeyMismatch
@@ -55,7 +55,7 @@ class PaymentsPart(Refunds, Notices):
         database: Database,
         providers: Mapping[str, Provider],
         offered: tuple[str, ...],
-        purposes: PurposeEffects,
+        purposes: Purposes,
         ledger: Ledger,
     ) -> None:
         super().__init__(MoneyParts(database, providers, offered, purposes, ledger))

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.claims import queries as claims
 from app.claims.actions import move
-from app.claims.errors import ClaimHeld, ClaimNotCancellable
 from app.claims.types import EDGES
-from app.flow.embedded.usage import Usage, usage_of
+from app.flow.embedded.till_effects import TillEffects
+from app.flow.embedded.usage import refuse_in_use
 from app.payments.types import Payment
 from app.redemption.queries import lock_redemption
 
@@ -34,70 +33,14 @@ class Payable:
     until: datetime | None
 
 
-class TillDoor(Protocol):
-    """What payments need of redemptions; each locks the redemption and its claims itself."""
+class Purposes:
+    """What the money side asks of claims and redemptions; a thing is locked before its payments are."""
 
-    def commit_paid(
-        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
-    ) -> bool:
-        """The money is there; True when the redemption is committed, now or before."""
-        ...
-
-    def finish_reversal(
-        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
-    ) -> None:
-        """The money of a reversal went back."""
-        ...
-
-    def reversal_failed(
-        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
-    ) -> None:
-        """The money of a reversal did not go back; the redemption stays committed."""
-        ...
-
-
-class PurposeEffects(Protocol):
-    """What the money side asks of the things that are paid for."""
-
-    def lock(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Payable | None:
-        """The thing, locked before its payments are, as the order of locks wants; None when there is no such thing."""
-        ...
-
-    def paid(
-        self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID, now: datetime, trace: str | None
-    ) -> bool:
-        """The money came; False when the thing does not wait for it any more."""
-        ...
-
-    def refuse_refund(self, conn: Connection, payment: Payment) -> None:
-        """Locks the thing and raises its refusal when it stands in the way of a refund that its merchant asks for."""
-        ...
-
-    def claim_refunded(self, conn: Connection, city_id: int, claim_id: UUID, now: datetime, trace: str | None) -> None:
-        """The price of a claim went back."""
-        ...
-
-    def reversal_done(
-        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
-    ) -> None:
-        """The money of a reversal went back."""
-        ...
-
-    def reversal_failed(
-        self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None
-    ) -> None:
-        """It did not."""
-        ...
-
-
-class EmbeddedPurposes:
-    """Claims and redemptions of our own database; fills ``PurposeEffects``."""
-
-    def __init__(self, till: TillDoor) -> None:
+    def __init__(self, till: TillEffects) -> None:
         self._till = till
 
     def lock(self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID) -> Payable | None:
-        """A claim or a redemption, locked."""
+        """A claim or a redemption, locked; None when there is no such thing."""
         if purpose == "redemption":
             return _lock_redemption(conn, city_id, purpose_id)
         claim = claims.lock_claim(conn, city_id, purpose_id)
@@ -116,7 +59,7 @@ class EmbeddedPurposes:
     def paid(
         self, conn: Connection, city_id: int, purpose: str, purpose_id: UUID, now: datetime, trace: str | None
     ) -> bool:
-        """An unpaid claim becomes active, a held redemption is committed."""
+        """An unpaid claim becomes active, a held redemption is committed; False when it waits for no money any more."""
         if purpose == "redemption":
             return self._till.commit_paid(conn, city_id, purpose_id, now, trace)
         claim = claims.lock_claim(conn, city_id, purpose_id)
@@ -136,11 +79,7 @@ class EmbeddedPurposes:
         claim = claims.read_claim(conn, payment.city_id, payment.purpose_id)
         if claim is None or claim.state == "refunded":
             return  # whether money is left is for the payment to say
-        used = usage_of(conn, claim.city_id, [claim.claim_id]).get(claim.claim_id, Usage())
-        if used.held:
-            raise ClaimHeld("wait until the till is done with it", retry_after_s=5)
-        if used.committed:
-            raise ClaimNotCancellable("some of it is used; reverse that first")
+        refuse_in_use(conn, claim, "some of it is used; reverse that first")
 
     def claim_refunded(self, conn: Connection, city_id: int, claim_id: UUID, now: datetime, trace: str | None) -> None:
         """The claim is refunded where its state allows that; one that has ended otherwise stays as it is."""

@@ -2,49 +2,25 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Generic, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection
 
 from app.cities.queries import territory_by_id
 from app.cities.types import Territory
+from app.core.kept import Kept
 from app.coupons.queries import TermsCache
 from app.merchants.queries import merchants_by_ids
 
-K = TypeVar("K", bound=Hashable)
-V = TypeVar("V")
-
+ROOM = 20_000
 KEPT_S = 60.0
 
 
-class Kept(Generic[K, V]):
-    """Values by key, each good for a minute; all are forgotten when there are too many."""
-
-    def __init__(self, room: int = 20_000, seconds: float = KEPT_S) -> None:
-        self._room, self._seconds = room, seconds
-        self._known: dict[K, tuple[float, V]] = {}
-        self._lock = threading.Lock()
-
-    def get(self, key: K, read: Callable[[], V]) -> V:
-        """The value, read when it is not known or too old."""
-        found = self._known.get(key)
-        if found is not None and found[0] > time.monotonic():
-            return found[1]
-        value = read()
-        with self._lock:
-            if len(self._known) >= self._room:
-                self._known.clear()
-            self._known[key] = (time.monotonic() + self._seconds, value)
-        return value
-
-    def forget(self, key: K) -> None:
-        """The next look reads again."""
-        with self._lock:
-            self._known.pop(key, None)
+def for_a_minute() -> Kept[Any, Any]:
+    """Room for values that may be a minute old."""
+    return Kept(ROOM, KEPT_S)
 
 
 class Reference:
@@ -52,8 +28,8 @@ class Reference:
 
     def __init__(self) -> None:
         self.terms = TermsCache()
-        self._merchants: Kept[UUID, Mapping[str, str] | None] = Kept()
-        self._territories: Kept[int, Territory | None] = Kept()
+        self._merchants: Kept[UUID, Mapping[str, str] | None] = for_a_minute()
+        self._territories: Kept[int, Territory | None] = for_a_minute()
 
     def merchant_names(self, conn: Connection, merchant_id: UUID) -> Mapping[str, str] | None:
         """A merchant's names by language; None when it is suspended or closed."""

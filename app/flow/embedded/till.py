@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Connection
@@ -15,9 +15,9 @@ from app.core.db import Database
 from app.core.errors import AppError, NotFound
 from app.core.ids import city_of
 from app.flow.embedded import till_codes
+from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.till_access import Till, reached_redemption, till_at
-from app.flow.embedded.till_doors import TillPayments
 from app.flow.embedded.till_draft import draft, refuse_twice
 from app.flow.embedded.till_effects import TillEffects
 from app.flow.embedded.till_lookup import lookup_view
@@ -26,6 +26,7 @@ from app.flow.embedded.till_views import PURPOSE, TillViews
 from app.flow.types import LookupRequest, LookupView, RedemptionRequest, RedemptionView, RequestContext
 from app.http.steps import Plan
 from app.payments.errors import PaymentExists, PaymentPending, PaymentUndecided, RefundInProgress
+from app.payments.types import Payment, Refund, RefundOutcome
 from app.redemption import actions, queries
 from app.redemption.errors import (
     AlreadyReversed,
@@ -45,7 +46,7 @@ class TillPart:
     """What tills do; ``effects`` has the doors that payments call."""
 
     def __init__(
-        self, database: Database, keys: CodeKeys, reference: Reference, payments: TillPayments, effects: TillEffects
+        self, database: Database, keys: CodeKeys, reference: Reference, payments: PaymentsPart, effects: TillEffects
     ) -> None:
         self._database, self._keys, self._reference = database, keys, reference
         self._payments, self._effects = payments, effects
@@ -156,10 +157,10 @@ class TillPart:
             reached_redemption(conn, context.actor, redemption_id, lock=False)
             payment = self._payments.last_payment(conn, city_id, PURPOSE, redemption_id)
 
-        def prepare(conn: Connection) -> Any:
+        def prepare(conn: Connection) -> Refund | None:
             return self._begin_reversal(conn, context, redemption_id, reason)
 
-        def settle(conn: Connection, refund: Any, outcome: Any) -> RedemptionView:
+        def settle(conn: Connection, refund: Refund | None, outcome: RefundOutcome | None) -> RedemptionView:
             found = queries.lock_redemption(conn, city_id, redemption_id)
             if refund is not None and paid:
                 self._payments.settle_refund(conn, refund, outcome, context.now, context.trace)
@@ -167,13 +168,15 @@ class TillPart:
             assert found is not None
             return self._views.of(conn, found, context.now)
 
-        def call(refund: Any) -> Any:
+        def call(refund: Refund | None) -> RefundOutcome | None:
             return None if refund is None else self._payments.call_refund(refund)
 
         paid = payment is not None and payment.state == "succeeded"
         return Plan(prepare, settle, call if paid else None)
 
-    def _begin_reversal(self, conn: Connection, context: RequestContext, redemption_id: UUID, reason: str) -> Any:
+    def _begin_reversal(
+        self, conn: Connection, context: RequestContext, redemption_id: UUID, reason: str
+    ) -> Refund | None:
         """The refund that has to succeed first, not yet asked for; None when the redemption is reversed now."""
         found = reached_redemption(conn, context.actor, redemption_id, lock=True)
         _refuse_irreversible(found, context.now)
@@ -185,7 +188,7 @@ class TillPart:
         if payment is not None and payment.refunding_minor > 0:
             raise RefundInProgress("a refund of its payment is under way", retry_after_s=ASK_AGAIN_S)
         amount = 0 if payment is None else self._payments.refundable_minor(payment)
-        if amount == 0:
+        if payment is None or amount == 0:
             self._effects.reverse(conn, found, reason, self._occasion(context, found.merchant_id))
             return None
         queries.mark_reversal(conn, found.city_id, redemption_id, pending=True, reason=reason)
@@ -212,7 +215,7 @@ class TillPart:
 
         return Plan(_nothing, settle)
 
-    def _refuse_unfinished(self, payment: Any) -> None:
+    def _refuse_unfinished(self, payment: Payment | None) -> None:
         if payment is None or not self._payments.unfinished(payment):
             return
         if payment.state == "unknown":

@@ -17,7 +17,7 @@ from app.claims.queries import lock_claims
 from app.claims.types import Claim, State
 from app.core.sealing import Keyed
 from app.flow.embedded.reference import Reference
-from app.flow.embedded.till_doors import Ledger
+from app.ledger import actions as ledger
 from app.ledger.errors import BudgetExhausted
 from app.ledger.types import UnitSplit
 from app.redemption import actions, queries
@@ -31,8 +31,8 @@ REVERSED: Final = "a use of it was reversed"
 class TillEffects:
     """Steps of redemptions with everything that belongs to them."""
 
-    def __init__(self, reference: Reference, ledger: Ledger, staff: Keyed) -> None:
-        self._reference, self._ledger, self._staff = reference, ledger, staff
+    def __init__(self, reference: Reference, staff: Keyed) -> None:
+        self._reference, self._staff = reference, staff
 
     def occasion(self, merchant_id: UUID, staff_id: str, now: datetime, trace: str | None) -> Occasion:
         """A step of somebody, who is another pseudonym to each merchant."""
@@ -52,7 +52,7 @@ class TillEffects:
         """
         city_id = committed.city_id
         splits = self._splits(conn, city_id, units, claims)
-        self._ledger.post_committed(conn, city_id, committed.merchant_id, committed.currency, splits, on.now)
+        ledger.post_committed(conn, city_id, committed.merchant_id, committed.currency, splits, on.now)
         uses = queries.uses_of(conn, city_id, list(claims))
         for claim in _in_order(claims):
             done = [use for use in uses.get(claim.claim_id, ()) if not use.held]
@@ -77,7 +77,7 @@ class TillEffects:
         units, claims = self._locked(conn, committed)
         reversed_ = actions.reverse(conn, committed, units, reason, on)
         splits = self._splits(conn, committed.city_id, units, claims)
-        self._ledger.post_reversed(conn, committed.city_id, committed.merchant_id, committed.currency, splits, on.now)
+        ledger.post_reversed(conn, committed.city_id, committed.merchant_id, committed.currency, splits, on.now)
         for claim in _in_order(claims):
             if claim.state == "redeemed":
                 back: State = "active" if on.now < claim.valid_until else "expired"

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.claims.rules import seen_state
 from app.core.errors import AppError
 from app.coupons.queries import usable_places
 from app.flow.embedded.reference import Reference
@@ -33,7 +34,7 @@ def lookup_view(
     if stopped is None:
         split, stopped = _priced(offer, order)
     territory = reference.territory(conn, till.city_id)
-    state = _state(offer, now)
+    state = seen_state(claim, now, held=any(use.held for use in offer.uses))
     return LookupView(
         claim_id=claim.claim_id,
         coupon_id=claim.coupon_id,
@@ -78,13 +79,6 @@ def _priced(offer: Offer, order: Order | None) -> tuple[PriceSplit | None, Obsta
 
 def _told(refusal: AppError) -> Obstacle:
     return Obstacle(refusal.code, refusal.detail)
-
-
-def _state(offer: Offer, now: datetime) -> str:
-    """The claim's state; one whose time is over is expired, though that is written down a little later."""
-    claim = offer.claim
-    held = any(use.held for use in offer.uses)
-    return "expired" if claim.state == "active" and claim.valid_until <= now and not held else claim.state
 
 
 def _elsewhere(conn: Connection, city_id: int, coupon_id: UUID, stopped: Obstacle | None) -> tuple[PlaceName, ...]:

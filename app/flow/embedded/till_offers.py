@@ -13,9 +13,10 @@ from sqlalchemy import Connection
 from app.claims.errors import AlreadyRedeemed, ClaimUnpaid, CodeExpired, CodeRevoked
 from app.claims.types import Claim
 from app.core.errors import AppError, Fault
+from app.core.kept import Kept
 from app.coupons.queries import usable_at
 from app.coupons.types import Terms
-from app.flow.embedded.reference import Kept, Reference
+from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.till_access import Till
 from app.flow.types import PriceSplit
 from app.places.opening_hours import NO_CALENDAR, Calendar
@@ -81,7 +82,7 @@ class Offers:
 
     def __init__(self, reference: Reference) -> None:
         self._reference = reference
-        self._calendars: Kept[str, Calendar] = Kept()
+        self._calendars: Kept[str, Calendar] = for_a_minute()
 
     def of(self, conn: Connection, till: Till, claims: Sequence[Claim], asked: Sequence[int]) -> list[Offer]:
         """One offer a claim, in their order."""

@@ -9,10 +9,11 @@ from sqlalchemy import Connection
 
 from app.claims.queries import read_claims
 from app.core.money import Money
+from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.reference import Reference
-from app.flow.embedded.till_doors import PaymentFacts, TillPayments
 from app.flow.embedded.till_offers import split_view
 from app.flow.types import PaymentBrief, RedemptionView, UnitView
+from app.payments.types import Payment
 from app.redemption.queries import units_of
 from app.redemption.types import Redemption
 
@@ -23,7 +24,7 @@ WITHOUT_MONEY: Final = frozenset({"failed", "cancelled", "stray"})
 class TillViews:
     """Shows stored redemptions."""
 
-    def __init__(self, reference: Reference, payments: TillPayments) -> None:
+    def __init__(self, reference: Reference, payments: PaymentsPart) -> None:
         self._reference, self._payments = reference, payments
 
     def of(self, conn: Connection, redemption: Redemption, now: datetime) -> RedemptionView:
@@ -71,7 +72,7 @@ class TillViews:
         )
 
 
-def next_actions(redemption: Redemption, payment: PaymentFacts | None, now: datetime) -> tuple[str, ...]:
+def next_actions(redemption: Redemption, payment: Payment | None, now: datetime) -> tuple[str, ...]:
     """What a till can do with a redemption now, so that it never guesses."""
     if redemption.state == "committed":
         assert redemption.reverse_before is not None
@@ -87,7 +88,7 @@ def next_actions(redemption: Redemption, payment: PaymentFacts | None, now: date
     return ("commit", "void", "pay") if redemption.split.payable_minor > 0 else ("commit", "void")
 
 
-def _brief(payment: PaymentFacts | None) -> PaymentBrief | None:
+def _brief(payment: Payment | None) -> PaymentBrief | None:
     if payment is None:
         return None
     amount = Money(payment.amount_minor, payment.currency)

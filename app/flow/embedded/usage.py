@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.claims.errors import ClaimHeld, ClaimNotCancellable
+from app.claims.types import Claim
 from app.redemption.queries import uses_of
 
 
@@ -25,13 +27,21 @@ class Usage:
 
 
 def usage_of(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> Mapping[UUID, Usage]:
-    """Usage by claim, for claims of one city; those without any are left out."""
-    if not claim_ids:
-        return {}
+    """Usage of each of some claims of one city."""
+    found = uses_of(conn, city_id, claim_ids) if claim_ids else {}
     return {
         claim_id: Usage(
-            held=tuple(use.unit_no for use in uses if use.held),
-            committed=tuple(use.unit_no for use in uses if not use.held),
+            held=tuple(use.unit_no for use in found.get(claim_id, ()) if use.held),
+            committed=tuple(use.unit_no for use in found.get(claim_id, ()) if not use.held),
         )
-        for claim_id, uses in uses_of(conn, city_id, claim_ids).items()
+        for claim_id in claim_ids
     }
+
+
+def refuse_in_use(conn: Connection, claim: Claim, remedy: str) -> None:
+    """ClaimHeld, or ClaimNotCancellable with ``remedy`` as its detail, where any of a claim is held or used."""
+    used = usage_of(conn, claim.city_id, [claim.claim_id])[claim.claim_id]
+    if used.held:
+        raise ClaimHeld("wait until the till is done with it", retry_after_s=5)
+    if used.committed:
+        raise ClaimNotCancellable(remedy)

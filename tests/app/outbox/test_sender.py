@@ -47,12 +47,6 @@ def happen(post: Post, *seqs: int, aggregate: UUID | None = None, count: int = 1
     relay_once(post.database, system_clock, "test")
 
 
-def numbers_of(receiver: Receiver, thing: UUID) -> list[str]:
-    """The sequence numbers of a thing's events, in the order in which they arrived."""
-    bodies = [orjson.loads(got.body) for got in receiver.got]
-    return [body["sequence"] for body in bodies if body["subject"] == str(thing)]
-
-
 def verified(got_headers: dict[str, str], body: bytes, secret: str) -> bool:
     """As a receiver checks it with the standard library alone; any of the signatures will do."""
     key = base64.b64decode(secret.removeprefix("whsec_"))
