@@ -10,9 +10,10 @@ import segno
 from flask import request
 
 from app.claims.codes import grouped
+from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_claims import claim_json, flow_json
-from app.flow.routes_common import KEY_HEADER, KEY_PROBLEMS, NO_STORE, context, flow, key_scope
+from app.flow.routes_common import FLOW_KEY_PROBLEMS, context, flow
 from app.flow.schemas_claims import (
     CancelClaimBody,
     ClaimAnswer,
@@ -26,7 +27,8 @@ from app.flow.types import ClaimRequest, ClaimView, Fix
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, allow, signed_in
-from app.http.caching import tagged
+from app.http.caching import NO_STORE, tagged
+from app.http.keyed import KEY_HEADER, key_scope
 from app.http.services import services
 from app.http.steps import run_plan
 
@@ -61,7 +63,7 @@ def show_flow() -> Answer:
     status=201,
     takes=KEY_HEADER,
     problems=(
-        *KEY_PROBLEMS,
+        *FLOW_KEY_PROBLEMS,
         *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
         *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
         *("location-suspect", "invalid-coordinate"),
@@ -69,7 +71,7 @@ def show_flow() -> Answer:
 )
 def claim(body: dict[str, Any]) -> Answer:
     """Claims one unit of a coupon. A repeated request with the same key gets the first answer, whatever was lost."""
-    scope = key_scope("claim", body["coupon_id"], _without_position(body))
+    scope = key_scope("claim", city_of(body["coupon_id"]), _without_position(body))
     place = body.get("location")
     fix = None
     if place is not None:
@@ -131,14 +133,14 @@ def one_claim(claim_id: UUID) -> Answer:
     answer=ClaimAnswer,
     takes=KEY_HEADER,
     problems=(
-        *KEY_PROBLEMS,
+        *FLOW_KEY_PROBLEMS,
         *("not-found", "claim-not-cancellable", "claim-held", "refund-not-offered", "refund-in-progress"),
         "provider-unavailable",
     ),
 )
 def cancel_claim(claim_id: UUID, body: dict[str, Any]) -> Answer:
     """Gives a claim back: its stock returns; what was paid is refunded where the terms say so."""
-    scope = key_scope(f"cancel_claim {claim_id}", claim_id, body)
+    scope = key_scope(f"cancel_claim {claim_id}", city_of(claim_id), body)
     return run_plan(flow().cancel_claim(context(scope.key), claim_id, body.get("reason")), scope, _present(200))
 
 

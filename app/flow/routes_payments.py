@@ -8,18 +8,22 @@ from uuid import UUID
 import orjson
 from flask import g, request
 
+from app.core.ids import city_of
 from app.core.money import Money
 from app.flow.present_payments import payment_json, refund_json
-from app.flow.routes_common import KEY_HEADER, KEY_PROBLEMS, NO_STORE, context, flow, key_scope
+from app.flow.routes_common import FLOW_KEY_PROBLEMS, context, flow
 from app.flow.schemas_payments import NothingBody, PaymentAnswer, PaymentBody, RefundAnswer, RefundBody
-from app.flow.types import PaymentRequest, PaymentView, RefundRequest, RefundView, WalletOrder
+from app.flow.types import PaymentRequest, PaymentView, RefundRequest, RefundView
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, allow
+from app.http.caching import NO_STORE
 from app.http.idempotency import KeyScope
+from app.http.keyed import KEY_HEADER, key_scope
 from app.http.openapi import HeaderOf
 from app.http.services import services
 from app.http.steps import Plan, run_plan
+from app.payments.types import WalletOrder
 
 blueprint = Blueprint("payments", __name__, description="Payments and refunds")
 
@@ -69,7 +73,7 @@ def _run(plan: Plan, scope: KeyScope, status: int = 200) -> Answer:
     takes=KEY_HEADER,
     headers=_RETRY,
     problems=(
-        *KEY_PROBLEMS,
+        *FLOW_KEY_PROBLEMS,
         *("not-found", "scope-missing", "provider-unknown", "provider-unavailable", "payment-not-needed"),
         *("payment-exists", "payment-purpose-over"),
     ),
@@ -78,7 +82,7 @@ def create_payment(body: dict[str, Any]) -> Answer:
     """Pays for a claim of one's own, or collects at a till. A payment whose outcome is not known yet says so."""
     # what was scanned off a phone is worth money for a minute, so not even its hash is kept
     asked = {name: value for name, value in body.items() if name != "auth_code"}
-    scope = key_scope(f"create_payment {body['purpose_id']}", body["purpose_id"], asked)
+    scope = key_scope(f"create_payment {body['purpose_id']}", city_of(body["purpose_id"]), asked)
     wallet = body.get("wallet")
     wanted = PaymentRequest(
         purpose=body["purpose"],
@@ -110,11 +114,11 @@ def payment(payment_id: UUID) -> Answer:
     answer=PaymentAnswer,
     takes=KEY_HEADER,
     headers=_RETRY,
-    problems=(*KEY_PROBLEMS, *_ASKED, "payment-not-cancellable"),
+    problems=(*FLOW_KEY_PROBLEMS, *_ASKED, "payment-not-cancellable"),
 )
 def cancel_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
     """Stops a payment at its provider; when the money was faster, the answer is the payment that succeeded."""
-    scope = key_scope(f"cancel_payment {payment_id}", payment_id, body)
+    scope = key_scope(f"cancel_payment {payment_id}", city_of(payment_id), body)
     return _run(flow().cancel_payment(context(scope.key), payment_id), scope)
 
 
@@ -125,11 +129,11 @@ def cancel_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
     answer=PaymentAnswer,
     takes=KEY_HEADER,
     headers=_RETRY,
-    problems=(*KEY_PROBLEMS, *_ASKED),
+    problems=(*FLOW_KEY_PROBLEMS, *_ASKED),
 )
 def resolve_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
     """Asks the provider what became of a payment; a worker does the same every few seconds."""
-    scope = key_scope(f"resolve_payment {payment_id}", payment_id, body)
+    scope = key_scope(f"resolve_payment {payment_id}", city_of(payment_id), body)
     asked = context(scope.key)
     return _run(flow().resolve_payment(asked, payment_id, asked.now), scope)
 
@@ -142,7 +146,7 @@ def resolve_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
     status=201,
     takes=KEY_HEADER,
     problems=(
-        *KEY_PROBLEMS,
+        *FLOW_KEY_PROBLEMS,
         *_ASKED,
         *("payment-pending", "payment-amount-mismatch", "refund-exceeds-captured", "refund-in-progress"),
         *("refund-number-reused", "claim-held", "claim-not-cancellable"),
@@ -150,7 +154,7 @@ def resolve_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
 )
 def refund_payment(payment_id: UUID, body: dict[str, Any]) -> Answer:
     """Gives money back. The same ``refund_no`` is the same refund; one that failed is tried again under it."""
-    scope = key_scope(f"refund_payment {payment_id}", payment_id, body)
+    scope = key_scope(f"refund_payment {payment_id}", city_of(payment_id), body)
     amount = Money(body["amount"]["amount_minor"], body["amount"]["currency"])
     wanted = RefundRequest(body["refund_no"], amount, body["reason"], body["return_coupon"])
     return run_plan(flow().refund(context(scope.key), payment_id, wanted), scope, _present_refund)

@@ -11,10 +11,11 @@ import orjson
 from flask import request
 
 from app.core.errors import NotFound
+from app.core.ids import city_of
 from app.core.languages import preferences
 from app.core.sealing import Keyed, derived_key
 from app.flow.present_till import lookup_json, redemption_json
-from app.flow.routes_common import KEY_HEADER, KEY_PROBLEMS, NO_STORE, context, flow, key_scope
+from app.flow.routes_common import FLOW_KEY_PROBLEMS, context, flow
 from app.flow.schemas_till import (
     REQUEST_NO,
     ByRequestQuery,
@@ -30,6 +31,8 @@ from app.flow.types import LookupRequest, LookupView, OfferedCode, Order, Redemp
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import allow
+from app.http.caching import NO_STORE
+from app.http.keyed import KEY_HEADER, key_scope
 from app.http.services import services
 from app.http.steps import run_plan
 
@@ -65,7 +68,14 @@ _USE_PROBLEMS = (
     "request-number-reused",
     "budget-exhausted",
 )
-_STEP_PROBLEMS = (*KEY_PROBLEMS, "not-found", "scope-missing", "redemption-over", "payment-pending", "payment-unknown")
+_STEP_PROBLEMS = (
+    *FLOW_KEY_PROBLEMS,
+    "not-found",
+    "scope-missing",
+    "redemption-over",
+    "payment-pending",
+    "payment-unknown",
+)
 
 
 def _present(status: int) -> Callable[[RedemptionView], Answer]:
@@ -102,14 +112,14 @@ def look_code_up(body: dict[str, Any]) -> Answer:
     answer=RedemptionAnswer,
     status=201,
     takes=KEY_HEADER,
-    problems=(*KEY_PROBLEMS, *_CODE_PROBLEMS, *_USE_PROBLEMS),
+    problems=(*FLOW_KEY_PROBLEMS, *_CODE_PROBLEMS, *_USE_PROBLEMS),
 )
 def redeem(body: dict[str, Any]) -> Answer:
     """Holds codes for three minutes, or uses them at once; all of them or none.
 
     The same request number with the same request is answered with the redemption as it is now, for ever.
     """
-    scope = key_scope("redeem", body["place_id"], _sealed(body))
+    scope = key_scope("redeem", city_of(body["place_id"]), _sealed(body))
     asked = RedemptionRequest(
         offered=tuple(_offered(each) for each in body["codes"]),
         place_id=body["place_id"],
@@ -130,7 +140,7 @@ def redeem(body: dict[str, Any]) -> Answer:
 )
 def commit_redemption(redemption_id: UUID, body: dict[str, Any]) -> Answer:
     """A hold becomes a use, which can be reversed until ``reverse_before``."""
-    scope = key_scope(f"commit_redemption {redemption_id}", redemption_id, body)
+    scope = key_scope(f"commit_redemption {redemption_id}", city_of(redemption_id), body)
     return run_plan(flow().commit(context(scope.key), redemption_id), scope, _present(200))
 
 
@@ -144,7 +154,7 @@ def commit_redemption(redemption_id: UUID, body: dict[str, Any]) -> Answer:
 )
 def void_redemption(redemption_id: UUID, body: dict[str, Any]) -> Answer:
     """Gives a hold up: its units can be used again."""
-    scope = key_scope(f"void_redemption {redemption_id}", redemption_id, body)
+    scope = key_scope(f"void_redemption {redemption_id}", city_of(redemption_id), body)
     return run_plan(flow().void(context(scope.key), redemption_id, body.get("reason")), scope, _present(200))
 
 
@@ -162,7 +172,7 @@ def void_redemption(redemption_id: UUID, body: dict[str, Any]) -> Answer:
 )
 def reverse_redemption(redemption_id: UUID, body: dict[str, Any]) -> Answer:
     """Undoes a use within its window; where it was paid, ``reversal_pending`` says that the refund is on its way."""
-    scope = key_scope(f"reverse_redemption {redemption_id}", redemption_id, body)
+    scope = key_scope(f"reverse_redemption {redemption_id}", city_of(redemption_id), body)
     return run_plan(flow().reverse(context(scope.key), redemption_id, body["reason"]), scope, _present(200))
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from app.core.money import Money
 from app.http.principals import Principal
+from app.payments.types import WalletOrder
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,19 +239,6 @@ class RedemptionView:
     payment: PaymentBrief | None
     next_actions: tuple[str, ...]
     created_at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class WalletOrder:
-    """What the test wallet is told to do with a payment, so that troubles can be tried out."""
-
-    outcome: str = "pay"
-    delay_s: float = 0.0
-    settles_after_s: float | None = None
-    lost_answers: int = 0
-    notices: int = 1
-    notice_delay_s: float = 0.0
-    wrong_amount: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,8 @@ from flask import request
 
 from app.http.answers import Answer
 
+NO_STORE = {"Cache-Control": "no-store"}
+
 
 def entity_tag(*parts: object) -> str:
     """A strong tag made of whatever decides the bytes of an answer."""

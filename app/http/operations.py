@@ -15,13 +15,13 @@ from app.core.errors import Fault, Unavailable
 from app.http.answers import Answer
 from app.http.api import Api, Blueprint
 from app.http.auth import PUBLIC
+from app.http.caching import NO_STORE
 from app.http.openapi import open_answers
 from app.http.problems import problem_list
 from app.http.services import services
 
 MIGRATED_TO = "0012"
 METRICS = "text/plain; version=1.0.0; charset=utf-8"
-_FRESH = {"Cache-Control": "no-store"}
 
 
 class AliveSchema(Schema):
@@ -65,7 +65,7 @@ def create_operations(api: Api) -> Blueprint:
     @blueprint.get("/healthz", policy=PUBLIC, answer=AliveSchema)
     def healthz() -> Answer:
         """Whether the process answers at all."""
-        return Answer({"alive": True}, headers=_FRESH)
+        return Answer({"alive": True}, headers=NO_STORE)
 
     @blueprint.get("/readyz", policy=PUBLIC, answer=ReadySchema)
     def readyz() -> Answer:
@@ -78,12 +78,12 @@ def create_operations(api: Api) -> Blueprint:
             raise Unavailable("not ready: " + "; ".join(faults), faults=[Fault(fault) for fault in faults])
         with services().database.read_primary() as conn:
             seen = conn.execute(text("SELECT max(seen_at) FROM worker_beats")).scalar_one()
-        return Answer({"ready": True, "worker_seen_at": seen}, headers=_FRESH)
+        return Answer({"ready": True, "worker_seen_at": seen}, headers=NO_STORE)
 
     @blueprint.get("/metrics", policy=PUBLIC, answer=None, media_types=["text/plain"])
     def metrics() -> Answer:
         """Counters and times in the Prometheus text format."""
-        return Answer(_metrics(), headers=_FRESH, media_type=METRICS)
+        return Answer(_metrics(), headers=NO_STORE, media_type=METRICS)
 
     @blueprint.get("/openapi.json", policy=PUBLIC, answer=None)
     def openapi() -> Answer:

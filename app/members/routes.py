@@ -12,7 +12,7 @@ from app.core.errors import AppError, PreconditionFailed, PreconditionRequired
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC, SIGNED_IN, allow, signed_in
-from app.http.caching import entity_tag, holds, tagged
+from app.http.caching import NO_STORE, entity_tag, holds, tagged
 from app.http.idempotency import KEY_PATTERN, KeyScope, body_hash, key_from_header
 from app.http.openapi import HeaderOf
 from app.http.principals import InvalidToken, Principal
@@ -38,7 +38,6 @@ from app.members.types import Grant, Member, SessionPrincipal
 
 blueprint = Blueprint("members", __name__, description="Sign-in and one's own page")
 
-_NO_STORE = {"Cache-Control": "no-store"}
 _PEOPLE = allow("member", "staff", "owner", "operator", "admin", owner="members.member_id is the principal's own")
 
 
@@ -93,7 +92,7 @@ def send_otp(body: dict[str, Any]) -> Answer:
             "expires_in": int(session_queries.CODE_LIFETIME.total_seconds()),
             "resend_after_s": int(session_queries.RESEND_AFTER.total_seconds()),
         }
-        return Answer(answer, 202, _NO_STORE)
+        return Answer(answer, 202, NO_STORE)
 
     return run_plan(Plan(prepare, settle, parts.gateway.send), _otp_scope(parts, phone))
 
@@ -131,7 +130,7 @@ def fetch_token(body: dict[str, Any]) -> Answer:
     }
     if outcome.refresh_token is not None:
         answer["refresh_token"] = outcome.refresh_token
-    return Answer(answer, headers=_NO_STORE)
+    return Answer(answer, headers=NO_STORE)
 
 
 def _by_code(parts: SignInParts, body: dict[str, Any]) -> actions.Outcome:
@@ -187,7 +186,7 @@ def sign_out() -> Answer:
             session_id=principal.session_id if isinstance(principal, SessionPrincipal) else None,
             now=services().clock(),
         )
-    return Answer(b"", 204, _NO_STORE)
+    return Answer(b"", 204, NO_STORE)
 
 
 @blueprint.get(

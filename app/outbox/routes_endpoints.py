@@ -13,10 +13,10 @@ from app.core.errors import Fault, InvalidBody, NotFound, PreconditionFailed, Pr
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import allow, signed_in_with
-from app.http.caching import entity_tag
-from app.http.idempotency import KEY_PATTERN, KeyScope, body_hash, key_from_header
+from app.http.caching import NO_STORE, entity_tag
+from app.http.idempotency import KeyScope
+from app.http.keyed import KEY_HEADER, KEY_PROBLEMS, key_scope
 from app.http.openapi import HeaderOf
-from app.http.principals import Principal
 from app.http.problems import request_id
 from app.http.services import services
 from app.http.steps import Plan, run_plan
@@ -39,23 +39,11 @@ blueprint = Blueprint("webhooks", __name__, description="Webhook endpoints: wher
 
 SCOPE = "webhooks:write"
 MINE = allow("owner", "partner", owner="webhook_endpoints.merchant_id is one of the principal's merchants")
-NO_STORE = {"Cache-Control": "no-store"}
-_KEY = {"Idempotency-Key": HeaderOf("the same for retries of one request", required=True, pattern=KEY_PATTERN)}
-_KEY_PROBLEMS = (
-    *("idempotency-key-missing", "idempotency-key-invalid", "idempotency-key-mismatch", "idempotency-key-in-flight"),
-    *("clock-skew", "scope-missing"),
-)
 _ONE = "/v1/webhook-endpoints/<uuid:endpoint_id>"
 
 
 def _secrets() -> EndpointSecrets:
     return endpoint_secrets(services().settings.secret_key)
-
-
-def _scope(actor: Principal, operation: str, body: Any) -> KeyScope:
-    key = key_from_header(required=True)
-    assert key is not None
-    return KeyScope(None, actor.key, operation, key, body_hash(body))
 
 
 def _json(endpoint: Endpoint) -> dict[str, Any]:
@@ -96,13 +84,13 @@ def webhook_endpoints() -> Answer:
     body=EndpointBody,
     answer=EndpointSecretAnswer,
     status=201,
-    takes=_KEY,
-    problems=(*_KEY_PROBLEMS, "not-found", "endpoint-refused", "endpoint-limit"),
+    takes=KEY_HEADER,
+    problems=(*KEY_PROBLEMS, "scope-missing", "not-found", "endpoint-refused", "endpoint-limit"),
 )
 def create_webhook_endpoint(body: dict[str, Any]) -> Answer:
     """Registers where a merchant is told. The secret is shown in this answer alone."""
     actor, parts = signed_in_with(SCOPE), services()
-    scope = _scope(actor, "create_webhook_endpoint", body)
+    scope = key_scope("create_webhook_endpoint", None, body)
     wanted = actions.NewEndpoint(body["merchant_id"], body["url"], tuple(body["types"]), body.get("description"))
 
     def prepare(_conn: Connection) -> None:
@@ -196,13 +184,13 @@ def delete_webhook_endpoint(endpoint_id: UUID) -> Answer:
     policy=MINE,
     body=NoMembersBody,
     answer=EndpointSecretAnswer,
-    takes=_KEY,
-    problems=(*_KEY_PROBLEMS, "not-found", "precondition-failed"),
+    takes=KEY_HEADER,
+    problems=(*KEY_PROBLEMS, "scope-missing", "not-found", "precondition-failed"),
 )
 def rotate_webhook_secret(endpoint_id: UUID, body: dict[str, Any]) -> Answer:
     """Makes a fresh secret, shown in this answer alone; for a day webhooks are signed with the old one too."""
     actor, parts = signed_in_with(SCOPE), services()
-    scope = _scope(actor, f"rotate_webhook_secret {endpoint_id}", body)
+    scope = key_scope(f"rotate_webhook_secret {endpoint_id}", None, body)
 
     def settle(conn: Connection, _prepared: None, _outcome: None) -> Endpoint:
         found = actions.own_endpoint(conn, endpoint_id, actor.merchant_ids, lock=True)
@@ -217,13 +205,13 @@ def rotate_webhook_secret(endpoint_id: UUID, body: dict[str, Any]) -> Answer:
     body=NoMembersBody,
     answer=QueuedAnswer,
     status=202,
-    takes=_KEY,
-    problems=(*_KEY_PROBLEMS, "not-found", "endpoint-refused"),
+    takes=KEY_HEADER,
+    problems=(*KEY_PROBLEMS, "scope-missing", "not-found", "endpoint-refused"),
 )
 def test_webhook_endpoint(endpoint_id: UUID, body: dict[str, Any]) -> Answer:
     """Sends a test event to this endpoint alone, by the same road as all others."""
     actor, parts = signed_in_with(SCOPE), services()
-    scope = _scope(actor, f"test_webhook_endpoint {endpoint_id}", body)
+    scope = key_scope(f"test_webhook_endpoint {endpoint_id}", None, body)
 
     def settle(conn: Connection, _prepared: None, _outcome: None) -> Answer:
         found = actions.own_endpoint(conn, endpoint_id, actor.merchant_ids)

@@ -13,8 +13,8 @@ from app.core.ids import city_of
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import allow, signed_in_with
-from app.http.idempotency import KEY_PATTERN, KeyScope, body_hash, key_from_header
-from app.http.openapi import HeaderOf
+from app.http.caching import NO_STORE
+from app.http.keyed import KEY_HEADER, KEY_PROBLEMS, key_scope
 from app.http.services import services
 from app.http.steps import Plan, run_plan
 from app.outbox import actions, queries_deliveries, queries_events
@@ -36,7 +36,6 @@ blueprint = Blueprint("events", __name__, description="What happened, in order, 
 
 READ, WRITE = "events:read", "webhooks:write"
 MINE = allow("owner", "partner", owner="outbox_events.merchant_id is one of the principal's merchants")
-NO_STORE = {"Cache-Control": "no-store"}
 _FEED, _DELIVERIES = "events", "deliveries"
 
 
@@ -172,18 +171,13 @@ def delivery_attempts(event_id: UUID, query: dict[str, Any]) -> Answer:
     body=RedeliverBody,
     answer=RedeliverAnswer,
     status=202,
-    takes={"Idempotency-Key": HeaderOf("the same for retries of one request", required=True, pattern=KEY_PATTERN)},
-    problems=(
-        *("idempotency-key-missing", "idempotency-key-invalid", "idempotency-key-mismatch"),
-        *("idempotency-key-in-flight", "clock-skew", "scope-missing", "not-found", "endpoint-refused"),
-    ),
+    takes=KEY_HEADER,
+    problems=(*KEY_PROBLEMS, "scope-missing", "not-found", "endpoint-refused"),
 )
 def redeliver_event(event_id: UUID, body: dict[str, Any]) -> Answer:
     """Sends an event again, under the same id: to one endpoint, or to all that were told."""
     actor, parts = signed_in_with(WRITE), services()
-    key = key_from_header(required=True)
-    assert key is not None
-    scope = KeyScope(city_of(event_id), actor.key, f"redeliver_event {event_id}", key, body_hash(body))
+    scope = key_scope(f"redeliver_event {event_id}", city_of(event_id), body)
 
     def settle(conn: Connection, _prepared: None, _outcome: None) -> Answer:
         due = actions.redeliver(conn, event_id, actor.merchant_ids, body.get("endpoint_id"), parts.clock())

@@ -86,6 +86,19 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True)
+class WalletOrder:
+    """What the test wallet is told to do with a payment, so that troubles can be tried out; ``wallet`` of a request."""
+
+    outcome: str = "pay"
+    delay_s: float = 0.0
+    settles_after_s: float | None = None
+    lost_answers: int = 0
+    notices: int = 1
+    notice_delay_s: float = 0.0
+    wrong_amount: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class PayOrder:
     """What a provider is asked to collect; ``told`` is what this provider alone understands."""
 

@@ -25,7 +25,7 @@ from app.core.settings import Settings
 from app.flow import routes_payments
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.purposes import Purposes
-from app.flow.types import PaymentRequest, RequestContext, WalletOrder
+from app.flow.types import PaymentRequest, RequestContext
 from app.http.principals import Principal
 from app.http.steps import Plan, run_job
 from app.payments.providers.cash import Cash
@@ -33,7 +33,7 @@ from app.payments.providers.gateway import Provider
 from app.payments.providers.signing import signed_headers
 from app.payments.providers.test_wallet import NAME, TestWallet, notice_secret
 from app.payments.providers.wallet_notices import send_due_notices
-from app.payments.types import RefundOrder, RefundOutcome
+from app.payments.types import RefundOrder, RefundOutcome, WalletOrder
 from tests.factories.loops import CITY, Loop
 
 PRICE = 4000

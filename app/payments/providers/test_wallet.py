@@ -10,9 +10,8 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import orjson
 from sqlalchemy import Connection
@@ -41,26 +40,16 @@ from app.payments.types import (
     RefundRefused,
     Silent,
     Waiting,
+    WalletOrder,
 )
+
+T = TypeVar("T")
 
 NAME: Final = "test_wallet"
 FEE_BP: Final = 50
 NO_CURRENCY: Final = "XXX"  # ISO 4217: no currency involved
 _STATE_OF: Final = {"pay": "paid", "decline": "declined", "wait": "waiting"}
 _LOST = Silent("no answer in time")
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What an order tells the wallet to do; the members are those of ``wallet`` in ``POST /v1/payments``."""
-
-    outcome: str = "pay"
-    delay_s: float = 0.0
-    settles_after_s: float | None = None
-    lost_answers: int = 0
-    notices: int = 1
-    notice_delay_s: float = 0.0
-    wrong_amount: bool = False
 
 
 def notice_secret(settings: Settings) -> bytes:
@@ -86,7 +75,7 @@ class TestWallet:
 
     def pay(self, order: PayOrder, timeout_s: float = PAY_TIMEOUT_S) -> PayOutcome:
         """Opens a trade, or answers with that of the number; another amount under it is refused."""
-        told = Told(**order.told)
+        told = WalletOrder(**order.told)
 
         def open_trade(conn: Connection) -> PayOutcome:
             new = self._new_trade(order, told)
@@ -135,7 +124,7 @@ class TestWallet:
                 return RefundRefused("nothing was paid")
             return self._refund_answer(conn, trade, known or self._new_refund(conn, trade, order))
 
-        return self._refund_with_books(pay_back)
+        return self._with_books(pay_back)
 
     def refund_query(self, refund_no: str, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:  # noqa: ARG002
         """What became of a refund."""
@@ -148,7 +137,7 @@ class TestWallet:
             assert trade is not None
             return self._refund_answer(conn, trade, known)
 
-        return self._refund_with_books(look)
+        return self._with_books(look)
 
     def verify_notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:
         """A notice as this wallet sends it; InvalidSignature."""
@@ -169,7 +158,7 @@ class TestWallet:
             if trade is None or trade.state == "paid" or trade.currency == NO_CURRENCY:
                 return False
             changed = book.change_trade(conn, trade_no, state=_STATE_OF[outcome], settles_at=None)
-            self._announce(conn, changed, Told(**changed.told), now)
+            self._announce(conn, changed, WalletOrder(**changed.told), now)
         return True
 
     def settled(self, conn: Connection, trade: Trade) -> Trade:
@@ -180,21 +169,14 @@ class TestWallet:
 
     # its own affairs
 
-    def _with_books(self, work: Callable[[Connection], PayOutcome]) -> PayOutcome:
+    def _with_books(self, work: Callable[[Connection], T]) -> T | Silent:
         try:
             with books(self._database) as conn:
                 return work(conn)
         except SQLAlchemyError as error:
             return Silent(f"its books do not answer ({type(error).__name__})")
 
-    def _refund_with_books(self, work: Callable[[Connection], RefundOutcome]) -> RefundOutcome:
-        try:
-            with books(self._database) as conn:
-                return work(conn)
-        except SQLAlchemyError as error:
-            return Silent(f"its books do not answer ({type(error).__name__})")
-
-    def _new_trade(self, order: PayOrder, told: Told) -> Trade:
+    def _new_trade(self, order: PayOrder, told: WalletOrder) -> Trade:
         now = self._clock()
         wait_s = told.settles_after_s
         return Trade(
@@ -256,7 +238,7 @@ class TestWallet:
             )
         return refund
 
-    def _announce(self, conn: Connection, trade: Trade, told: Told, at: datetime) -> None:
+    def _announce(self, conn: Connection, trade: Trade, told: WalletOrder, at: datetime) -> None:
         """Puts the notice of a trade's end into the books, to be sent later."""
         if told.notices == 0:
             return
