@@ -108,9 +108,11 @@ class Settings:
         default=None,
         secret=True,
     )
-    secret_key: str = _setting("FUJIN_SECRET_KEY", "signs cursors and seals small things", _secret, secret=True)
+    secret_key: str = _setting(
+        "FUJIN_SECRET_KEY", "signs cursors, seals codes and webhooks' secrets", _secret, secret=True
+    )
     code_pepper: str = _setting(
-        "FUJIN_CODE_PEPPER", "keys the hashes of phones and one-time codes", _secret, secret=True
+        "FUJIN_CODE_PEPPER", "keys the hashes of phones, codes, devices and staff", _secret, secret=True
     )
     public_url: str = _setting(
         "FUJIN_PUBLIC_URL", "where people reach this installation", _url, "http://127.0.0.1:8000"

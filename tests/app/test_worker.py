@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ import pytest
 from app.core.settings import Settings
 from app.worker import Worker, job_pause
 from tests.factories.loops import Loop
-from tests.servers import ROOT, environment
+from tests.servers import Worker as WorkerProcess
 
 
 def until(true: Callable[[], bool], seconds: float = 20) -> None:
@@ -31,17 +30,15 @@ def until(true: Callable[[], bool], seconds: float = 20) -> None:
 @contextmanager
 def running_worker(settings: Settings, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process over these settings; ended by its own pid."""
-    pid_file, log = folder / "worker.pid", folder / "worker.log"
-    argv = [sys.executable, "-m", "flask", "--app", "wsgi", "fujin", "worker", "--pid-file", str(pid_file)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(argv, cwd=ROOT, env=environment(settings), stdout=output, stderr=output)
-        try:
-            until(pid_file.exists)
-            yield process
-        finally:
-            if process.poll() is None:
-                process.kill()
-            process.wait(10)
+    pid_file = folder / "worker.pid"
+    worker = WorkerProcess(settings, folder / "worker.log", pid_file)
+    worker.start()
+    try:
+        until(pid_file.exists)
+        assert worker.process is not None
+        yield worker.process
+    finally:
+        worker.kill()
 
 
 def test_pauses_between_tries_double_up_to_five_minutes() -> None:

@@ -22,7 +22,6 @@ from app.core.db import Database
 from app.core.errors import AppError
 from app.core.ids import new_city_id
 from app.core.settings import Settings
-from app.flow import routes_payments
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.purposes import Purposes
 from app.flow.types import PaymentRequest, RequestContext
@@ -366,6 +365,4 @@ def compose(
     purposes = Purposes(SmallTill())
     part = PaymentsPart(database, providers, ("cash", NAME), purposes, ledger)
     app.extensions["fujin_flow"] = SmallFlow(app.extensions["fujin_flow"], part)
-    if routes_payments.blueprint.name not in app.blueprints:
-        app.extensions["flask-smorest"]["apis"][""]["ext_obj"].register_blueprint(routes_payments.blueprint)
     return Paying(loop, replace(settings, providers=("cash", NAME)), database, clock, wallet, ledger, part, slept)

@@ -9,26 +9,18 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import sqlalchemy as sa
-from flask import Flask
 from werkzeug.test import TestResponse
 
 from app.claims.codes import CodeKeys, code_keys
 from app.core.clock import system_clock
 from app.core.db import Database
-from app.core.paging import CursorCodec
 from app.core.sealing import Keyed, derived_key
 from app.core.settings import Settings
-from app.flow import routes_claims, routes_till
+from app.factory import create_app
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.till import TillPart
 from app.flow.embedded.till_effects import TillEffects
-from app.http.api import create_api
-from app.http.errors import register_error_handlers
-from app.http.requests import register_request_hooks
-from app.http.services import Services
-from app.members.principals import create_principals
-from app.merchants.queries import employment_of
 from tests.factories.claims import PlantedClaim, plant_claim
 from tests.factories.loops import Loop, plant_loop
 
@@ -233,23 +225,11 @@ class Counter:
 
 
 def open_counter(settings: Settings, database: Database, owner: sa.Engine) -> Counter:
-    """The routes of claims and tills behind the shared http parts, over a small world."""
-    built = Flask("till", static_folder=None)
-    built.extensions["fujin"] = Services(
-        settings=settings,
-        database=database,
-        clock=system_clock,
-        cursors=CursorCodec(settings.secret_key.encode()),
-        principals=create_principals(settings, database, employment_of),
-    )
+    """The application over a small world, its till over a purse."""
+    built = create_app(settings, database=database)
     purse = Purse()
     flow = TillFlow(settings, database, purse)
     built.extensions["fujin_flow"] = flow
-    register_request_hooks(built)
-    register_error_handlers(built)
-    api = create_api(built, "1")
-    api.register_blueprint(routes_claims.blueprint)
-    api.register_blueprint(routes_till.blueprint)
     loop = plant_loop(built, owner)
     staff = loop.employee("staff", loop.merchant, loop.places[:1])
     return Counter(loop, flow, purse, database, staff, loop.employee("owner", loop.merchant))

@@ -8,7 +8,7 @@ import { deviceFix, NoPosition, type DeviceFix } from "./geolocate";
 import { maybe, t } from "./i18n";
 import { carryOut } from "./intents";
 import { announce } from "./notice";
-import { refusalWords, troubleWords } from "./problems";
+import { refusalWords, troubleNote } from "./problems";
 import { ApiProblem, wasAborted } from "./request";
 import { SignedOut } from "./session";
 import { local, newId } from "./storage";
@@ -132,10 +132,7 @@ export class ClaimPanel {
       body,
       // The server tells two requests apart without the position, so a retry may carry a newer one.
       (intent) => claimCoupon(intent.body, fix, intent.key),
-      ({ error, hurry }) =>
-        this.said.replaceChildren(
-          note("wait", t("claim.checking"), [troubleWords(error), t("claim.checking_more")], [{ label: t("claim.check_now"), run: hurry }]),
-        ),
+      (trouble) => this.said.replaceChildren(troubleNote(trouble, "claim.checking", "claim.checking_more")),
       this.signal,
     );
   }

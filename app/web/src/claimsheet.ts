@@ -10,9 +10,10 @@ import { counted, maybe, t } from "./i18n";
 import { carryOut, watch } from "./intents";
 import { announce } from "./notice";
 import { PayStep } from "./paystep";
-import { refusalWords, troubleWords } from "./problems";
+import { refusalWords, troubleNote } from "./problems";
 import { wasAborted } from "./request";
 import { section, term } from "./rows";
+import { SignedOut } from "./session";
 import type { CouponDetail, LonLat } from "./types";
 
 const LOOK_EVERY_S = 3;
@@ -86,10 +87,16 @@ export class ClaimView {
       const [code, picture] = await Promise.all([claims.codeOf(claim_id, this.signal), claims.qrOf(claim_id, this.signal)]);
       this.head.replaceChildren(...said, codeCard(this.claim, code, picture));
     } catch (error) {
-      if (wasAborted(error)) return;
       const again = { label: t("error.retry"), run: () => void this.show() };
-      this.head.replaceChildren(...said, note("bad", t("claim.no_code"), [refusalWords(error)], [again]));
+      this.failed(error, (why) => this.head.replaceChildren(...said, note("bad", t("claim.no_code"), [why], [again])));
     }
+  }
+
+  /** Whoever is signed out signs in again; any other failure is told where it happened. */
+  private failed(error: unknown, tell: (why: string) => void): void {
+    if (wasAborted(error)) return;
+    if (error instanceof SignedOut) this.links.signInNeeded();
+    else tell(refusalWords(error));
   }
 
   private payStep(): PayStep {
@@ -103,7 +110,7 @@ export class ClaimView {
     try {
       this.take(await claims.oneClaim(this.claim.claim_id, this.signal));
     } catch (error) {
-      if (!wasAborted(error)) this.foot.prepend(note("bad", refusalWords(error)));
+      this.failed(error, (why) => this.foot.prepend(note("bad", why)));
     }
   }
 
@@ -164,14 +171,13 @@ export class ClaimView {
         `cancel.${claim_id}`,
         {},
         ({ key }) => claims.cancelClaim(claim_id, key),
-        ({ error, hurry }) =>
-          said.replaceChildren(note("wait", t("claim.checking"), [troubleWords(error)], [{ label: t("claim.check_now"), run: hurry }])),
+        (trouble) => said.replaceChildren(troubleNote(trouble, "claim.checking")),
         this.signal,
       );
       this.take(answer);
       if (isLive(answer)) this.foot.replaceChildren(note("wait", t("cancel.refunding"), [t("cancel.refunding_more")]));
     } catch (error) {
-      if (!wasAborted(error)) this.foot.replaceChildren(note("bad", t("cancel.refused"), [refusalWords(error)]), ...this.cancelling());
+      this.failed(error, (why) => this.foot.replaceChildren(note("bad", t("cancel.refused"), [why]), ...this.cancelling()));
     }
   }
 }

@@ -8,7 +8,6 @@ export interface Intent<T = unknown> {
   body: T;
   /** Whose it is. */
   subject: string;
-  begun_at: string;
 }
 
 /** What someone has begun on this device and not yet heard the end of, by name. */
@@ -29,7 +28,7 @@ export class Intents {
   begin<T>(name: string, body: T): Intent<T> {
     const kept = this.pending<T>(name);
     if (kept !== null) return kept;
-    const intent = { key: newId(), body, subject: this.subject(), begun_at: new Date().toISOString() };
+    const intent = { key: newId(), body, subject: this.subject() };
     this.shelf.write(this.prefix + name, intent);
     return intent;
   }

@@ -6,7 +6,7 @@ import { act, note } from "./form";
 import * as format from "./format";
 import { maybe, t, type Word } from "./i18n";
 import { pay } from "./paying";
-import { refusalWords, troubleWords } from "./problems";
+import { refusalWords, troubleNote } from "./problems";
 import { wasAborted } from "./request";
 import { SignedOut } from "./session";
 
@@ -84,10 +84,7 @@ export class PayStep {
           wallet: acts[this.choice.value],
         },
         signal: this.signal,
-        troubled: ({ error, hurry }) =>
-          this.said.replaceChildren(
-            note("wait", t("pay.no_answer"), [troubleWords(error), t("pay.once")], [{ label: t("claim.check_now"), run: hurry }]),
-          ),
+        troubled: (trouble) => this.said.replaceChildren(troubleNote(trouble, "pay.no_answer", "pay.once")),
         open: (payment) => this.said.replaceChildren(openNote(payment)),
       });
       this.ended(payment);

@@ -131,14 +131,10 @@ export class Sheets {
   private wanted: string | null = null;
 
   private leaveFor(point: LonLat): void {
-    const depth = this.depth();
-    if (depth === 0) {
-      this.close();
-      this.host.around(point);
-      return;
-    }
-    addEventListener("popstate", () => this.host.around(point), { once: true });
-    history.go(-depth);
+    const pops = this.depth() > 0;
+    if (pops) addEventListener("popstate", () => this.host.around(point), { once: true });
+    this.close();
+    if (!pops) this.host.around(point);
   }
 
   private show(sheet: Sheet): void {

@@ -56,7 +56,7 @@ function listed(group: claims.ClaimGroup, first: Listing<claims.Claim>, links: W
     }
   };
   add(first);
-  return section(t(`wallet.${group}`), cards, more);
+  return section(t(`wallet.group.${group}`), cards, more);
 }
 
 function nothing(dealsHref: string): HTMLElement {

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
-import hmac
 import threading
 from collections.abc import Callable
 from dataclasses import replace
@@ -24,6 +22,7 @@ from app.outbox.sender import Sender
 from app.outbox.types import Event
 from tests.app.outbox.conftest import Post, Receiver
 from tests.factories.loops import CITY
+from tests.factories.webhooks import verified
 
 
 def endpoint(post: Post, receiver: Receiver, owner: tuple[UUID, str], **more: Any) -> dict[str, Any]:
@@ -45,14 +44,6 @@ def happen(post: Post, *seqs: int, aggregate: UUID | None = None, count: int = 1
                 append(conn, Event(CITY, thing, seq, "fujin.claim.granted.v1", post.loop.merchant, {"n": seq}, now))
         conn.commit()
     relay_once(post.database, system_clock, "test")
-
-
-def verified(got_headers: dict[str, str], body: bytes, secret: str) -> bool:
-    """As a receiver checks it with the standard library alone; any of the signatures will do."""
-    key = base64.b64decode(secret.removeprefix("whsec_"))
-    signed = f"{got_headers['webhook-id']}.{got_headers['webhook-timestamp']}.".encode() + body
-    mine = base64.b64encode(hmac.new(key, signed, hashlib.sha256).digest()).decode()
-    return any(hmac.compare_digest(each, f"v1,{mine}") for each in got_headers["webhook-signature"].split(" "))
 
 
 @pytest.fixture

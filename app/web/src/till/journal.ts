@@ -1,5 +1,5 @@
 // What this till has asked for: written down before it is sent, so that neither a lost network nor a reload forgets it.
-import { pause } from "../intents";
+import { pause, untilDecided, type Trouble } from "../intents";
 import { ApiProblem } from "../request";
 import { local, newId } from "../storage";
 import * as api from "./tillapi";
@@ -10,7 +10,6 @@ export interface OpenRequest {
   subject: string;
   body: api.RedeemBody;
   title: string;
-  begun_at: string;
 }
 
 /** A line of the till's history; what became of it is read from the server. */
@@ -34,17 +33,17 @@ export function openRequest(): OpenRequest | null {
 /** Writes a request down; from now on it is known by its number. */
 export function begin(body: Omit<api.RedeemBody, "request_no">, title: string): OpenRequest {
   const request_no = newId();
-  const begun_at = new Date().toISOString();
-  const open = { key: newId(), subject: api.staff.subject, body: { ...body, request_no }, title, begun_at };
+  const open = { key: newId(), subject: api.staff.subject, body: { ...body, request_no }, title };
   local.write(OPEN, open);
-  const line = { request_no, place_id: body.place_id, title, at: begun_at };
+  const line = { request_no, place_id: body.place_id, title, at: new Date().toISOString() };
   local.write(HISTORY, [line, ...history()].slice(0, KEPT));
   return open;
 }
 
 /** Its end is known; `happened` is false when the server refused it, so that nothing is there to be shown later. */
 export function close(request: OpenRequest, happened: boolean): void {
-  local.remove(OPEN);
+  // An answer that comes late finds another request open, which stays.
+  if (openRequest()?.key === request.key) local.remove(OPEN);
   if (!happened) local.write(HISTORY, history().filter((line) => line.request_no !== request.body.request_no));
 }
 
@@ -63,24 +62,17 @@ const BETWEEN_S = 2;
  */
 export async function settled(
   request: OpenRequest,
-  troubled: (error: unknown, hurry: () => void) => void,
+  troubled: (trouble: Trouble) => void,
   signal: AbortSignal,
 ): Promise<Redemption | null> {
-  for (let missing = 0; missing < LOOKS; ) {
+  const { request_no, place_id } = request.body;
+  for (let look = 1; ; look += 1) {
     try {
-      return await api.byRequest(request.body.request_no, request.body.place_id, signal);
+      return await untilDecided(() => api.byRequest(request_no, place_id, signal), troubled, signal);
     } catch (error) {
-      if (error instanceof ApiProblem && error.status === 404) {
-        missing += 1;
-        if (missing < LOOKS) await pause(BETWEEN_S, signal);
-      } else if (error instanceof ApiProblem && error.status < 500 && error.status !== 429) {
-        throw error;
-      } else if (signal.aborted) {
-        throw error;
-      } else {
-        await pause(BETWEEN_S, signal, (hurry) => troubled(error, hurry));
-      }
+      if (!(error instanceof ApiProblem) || error.status !== 404) throw error;
+      if (look === LOOKS) return null;
+      await pause(BETWEEN_S, signal);
     }
   }
-  return null;
 }

@@ -43,8 +43,7 @@ function conflictWords({ found, zone, placeName }: LookupContext): string | null
 function verdict(context: LookupContext): HTMLElement {
   const { found } = context;
   if (found.usable) return note("good", t(wantsOrder(context) ? "till.good_with_order" : "till.good"));
-  const known = maybe(`till.reason.${found.reason ?? ""}`) !== null;
-  const lines = [known ? null : found.detail, conflictWords(context), remedy(context)];
+  const lines = [conflictWords(context), remedy(context)];
   return note(
     "bad",
     reasonWords(found.reason ?? "", found.detail),

@@ -5,13 +5,14 @@ import { byId, el } from "../dom";
 import { act, note } from "../form";
 import * as format from "../format";
 import { t } from "../i18n";
-import { isUndecided } from "../intents";
+import { isUndecided, type Trouble } from "../intents";
 import { announce } from "../notice";
-import { refusalWords, troubleWords } from "../problems";
+import { refusalWords, troubleNote, troubleWords } from "../problems";
 import { busy } from "../ready";
-import { ApiProblem, wasAborted } from "../request";
+import { ApiProblem, Unreadable, wasAborted } from "../request";
 import { SignedOut } from "../session";
 import { local } from "../storage";
+import type { City } from "../types";
 import { codeForm, scanView } from "./entryview";
 import { historyList } from "./historylist";
 import * as journal from "./journal";
@@ -26,8 +27,9 @@ const PLACE = "fujin.till.place";
 class Till {
   private places: TillPlace[] = [];
   private place: TillPlace | null = null;
-  private currency = "CNY";
-  private ways: Provider[] = ["cash"];
+  private currency = "";
+  private cities: City[] = [];
+  private ways: Provider[] = [];
   private left = new AbortController();
 
   /** Replaces what is shown; what the former view was waiting for is given up. */
@@ -66,7 +68,11 @@ class Till {
     const signal = this.show(t("till.opening"), () => []);
     const done = busy();
     try {
-      this.places = await api.places(await api.me(), signal);
+      const who = await api.me();
+      const [places, found, ways] = await Promise.all([api.places(who, signal), cities(), providers(signal)]);
+      this.places = places;
+      this.cities = found.items;
+      this.ways = ways;
     } catch (error) {
       this.failed(error, () => void this.signedIn());
       return;
@@ -89,17 +95,18 @@ class Till {
   }
 
   private async standAt(place: TillPlace): Promise<void> {
+    const city = this.cities.find((each) => each.city_id === place.city_id);
+    if (city === undefined) {
+      // Without its city nobody knows the currency that orders have here.
+      this.failed(new Unreadable(), () => void this.signedIn());
+      return;
+    }
     this.place = place;
+    this.currency = city.currency;
     local.write(PLACE, place.place_id);
     const name = byId<HTMLButtonElement>("till-place");
     name.textContent = place.name;
     name.disabled = this.places.length < 2;
-    const [found, ways] = await Promise.all([
-      cities().catch(() => null),
-      providers(this.left.signal).catch(() => this.ways),
-    ]);
-    this.ways = ways;
-    this.currency = found?.items.find((city) => city.city_id === place.city_id)?.currency ?? this.currency;
     const open = journal.openRequest();
     if (open === null) this.next();
     else await this.settle(open, t("till.found_open"));
@@ -173,15 +180,11 @@ class Till {
   }
 
   private async settle(request: journal.OpenRequest, why: string): Promise<void> {
-    const said = el("div", {});
-    const say = (line: string, hurry?: () => void): void => {
-      const again = hurry === undefined ? [] : [{ label: t("claim.check_now"), run: hurry }];
-      said.replaceChildren(note("wait", t("till.no_answer"), [line, t("till.no_answer_more")], again));
-    };
+    const said = el("div", {}, note("wait", t("till.no_answer"), [why, t("till.no_answer_more")]));
     const signal = this.show(request.title, () => [said]);
-    say(why);
+    const troubled = (trouble: Trouble): void => said.replaceChildren(troubleNote(trouble, "till.no_answer", "till.no_answer_more"));
     try {
-      const found = await journal.settled(request, (error, hurry) => say(troubleWords(error), hurry), signal);
+      const found = await journal.settled(request, troubled, signal);
       if (found === null) {
         this.neverArrived(request);
         return;

@@ -5,11 +5,11 @@ import { button, el, present } from "../dom";
 import { act, note } from "../form";
 import * as format from "../format";
 import { t, type Word } from "../i18n";
-import { carryOut, untilDecided, watch } from "../intents";
+import { carryOut, untilDecided, watch, type Trouble } from "../intents";
 import { announce } from "../notice";
 import { pay } from "../paying";
 import { failureWords, openNote } from "../paystep";
-import { refusalWords, troubleWords } from "../problems";
+import { refusalWords, troubleNote } from "../problems";
 import { wasAborted } from "../request";
 import { SignedOut } from "../session";
 import { section, term } from "../rows";
@@ -45,12 +45,12 @@ export class RedemptionView {
   ) {
     this.show();
     void watch(2, signal, async () => {
-      if (this.waits) this.take(await api.oneRedemption(this.redemption.redemption_id, this.signal));
+      if (this.waits) this.take(await api.oneRedemption(this.id, this.signal));
       return false;
     });
   }
 
-  private get name(): string {
+  private get id(): string {
     return this.redemption.redemption_id;
   }
 
@@ -86,7 +86,7 @@ export class RedemptionView {
     const price = format.money(redemption.split.payable);
     const due = redemption.split.payable.amount_minor > 0;
     const ways = this.counter.ways.map((way, at) =>
-      act(t(`till.${way}`, { price }), () => this.charge(way), at === 0 ? "act act-deal" : "act"),
+      act(t(`till.way.${way}`, { price }), () => this.charge(way), at === 0 ? "act act-deal" : "act"),
     );
     return present(
       note("wait", t("till.state.held"), [due ? t("till.take_money", { price }) : t("till.confirm")]),
@@ -110,16 +110,15 @@ export class RedemptionView {
   }
 
   private offerUndo(place: HTMLElement): void {
-    const { redemption } = this;
-    if (!redemption.next_actions.includes("reverse") || redemption.reverse_before === null) {
-      place.replaceChildren(el("p", { class: "till-time" }, t("till.undo_over")));
+    const { next_actions, reverse_before } = this.redemption;
+    const over = (): void => place.replaceChildren(el("p", { class: "till-time" }, t("till.undo_over")));
+    if (!next_actions.includes("reverse") || reverse_before === null) {
+      over();
       return;
     }
-    const left = countdown(redemption.reverse_before, () => void this.reload(), this.signal);
-    place.replaceChildren(
-      el("p", { class: "till-time" }, t("till.undo_until"), " ", left),
-      act(t("till.undo"), async () => place.replaceChildren(...this.undoForm(place)), "act act-second"),
-    );
+    const left = el("p", { class: "till-time" }, t("till.undo_until"), " ");
+    place.replaceChildren(left, act(t("till.undo"), async () => place.replaceChildren(...this.undoForm(place)), "act act-second"));
+    left.append(countdown(reverse_before, over, this.signal));
   }
 
   private undoForm(place: HTMLElement): Node[] {
@@ -154,7 +153,7 @@ export class RedemptionView {
 
   private async reload(): Promise<void> {
     try {
-      this.take(await untilDecided(() => api.oneRedemption(this.name, this.signal), ({ error, hurry }) => this.trouble(error, hurry), this.signal));
+      this.take(await untilDecided(() => api.oneRedemption(this.id, this.signal), (trouble) => this.trouble(trouble), this.signal));
     } catch (error) {
       this.failed(error);
     }
@@ -166,10 +165,10 @@ export class RedemptionView {
       const payment = await pay({
         session: api.staff,
         intents: api.begunAtTill,
-        name: `pay.${this.name}`,
-        body: { purpose: "redemption", purpose_id: this.name, provider: way, method: METHOD_OF[way] },
+        name: `pay.${this.id}`,
+        body: { purpose: "redemption", purpose_id: this.id, provider: way, method: METHOD_OF[way] },
         signal: this.signal,
-        troubled: ({ error, hurry }) => this.trouble(error, hurry),
+        troubled: (trouble) => this.trouble(trouble),
         open: (open: Payment) => this.said.replaceChildren(openNote(open)),
       });
       if (payment.state !== "succeeded") {
@@ -185,10 +184,10 @@ export class RedemptionView {
     try {
       const answer = await carryOut(
         api.begunAtTill,
-        `${how}.${this.name}`,
+        `${how}.${this.id}`,
         body,
-        (intent) => api.changeRedemption(this.name, how, intent.body, intent.key),
-        ({ error, hurry }) => this.trouble(error, hurry),
+        (intent) => api.changeRedemption(this.id, how, intent.body, intent.key),
+        (trouble) => this.trouble(trouble),
         this.signal,
       );
       this.take(answer);
@@ -198,9 +197,8 @@ export class RedemptionView {
     }
   }
 
-  private trouble(error: unknown, hurry: () => void): void {
-    const again = { label: t("claim.check_now"), run: hurry };
-    this.said.replaceChildren(note("wait", t("till.no_answer"), [troubleWords(error), t("till.no_answer_more")], [again]));
+  private trouble(trouble: Trouble): void {
+    this.said.replaceChildren(troubleNote(trouble, "till.no_answer", "till.no_answer_more"));
   }
 
   private failed(error: unknown): void {
