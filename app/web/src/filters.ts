@@ -1,7 +1,7 @@
 // The controls over the list: tabs, radius, toggles and the category path.
 import { button, byId, el } from "./dom";
 import { distance } from "./format";
-import { t, type Word } from "./i18n";
+import { t } from "./i18n";
 import { RADII_M, type Flag, type PageState } from "./state";
 import type { Category } from "./types";
 
@@ -73,8 +73,7 @@ function flagChips(state: PageState, events: FilterEvents): HTMLElement[] {
   return flagsOf[state.tab]
     .filter((flag) => flag !== "include_unknown" || state.open_now)
     .map((flag) => {
-      const word: Word = `filter.${flag}`;
-      const node = chip(flag, t(word), state[flag], () => events.changed({ [flag]: !state[flag] }));
+      const node = chip(flag, t(`filter.${flag}`), state[flag], () => events.changed({ [flag]: !state[flag] }));
       node.classList.add("chip-flag");
       return node;
     });

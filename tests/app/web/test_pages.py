@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import re
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -181,21 +182,59 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese[key])), key
 
 
+SOURCES = "".join(
+    path.read_text(encoding="utf-8")
+    for path in sorted([*(WEB / "src").rglob("*.ts"), *(WEB / "templates").iterdir(), *WEB.glob("*.py")])
+)
+
+
+def unused_words(words: Iterable[str], sources: str) -> list[str]:
+    """The words that nothing in ``sources`` names, as a whole, as the stem of a plural or by their family.
+
+    Words of a family are looked up with a value of the API in their name, t(`claim.state.${…}`); those of refusals by
+    lists of families.
+    """
+    families = {*re.findall(r"\b(?:t|maybe)\(`([a-z_.]+[._])\$\{", sources), "problem.", "till.reason."}
+    named = {
+        *re.findall(r"[\"']([a-z_]+\.[a-z_.]+)[\"']", sources),
+        *(key for key in words for family in families if re.fullmatch(re.escape(family) + r"[\w-]+", key)),
+    }
+    return [key for key in words if not {key, re.sub(r"_(one|other)$", "", key)} & named]
+
+
+def missing_words(words: Iterable[str], sources: str) -> list[str]:
+    """What ``sources`` ask for by name, or by the name of a family, and no word answers to."""
+    whole = re.findall(r"\b(?:t\(|t\[|maybe\()\s*[\"']([\w.-]+)[\"']", sources)
+    stems = [f"{stem}_{form}" for stem in re.findall(r"\bcounted\(\"([\w.]+)\"", sources) for form in ("one", "other")]
+    families = re.findall(r"\b(?:t|maybe)\(`([a-z_.]+[._])\$\{", sources)
+    known = set(words)
+    empty = [family for family in families if not any(key.startswith(family) for key in known)]
+    return sorted({*whole, *stems} - known) + empty
+
+
 def test_every_word_is_used_and_every_used_word_exists() -> None:
-    files = [*(WEB / "src").rglob("*.ts"), *(WEB / "templates").iterdir(), *WEB.glob("*.py")]
-    sources = "".join(path.read_text(encoding="utf-8") for path in sorted(files))
-    # Words of these families are looked up with a value of the API in their name: `claim.state.${…}`; those of
-    # refusals by lists of families.
-    families = (*re.findall(r"`([a-z_.]+[._])\$\{", sources), "problem.", "till.reason.")
-    unused = [
-        key
-        for key in pages.words("en")
-        if f'"{key}"' not in sources
-        and f"'{key}'" not in sources
-        and not key.startswith(families)
-        and f'"{key.removesuffix("_one").removesuffix("_other")}"' not in sources
-    ]
-    assert unused == []
+    assert unused_words(pages.words("en"), SOURCES) == []
+    assert missing_words(pages.words("en"), SOURCES) == []
+
+
+@pytest.mark.parametrize(
+    "key", ["claim.nonsense", "cancel.nonsense", "pay.state.more.nonsense", "signin.out_other_one"]
+)
+def test_a_word_that_nothing_names_is_found(key: str) -> None:
+    assert unused_words([*pages.words("en"), key], SOURCES) == [key]
+
+
+@pytest.mark.parametrize(
+    ("source", "key"),
+    [
+        ('t("claim.nonsense")', "claim.nonsense"),
+        ("<p>{{ t['claim.nonsense'] }}</p>", "claim.nonsense"),
+        ("maybe(`claim.nonsense.${state}`)", "claim.nonsense."),
+        ('counted("claim.free", 2, "2")', "claim.free_one"),
+    ],
+)
+def test_a_word_that_is_named_and_missing_is_found(source: str, key: str) -> None:
+    assert key in missing_words(pages.words("en"), SOURCES + source)
 
 
 def test_the_lock_file_names_no_registry_and_pins_every_package() -> None:
