@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import sys
@@ -19,7 +20,9 @@ def end_with_parent() -> None:
     """
     if sys.platform != "linux":
         return
-    parent = os.getppid()
+    # A worker that is still loading when its master is killed has another parent by now; it was told of the first.
+    starter = multiprocessing.parent_process()
+    parent = os.getppid() if starter is None else starter.pid
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-    if os.getppid() != parent:  # it ended between the two lines
+    if os.getppid() != parent:  # it ended before the kernel knew
         os.kill(os.getpid(), signal.SIGKILL)
