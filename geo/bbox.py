@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
-from math import asin, cos, degrees, isfinite, radians, sin
+from math import asin, cos, degrees, radians, sin
 from typing import Final, Self
 
-from geo.coordinates import LonLat, check_range, parse_decimal, wrap_lon
-from geo.errors import GeoError, InvalidBbox, InvalidRadius
+from geo.coordinates import LonLat, as_finite, check_range, checked_metres, parse_decimal, wrap_lon
+from geo.errors import GeoError, InvalidBbox
 from geo.units import EARTH_RADIUS_M
 
 _MARGIN_DEG: Final = 1e-9
@@ -32,10 +32,10 @@ class Bbox:
 
     def __post_init__(self) -> None:
         for index, side in enumerate(_SIDES):
-            value = getattr(self, side)
-            if isinstance(value, bool) or not isinstance(value, int | float) or not _is_finite(value):
+            value = as_finite(getattr(self, side))
+            if value is None:
                 raise InvalidBbox(f"{side} is not a finite number.", pointer=f"/{index}")
-            object.__setattr__(self, side, float(value) + 0.0)
+            object.__setattr__(self, side, value)
         for lon, lat, first in ((self.west, self.south, 0), (self.east, self.north, 2)):
             try:
                 check_range(lon, lat, f"/{first}", f"/{first + 1}")
@@ -50,7 +50,10 @@ class Bbox:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Reads `west,south,east,north` in plain decimal notation, as in a query string."""
+        """Reads `west,south,east,north` in plain decimal notation, as in a query string.
+
+        Raises `InvalidBbox` with pointer `/0` to `/3`, or none when there are not four numbers.
+        """
         numbers = text.split(",", 6)
         if len(numbers) != 4:
             raise InvalidBbox("A bbox is four numbers: west,south,east,north.")
@@ -64,7 +67,10 @@ class Bbox:
 
     @classmethod
     def of_points(cls, points: Iterable[LonLat]) -> Self:
-        """The smallest box that holds all points, crossing 180° when that is narrower."""
+        """The smallest box that holds all points, crossing 180° when that is narrower.
+
+        Raises `InvalidBbox` when there are none.
+        """
         lons, lats = [], []
         for point in points:
             lons.append((point.lon, point.lon))
@@ -76,10 +82,13 @@ class Bbox:
         """The smallest box that holds all given latitudes and longitude ranges (low, high), none crossing.
 
         It leaves out the widest gap between the ranges; of equal gaps the one at 180° goes first, so that a
-        box crosses only when that makes it narrower.
+        box crosses only when that makes it narrower. Raises `InvalidBbox` when there are no ranges, no
+        latitudes, or a range whose low end is above its high one.
         """
         merged: list[tuple[float, float]] = []
         for low, high in sorted(lon_ranges):
+            if not low <= high:
+                raise InvalidBbox("A longitude range runs from low to high; give what crosses 180° as two.")
             if merged and low <= merged[-1][1]:
                 merged[-1] = (merged[-1][0], max(high, merged[-1][1]))
             else:
@@ -105,8 +114,7 @@ class Bbox:
         All longitudes when a pole is within the circle; crossing when the circle reaches over 180°.
         Raises `InvalidRadius` for a radius that is negative or not finite.
         """
-        if not (isfinite(radius_m) and radius_m >= 0.0):
-            raise InvalidRadius("The radius must be finite and not negative.")
+        radius_m = checked_metres(radius_m, "radius")
         reach = degrees(radius_m / EARTH_RADIUS_M) + _MARGIN_DEG
         south, north = center.lat - reach, center.lat + reach
         if south <= -90.0 or north >= 90.0:
@@ -174,10 +182,3 @@ class Bbox:
     def as_list(self) -> list[float]:
         """[west, south, east, north], the `bbox` member of GeoJSON."""
         return [self.west, self.south, self.east, self.north]
-
-
-def _is_finite(value: float) -> bool:
-    try:
-        return isfinite(value)
-    except OverflowError:
-        return False

@@ -6,14 +6,14 @@ middle latitudes) and from `ST_Distance(a, b, false)` by nanometres.
 
 from __future__ import annotations
 
-from math import atan2, cos, degrees, hypot, isfinite, radians, sin, sqrt
+from math import atan2, cos, degrees, hypot, radians, sin, sqrt
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from geo.bbox import Bbox
-from geo.coordinates import LonLat, wrap_lon
+from geo.coordinates import LonLat, as_finite, checked_metres, wrap_lon
 from geo.errors import InvalidRadius
 from geo.units import EARTH_RADIUS_M
 
@@ -49,14 +49,18 @@ def distances_m(lon: float, lat: float, lons: NDArray[np.float64], lats: NDArray
 
 
 def destination(start: LonLat, bearing_deg: float, distance_m: float) -> LonLat:
-    """The position reached from `start` along the great circle at `bearing_deg` (clockwise from north).
+    """The position reached from `start` after `distance_m` metres along the great circle at `bearing_deg`.
 
-    From a pole the bearing counts from the meridian of `start.lon`. Raises `InvalidRadius` for a distance
-    that is negative or not finite, or a bearing that is not finite.
+    Bearings are degrees clockwise from north, any number of turns; from a pole they count from the meridian of
+    `start.lon`. Raises `InvalidRadius` for a distance that is negative or not finite, or such a bearing.
     """
-    if not (isfinite(distance_m) and distance_m >= 0.0 and isfinite(bearing_deg)):
-        raise InvalidRadius("The distance must be finite and not negative, the bearing finite.")
-    arc, bearing, phi = distance_m / EARTH_RADIUS_M, radians(bearing_deg), radians(start.lat)
+    arc, phi = checked_metres(distance_m, "distance") / EARTH_RADIUS_M, radians(start.lat)
+    turned_deg = as_finite(bearing_deg)
+    if turned_deg is None:
+        raise InvalidRadius("The bearing must be a finite number of degrees.")
+    if arc == 0.0:
+        return start
+    bearing = radians(turned_deg)
     # Components of the goal on the axes east, towards the start's meridian, and north.
     east = sin(bearing) * sin(arc)
     ahead = cos(phi) * cos(arc) - sin(phi) * sin(arc) * cos(bearing)

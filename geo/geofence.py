@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import cos, isfinite, radians
+from math import cos, radians
 from typing import Final
 
 import numpy as np
@@ -12,9 +12,8 @@ import shapely
 from shapely import MultiPolygon
 
 from geo.bbox import Bbox
-from geo.coordinates import LonLat, wrap_lon
+from geo.coordinates import LonLat, checked_metres, wrap_lon
 from geo.distance import distance_m
-from geo.errors import InvalidRadius
 from geo.polygons import CheckedPolygons, covers
 from geo.rings import Positions
 
@@ -24,14 +23,16 @@ MAX_ALLOWANCE_M: Final = 100.0
 
 @dataclass(frozen=True, slots=True)
 class Circle:
-    """All positions within `radius_m` of `center` on the sphere, the edge included."""
+    """All positions within `radius_m` metres of `center` on the sphere, the edge included; both poles may be inside.
+
+    Raises `InvalidRadius`, pointer `/radius_m`, for a radius that is negative or not finite.
+    """
 
     center: LonLat
     radius_m: float
 
     def __post_init__(self) -> None:
-        if not (isfinite(self.radius_m) and self.radius_m >= 0.0):
-            raise InvalidRadius("The radius must be finite and not negative.", pointer="/radius_m")
+        object.__setattr__(self, "radius_m", checked_metres(self.radius_m, "radius", "/radius_m"))
 
     def bbox(self) -> Bbox:
         """A box around the circle."""
@@ -47,9 +48,7 @@ def inside(fence: Fence, point: LonLat, accuracy_m: float = 0.0) -> bool:
     `accuracy_m` counts up to 100 m, so that a bad fix opens no fence from afar. Raises `InvalidRadius` for an
     accuracy that is negative or not finite.
     """
-    if not (isfinite(accuracy_m) and accuracy_m >= 0.0):
-        raise InvalidRadius("The accuracy must be finite and not negative.", pointer="/accuracy_m")
-    allowance = min(accuracy_m, MAX_ALLOWANCE_M)
+    allowance = min(checked_metres(accuracy_m, "accuracy", "/accuracy_m"), MAX_ALLOWANCE_M)
     if isinstance(fence, Circle):
         return distance_m(fence.center, point) <= fence.radius_m + allowance
     geometry = _geometry(fence)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import isfinite
 
 import numpy as np
 from numpy.typing import NDArray
 
-from geo.coordinates import LonLat, check_range, wrap_lon
+from geo.coordinates import LonLat, as_finite, check_range, is_number, wrap_lon
 from geo.errors import InvalidCoordinate, InvalidGeometry
 
 Positions = NDArray[np.float64]
@@ -106,15 +105,12 @@ def checked_position(position: Sequence[object] | Positions, pointer: str) -> tu
     """Reads [lon, lat] or [lon, lat, height]: plain finite numbers, degrees in range."""
     numbers = []
     for axis, value in enumerate(position):
-        if isinstance(value, bool) or not isinstance(value, int | float):
+        if not is_number(value):
             raise InvalidCoordinate("A number is expected here.", pointer=f"{pointer}/{axis}")
-        try:
-            number = float(value)
-        except OverflowError:
-            number = float("inf")
-        if not isfinite(number):
+        number = as_finite(value)
+        if number is None:
             raise InvalidCoordinate("The number is not finite.", pointer=f"{pointer}/{axis}")
-        numbers.append(number + 0.0)
+        numbers.append(number)
     check_range(numbers[0], numbers[1], f"{pointer}/0", f"{pointer}/1")
     return numbers[0], numbers[1]
 

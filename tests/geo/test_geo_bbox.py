@@ -1,11 +1,13 @@
 """Boxes: 180°, poles, and the smallest box around things, against brute force."""
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from geo.bbox import Bbox
-from geo.coordinates import LonLat
+from geo.coordinates import LonLat, wrap_lon
 from geo.distance import destination, distance_m
 from geo.errors import InvalidBbox, InvalidRadius
 
@@ -157,7 +159,73 @@ def test_a_circle_over_the_antimeridian_crosses() -> None:
     assert Bbox.around(LonLat(179.99, 0), 3000).crosses_antimeridian
 
 
-@pytest.mark.parametrize("radius", [-1, float("nan"), float("inf")])
-def test_an_impossible_radius_is_refused(radius: float) -> None:
+@pytest.mark.parametrize("radius", [-1, float("nan"), float("inf"), 10**400, True, "5"])
+def test_an_impossible_radius_is_refused(radius: Any) -> None:
     with pytest.raises(InvalidRadius):
         Bbox.around(LonLat(0, 0), radius)
+
+
+def test_the_boxes_of_rfc_7946() -> None:
+    """§5.2: Fiji from 177° E to 178° W is 5° wide, its complement 355°; §5.3: a box around the North Pole."""
+    fiji = Bbox(177, -20, -178, -16)
+    assert (fiji.width_deg, fiji.crosses_antimeridian) == (5, True)
+    assert Bbox(-178, -20, 177, -16).width_deg == 355
+    assert Bbox.of_points([LonLat(177, -20), LonLat(-178, -16)]) == fiji
+    arctic = Bbox.around(LonLat(12.3, 90), 1_111_950.797)
+    assert arctic.as_list() == pytest.approx([-180, 80, 180, 90], abs=1e-6)
+
+
+def test_places_over_the_antimeridian_are_chosen_and_greenwich_is_not() -> None:
+    box = Bbox.parse("179,-18,-179,-16")
+    places = [LonLat(179.5, -17), LonLat(-179.5, -17), LonLat(0, -17)]
+    assert [place for place in places if box.contains(place)] == places[:2]
+    assert [place for place in places if any(part.contains(place) for part in box.parts())] == places[:2]
+
+
+def turned(lon: float, by: float) -> float:
+    return wrap_lon(lon + by)
+
+
+@given(st.lists(st.tuples(st.integers(-1440, 1440), lats), min_size=1, max_size=8), st.integers(0, 2879))
+def test_turning_the_globe_turns_the_box_of_points(raw: list[tuple[int, float]], eighths: int) -> None:
+    """Eighths of a degree are exact, so that turning rounds nothing."""
+    here = Bbox.of_points([LonLat(lon / 8, lat) for lon, lat in raw])
+    moved = [LonLat(turned(lon / 8, eighths / 8), lat) for lon, lat in raw]
+    there = Bbox.of_points(moved)
+    assert there.width_deg == here.width_deg
+    assert (there.south, there.north) == (here.south, here.north)
+    assert all(there.contains(point) for point in moved)
+
+
+@given(boxes(), boxes())
+def test_a_union_is_no_wider_than_going_round_from_either_side(a: Bbox, b: Bbox) -> None:
+    """Of the ranges that hold both, one begins where either begins and ends where either ends."""
+    width = a.union(b).width_deg
+    ways = [
+        max((b.west - a.west) % 360 + b.width_deg, a.width_deg),
+        max((a.west - b.west) % 360 + a.width_deg, b.width_deg),
+    ]
+    assert width <= min(360.0, *ways) + 1e-9
+
+
+@given(boxes())
+def test_a_box_is_read_again_as_it_is_written(box: Bbox) -> None:
+    assert Bbox(*box.as_list()) == box
+    text = ",".join(f"{value:.7f}" for value in box.as_list())
+    again = Bbox.parse(text) if text.split(",")[::2] != ["180.0000000", "-180.0000000"] else box
+    assert again.as_list() == pytest.approx(box.as_list(), abs=0.51e-7)
+
+
+@given(boxes())
+def test_the_centre_of_a_box_is_in_it(box: Bbox) -> None:
+    assert box.contains(box.center) or box.width_deg < 1e-9 or box.north - box.south < 1e-9
+
+
+def test_a_range_given_backwards_is_refused() -> None:
+    for low, high in ((170.0, -170.0), (float("nan"), 1.0)):
+        with pytest.raises(InvalidBbox, match="from low to high"):
+            Bbox.of_ranges([(0.0, 1.0), (low, high)], [0.0])
+
+
+def test_zeroes_are_written_without_a_minus() -> None:
+    assert str(Bbox(-0.0, -0.0, 0, 0).as_list()) == "[0.0, 0.0, 0.0, 0.0]"

@@ -1,13 +1,17 @@
 """Positions: what is accepted, what is refused, and where the refusal points."""
 
+from decimal import Decimal
+from fractions import Fraction
 from math import copysign, inf, nan
+from typing import Any
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from geo.coordinates import LonLat, wrap_lon
-from geo.errors import GeoError, InvalidCoordinate
+from geo.coordinates import LonLat, checked_metres, wrap_lon
+from geo.errors import GeoError, InvalidCoordinate, InvalidRadius
 
 
 @pytest.mark.parametrize("lon", [-180, 180, 0, 179.9999999])
@@ -121,3 +125,47 @@ def test_wrapping_keeps_the_meridian(lon: int) -> None:
 def test_a_refusal_is_told_from_the_document_around_it() -> None:
     fault = GeoError("Wrong.", hint="h", pointer="/lat", location=LonLat(1, 2)).under("/place")
     assert (fault.pointer, fault.hint, fault.location, fault.detail) == ("/place/lat", "h", LonLat(1, 2), "Wrong.")
+
+
+@given(st.floats(-1e9, 1e9))
+def test_wrapping_loses_no_digit(lon: float) -> None:
+    assert (Fraction(wrap_lon(lon)) - Fraction(lon)) % 360 == 0
+
+
+def test_wrapping_undoes_whole_turns_to_the_last_digit() -> None:
+    # 360.1 is the double 360.1000000000000227: the part over 360 is all that is left.
+    assert wrap_lon(360.1) == 360.1 - 360
+    assert [wrap_lon(lon) for lon in (-0.0, 360.0, -360.0, 720.5)] == [0, 0, 0, 0.5]
+    assert abs(wrap_lon(540.0)) == 180
+
+
+@pytest.mark.parametrize("lon", [nan, inf, -inf])
+def test_no_meridian_is_found_for_what_is_not_finite(lon: float) -> None:
+    with pytest.raises(InvalidCoordinate) as refused:
+        wrap_lon(lon)
+    assert refused.value.pointer == "/lon"
+
+
+def test_numbers_of_numpy_are_numbers_and_its_truth_values_are_not() -> None:
+    point = LonLat(np.float32(1.5), np.int64(2))  # type: ignore[arg-type]
+    assert (point, type(point.lon), type(point.lat)) == (LonLat(1.5, 2), float, float)
+    for bad in (np.bool_(True), Decimal(1), 1j):
+        with pytest.raises(InvalidCoordinate):
+            LonLat(bad, 0)  # type: ignore[arg-type]
+
+
+def test_rounding_to_tens_of_degrees_is_refused() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        LonLat(180, 90).rounded(-1)
+
+
+@pytest.mark.parametrize("metres", [-1e-9, nan, inf, 10**400, True, "5", None])
+def test_a_length_that_is_none_is_refused_by_name(metres: Any) -> None:
+    with pytest.raises(InvalidRadius, match="The reach must be finite and not negative") as refused:
+        checked_metres(metres, "reach", "/reach_m")
+    assert refused.value.pointer == "/reach_m"
+
+
+def test_a_length_is_a_plain_float_without_a_minus_before_zero() -> None:
+    assert copysign(1, checked_metres(-0.0, "reach")) == 1
+    assert type(checked_metres(np.float32(2), "reach")) is float  # type: ignore[arg-type]

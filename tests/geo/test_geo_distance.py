@@ -1,5 +1,7 @@
 """Distances against PROJ's geodesic on a sphere, and the lower bound to a box against sampled positions."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import example, given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from pyproj import Geod
 
 from geo.bbox import Bbox
-from geo.coordinates import LonLat
+from geo.coordinates import LonLat, wrap_lon
 from geo.distance import destination, distance_m, distance_mm, distance_to_bbox_m, distances_m
 from geo.errors import InvalidRadius
 from geo.units import EARTH_RADIUS_M
@@ -80,8 +82,11 @@ def test_a_destination_equals_the_geodesic_of_a_sphere(start: LonLat, bearing: f
     assert distance_m(destination(start, bearing, metres), LonLat(max(-180, min(180, lon)), lat)) < 1e-5
 
 
-@pytest.mark.parametrize(("bearing", "metres"), [(0, -1), (0, float("nan")), (float("inf"), 1), (0, float("inf"))])
-def test_an_impossible_step_is_refused(bearing: float, metres: float) -> None:
+@pytest.mark.parametrize(
+    ("bearing", "metres"),
+    [(0, -1), (0, float("nan")), (float("inf"), 1), (0, float("inf")), (0, 10**400), (None, 1)],
+)
+def test_an_impossible_step_is_refused(bearing: Any, metres: float) -> None:
     with pytest.raises(InvalidRadius):
         destination(LonLat(0, 0), bearing, metres)
 
@@ -129,3 +134,49 @@ def test_a_box_behind_the_pole_is_nearest_at_a_corner() -> None:
     """Straight over the pole it would be 3°; the corner lies one degree aside and a little nearer."""
     _, _, corner = GEOD.inv(0, 89, 179, 88)
     assert distance_to_bbox_m(LonLat(0, 89), Bbox(179, 80, -179, 88)) == pytest.approx(corner, abs=1e-5)
+
+
+@given(points, points, points)
+def test_no_detour_is_shorter_than_the_way(a: LonLat, b: LonLat, c: LonLat) -> None:
+    assert distance_m(a, c) <= distance_m(a, b) + distance_m(b, c) + 1e-6
+    assert distance_m(a, a) == 0
+
+
+@given(points, points, st.integers(-7, 7))
+def test_turning_the_globe_changes_no_distance(a: LonLat, b: LonLat, turns: int) -> None:
+    by = turns * 51.4
+    there = distance_m(LonLat(wrap_lon(a.lon + by), a.lat), LonLat(wrap_lon(b.lon + by), b.lat))
+    assert there == pytest.approx(distance_m(a, b), abs=1e-6)
+    shifted = distances_m(a.lon, a.lat, np.array([b.lon + 360, b.lon - 360]), np.array([b.lat, b.lat]))
+    assert shifted == pytest.approx([distance_m(a, b)] * 2, abs=1e-6)
+
+
+def test_half_the_globe_is_the_longest_distance() -> None:
+    half = np.pi * EARTH_RADIUS_M
+    for a, b in ((LonLat(0, 90), LonLat(0, -90)), (LonLat(0, 0), LonLat(180, 0)), (LonLat(33, 21), LonLat(-147, -21))):
+        assert distance_m(a, b) == pytest.approx(half, abs=1e-8)
+        assert distance_mm(a, b) == 20_015_114_352
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "geodesic_m"),
+    [
+        # GeographicLib: an answer of its online calculator, and Wellington to Salamanca of its JavaScript README.
+        (LonLat(113, -30), LonLat(111, -38), 906343.630),
+        (LonLat(174.81, -41.32), LonLat(-5.50, 40.96), 19959679.267),
+        # Vincenty's formulae as published by Geoscience Australia: Flinders Peak to Buninyong.
+        (
+            LonLat(144 + 25 / 60 + 29.52440 / 3600, -(37 + 57 / 60 + 3.72030 / 3600)),
+            LonLat(143 + 55 / 60 + 35.38390 / 3600, -(37 + 39 / 60 + 10.15610 / 3600)),
+            54972.271,
+        ),
+    ],
+)
+def test_published_geodesics_differ_by_less_than_the_stated_share(a: LonLat, b: LonLat, geodesic_m: float) -> None:
+    assert distance_m(a, b) == pytest.approx(geodesic_m, rel=0.0056)
+
+
+@given(points, st.floats(0, 360))
+def test_no_step_leads_nowhere_else(start: LonLat, bearing: float) -> None:
+    assert destination(start, bearing, 0) == start
+    assert destination(start, bearing, -0.0) == start
