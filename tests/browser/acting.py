@@ -41,12 +41,17 @@ def member_at(visit: Any, path: str = "/") -> str:
     return subject
 
 
-def at_till(visit: Any, login: str = "staff1", query: str = "") -> None:
-    """Signs in at a till whose staff works at one place, or chooses the first of several."""
-    visit.go(f"/till{query}")
+def staff_signs_in(visit: Any, login: str) -> None:
+    """Fills in the till's form that is shown."""
     visit.page.locator("#login").fill(login)
     visit.page.locator("#password").fill(PASSWORD)
     visit.page.keyboard.press("Enter")
+
+
+def at_till(visit: Any, login: str = "staff1", query: str = "") -> None:
+    """Signs in at a till whose staff works at one place, or chooses the first of several."""
+    visit.go(f"/till{query}")
+    staff_signs_in(visit, login)
     if login != "staff1":
         visit.page.locator(".till-place").first.click()
     visit.page.locator("#code").wait_for()

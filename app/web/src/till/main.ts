@@ -55,6 +55,7 @@ class Till {
   }
 
   private signIn(): void {
+    this.place = null;
     byId("till-bar").hidden = true;
     this.show(t("till.sign_in"), () => staffSignIn(() => this.signedIn()));
   }
@@ -192,7 +193,8 @@ class Till {
       journal.close(request, true);
       this.showRedemption(found);
     } catch (error) {
-      this.refused(request, error);
+      // A refusal to tell what became of it is no news of the request itself, which stays open.
+      this.failed(error, null);
     }
   }
 
@@ -240,7 +242,7 @@ class Till {
     const retry = again !== null && isUndecided(error) ? [{ label: t("error.retry"), run: again }] : [];
     this.show(t("till.refused"), () => [
       note("bad", refusalWords(error, ["till.reason", "problem"]), lines, retry),
-      act(t("till.next"), async () => (this.place === null ? this.signIn() : this.next())),
+      this.place === null ? act(t("signin.out"), () => this.signOut()) : act(t("till.next"), async () => this.next()),
     ]);
   }
 }
