@@ -238,3 +238,83 @@ def test_far_from_china_all_datums_are_one(lonlat: tuple[float, float], datum: D
     point = LonLat(*lonlat)
     assert to_wgs84(point, datum) == point
     assert from_wgs84(point, datum) == point
+
+
+@pytest.mark.parametrize(
+    ("wgs", "gcj", "bd"),
+    [
+        # From gcoord's table of Chinese cities: Nagqu, Shenyang, Shantou, Quanzhou, Xilinhot, Jiuquan.
+        ((92.0499619, 31.4784436), (92.0512438, 31.4762063), (92.0576832, 31.4824421)),
+        ((123.4253306, 41.8032629), (123.4314787, 41.8057023), (123.438095, 41.8114013)),
+        ((116.6775114, 23.3567569), (116.6819735, 23.3540964), (116.6885014, 23.3598884)),
+        ((118.6711365, 24.8770487), (118.6756787, 24.8741363), (118.6821251, 24.8804872)),
+        ((116.0414035, 43.9312805), (116.0482308, 43.9334573), (116.0546232, 43.9397782)),
+        ((98.4937175, 39.7319946), (98.4943595, 39.7328234), (98.5008441, 39.7388949)),
+    ],
+)
+def test_published_cities_are_met_within_a_metre_in_all_three_datums(
+    wgs: tuple[float, float], gcj: tuple[float, float], bd: tuple[float, float]
+) -> None:
+    assert distance_m(from_wgs84(LonLat(*wgs), Datum.GCJ02), LonLat(*gcj)) < 1
+    assert distance_m(from_wgs84(LonLat(*wgs), Datum.BD09), LonLat(*bd)) < 1
+    assert distance_m(to_wgs84(LonLat(*gcj), Datum.GCJ02), LonLat(*wgs)) < 1
+    assert distance_m(to_wgs84(LonLat(*bd), Datum.BD09), LonLat(*wgs)) < 1
+
+
+def test_the_inverses_that_gcoord_publishes() -> None:
+    """The unit tests of gcoord for 123° E, 45° N, compared by them to five decimals."""
+    assert to_wgs84(LonLat(123, 45), Datum.GCJ02).xy == pytest.approx((122.99395597, 44.99804071), abs=5e-6)
+    assert to_wgs84(LonLat(123, 45), Datum.BD09).xy == pytest.approx((122.98762210, 44.99171540), abs=5e-6)
+
+
+def stepped(goal: tuple[np.ndarray, np.ndarray], steps: int, datum: Datum) -> tuple[np.ndarray, np.ndarray]:
+    """The textbook iteration with nothing but the forward formula."""
+    guess = goal
+    for _ in range(steps):
+        reached = from_wgs84_many(*guess, datum)
+        guess = guess[0] - (reached[0] - goal[0]), guess[1] - (reached[1] - goal[1])
+    return guess
+
+
+def test_one_step_errs_by_metres_and_five_steps_by_less_than_a_micrometre() -> None:
+    lons, lats = mainland_grid()
+    # A shift's length inside the border the forward formula holds all along the way.
+    deep = np.all([in_mainland_many(lons + dx, lats + dy) for dx in (-0.03, 0.03) for dy in (-0.03, 0.03)], axis=0)
+    lons, lats = lons[deep], lats[deep]
+    gcj = from_wgs84_many(lons, lats, Datum.GCJ02)
+    errors = {}
+    for steps in (1, 5):
+        back = stepped(gcj, steps, Datum.GCJ02)
+        errors[steps] = max(distances_m(a, b, c, d) for a, b, c, d in zip(lons, lats, *back, strict=True))
+    assert 2 < errors[1] < 5
+    assert errors[5] < 1e-6
+    ours = to_wgs84_many(*gcj, Datum.GCJ02)
+    assert max(distances_m(a, b, c, d) for a, b, c, d in zip(lons, lats, *ours, strict=True)) < 1e-7
+
+
+@pytest.mark.parametrize("datum", [Datum.GCJ02, Datum.BD09])
+def test_whole_degrees_in_whole_numbers_are_not_cut_off(datum: Datum) -> None:
+    for convert in (to_wgs84_many, from_wgs84_many):
+        whole = convert(np.array([116, 2]), np.array([39, 48]), datum)  # type: ignore[arg-type]
+        exact = convert(np.array([116.0, 2.0]), np.array([39.0, 48.0]), datum)
+        assert [part.tolist() for part in whole] == [part.tolist() for part in exact]
+        assert whole[0][0] != 116
+
+
+@pytest.mark.parametrize("datum", list(Datum))
+def test_what_is_no_position_goes_through_unchanged_and_harms_no_other(datum: Datum) -> None:
+    lons, lats = np.array([np.nan, np.inf, 116.4, 500.0]), np.array([39.9, np.nan, 39.9, -500.0])
+    for convert in (to_wgs84_many, from_wgs84_many):
+        new_lons, new_lats = convert(lons, lats, datum)
+        assert np.isnan(new_lons[0])
+        assert (new_lons[1], new_lons[3], new_lats[3]) == (np.inf, 500, -500)
+        alone = convert(lons[2:3], lats[2:3], datum)
+        assert (new_lons[2], new_lats[2]) == (alone[0][0], alone[1][0])
+    assert lons.tolist()[2:] == [116.4, 500.0]  # the given arrays are left as they were
+
+
+@given(st.lists(points, min_size=1, max_size=8), chinese)
+def test_many_positions_are_shifted_as_single_ones_are(places: list[LonLat], datum: Datum) -> None:
+    lons, lats = np.array([p.lon for p in places]), np.array([p.lat for p in places])
+    for one, many in ((to_wgs84, to_wgs84_many), (from_wgs84, from_wgs84_many)):
+        assert [LonLat(a, b) for a, b in zip(*many(lons, lats, datum), strict=True)] == [one(p, datum) for p in places]
