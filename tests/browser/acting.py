@@ -5,7 +5,9 @@ from __future__ import annotations
 from itertools import count
 from typing import Any
 
-from playwright.sync_api import Page, Request, Route
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, Request, Route
 
 from tests.browser import fake_till
 from tests.browser.fake_shop import OTP, PASSWORD
@@ -13,7 +15,36 @@ from tests.browser.fake_shop import OTP, PASSWORD
 FAILED = "Failed to load resource"
 # Text at twice its size, as a reader's settings make it.
 DOUBLE = "addEventListener('DOMContentLoaded', () => document.documentElement.style.setProperty('font-size', '200%'))"
+LEVELS = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}
+# What reaches beyond the screen, the row of chips apart: it is made to be pushed along.
+CUT_OFF = """() => [...document.querySelectorAll(
+    'button, select, a, h1, h2, h3, dd, input, img, .note, .opening, .tabs, .radius, .code-digits')]
+  .filter((node) => node.checkVisibility({visibilityProperty: true}) && !node.closest('.chips, .skip'))
+  .filter((node) => { const box = node.getBoundingClientRect(); return box.left < -1 || box.right > innerWidth + 1; })
+  .map((node) => node.outerHTML.slice(0, 80))"""
 _numbers = count(1)
+
+
+def assert_accessible(visit: Any, where: str) -> None:
+    """Fails when axe-core finds anything at levels A and AA on what is shown."""
+    found = Axe().run(visit.page, options=LEVELS)
+    assert found.violations_count == 0, f"{where}: {found.generate_report()}"
+
+
+def assert_fits(visit: Any, where: str) -> None:
+    """Fails when something reaches beyond the screen, or the page scrolls sideways."""
+    cut_off = visit.page.evaluate(CUT_OFF)
+    assert cut_off == [], f"{where}: {cut_off}"
+    assert visit.page.evaluate("document.documentElement.scrollWidth - innerWidth") == 0, where
+
+
+def tab_to(goal: Locator) -> None:
+    """Presses Tab until it has the keyboard."""
+    for _ in range(30):
+        if goal.evaluate_all("(nodes) => nodes.includes(document.activeElement)"):
+            return
+        goal.page.keyboard.press("Tab")
+    pytest.fail(f"the keyboard does not reach {goal}")
 
 
 def new_phone() -> str:

@@ -9,7 +9,7 @@ import pytest
 from playwright.sync_api import expect
 
 from app.web.pages import words
-from tests.browser.acting import FAILED, bodies, lose_answers, member_at, new_phone, sign_in
+from tests.browser.acting import FAILED, bodies, lose_answers, member_at, new_phone, sign_in, tab_to
 from tests.browser.fake_shop import Shop
 
 Fake = Callable[..., Any]
@@ -141,15 +141,7 @@ def test_claiming_goes_by_keyboard_alone(fake: Fake) -> None:
     visit = fake()
     keys = visit.page.keyboard
     visit.go("/?coupon=coupon-0")
-
-    def tab_to(goal: str) -> None:
-        for _ in range(30):
-            if visit.page.evaluate("(goal) => document.activeElement.matches(goal)", goal):
-                return
-            keys.press("Tab")
-        pytest.fail(f"the keyboard does not reach {goal}")
-
-    tab_to("#claim")
+    tab_to(visit.page.locator("#claim"))
     keys.press("Enter")
     expect(visit.page.locator("#phone")).to_be_focused()
     keys.type(new_phone())
@@ -157,13 +149,13 @@ def test_claiming_goes_by_keyboard_alone(fake: Fake) -> None:
     expect(visit.page.locator("#otp")).to_be_focused()
     keys.type("246810")
     visit.page.locator(".code-card").wait_for()
-    tab_to("#sheet-close")
+    tab_to(visit.page.locator("#sheet-close"))
     keys.press("Enter")
     visit.page.wait_for_selector("#sheet", state="hidden")
-    tab_to("#wallet")
+    tab_to(visit.page.locator("#wallet"))
     keys.press("Enter")
     visit.page.locator(".wallet-cards .ticket").wait_for()
-    tab_to(".wallet-cards .ticket")
+    tab_to(visit.page.locator(".wallet-cards .ticket"))
     keys.press("Enter")
     visit.page.locator(".code-card").wait_for()
 
