@@ -33,8 +33,6 @@ function deviceId(): string {
 
 const nameOf = (coupon: CouponDetail): string => `claim.${coupon.coupon_id}`;
 
-const isFree = (coupon: CouponDetail): boolean => coupon.price === null || coupon.price.amount_minor === 0;
-
 function until(coupon: CouponDetail, zone: string | null): string | null {
   const days = asNumber(coupon.terms?.["valid_days_after_claim"]);
   if (coupon.use_until !== null) return t("claim.use_until", { time: format.deadline(coupon.use_until, zone) });
@@ -52,14 +50,14 @@ function limits(coupon: CouponDetail): string | null {
 }
 
 function facts(coupon: CouponDetail, zone: string | null): HTMLElement {
-  const price = coupon.price !== null && !isFree(coupon) ? t("claim.costs", { price: format.money(coupon.price) }) : t("claim.is_free");
+  const price = format.amount(coupon.price);
   const refund = asText(coupon.terms?.["refund_policy"]);
   const reach = asNumber(coupon.terms?.["claim_within_m"]);
   const lines = [
-    price,
+    price === null ? t("claim.is_free") : t("claim.costs", { price }),
     until(coupon, zone),
     limits(coupon),
-    refund === null || isFree(coupon) ? t("claim.give_back") : maybe(`claim.refund.${refund}`),
+    refund === null || price === null ? t("claim.give_back") : maybe(`claim.refund.${refund}`),
     reach === null ? null : t("claim.place", { distance: format.distance(reach) }),
   ];
   return el("ul", { class: "claim-facts" }, ...lines.map((line) => line !== null && el("li", {}, line)));
@@ -84,8 +82,8 @@ export class ClaimPanel {
     private readonly signal: AbortSignal,
     private readonly events: ClaimPanelEvents,
   ) {
-    const label = coupon.price !== null && !isFree(coupon) ? t("claim.buy", { price: format.money(coupon.price) }) : t("claim.free");
-    this.go = act(label, () => this.claim(), "act act-deal");
+    const price = format.amount(coupon.price);
+    this.go = act(price === null ? t("claim.free") : t("claim.buy", { price }), () => this.claim(), "act act-deal");
     this.go.id = "claim";
     const no = closed(coupon);
     this.go.hidden = no !== null;

@@ -1,7 +1,6 @@
 // Claims, their codes and payments, as the JSON API gives them to their owner.
 import type { DeviceFix } from "./geolocate";
 import { Intents } from "./intents";
-import type { Reply } from "./request";
 import { Session } from "./session";
 import { local } from "./storage";
 import type { Listing, Money } from "./types";
@@ -11,7 +10,6 @@ export type ClaimGroup = "usable" | "used" | "ended";
 
 export interface Claim {
   claim_id: string;
-  city_id: number;
   coupon_id: string;
   merchant: { merchant_id: string; name: string } | null;
   title: string;
@@ -22,7 +20,6 @@ export interface Claim {
   units_left: number;
   price: Money;
   code_tail: string;
-  claimed_at: string;
   valid_from: string;
   valid_until: string;
   time_zone: string;
@@ -36,25 +33,6 @@ export interface Claim {
 export interface Code {
   human_code: string;
   valid_until: string;
-}
-
-export type PaymentState =
-  | "created"
-  | "pending"
-  | "unknown"
-  | "succeeded"
-  | "failed"
-  | "cancelling"
-  | "cancelled"
-  | "stray";
-
-export interface Payment {
-  payment_id: string;
-  amount: Money;
-  state: PaymentState;
-  failure: string | null;
-  pay_url: string | null;
-  next_actions: string[];
 }
 
 export interface ClaimBody {
@@ -90,13 +68,3 @@ export const qrOf = async (id: string, signal: AbortSignal): Promise<string> => 
 
 export const cancelClaim = async (id: string, key: string): Promise<Claim> =>
   (await member.send<Claim>(`${at(id)}/cancel`, { method: "POST", body: {}, key })).value;
-
-/** What becomes of a payment that has not ended by itself. */
-export const isOpen = (payment: Payment): boolean =>
-  ["created", "pending", "unknown", "cancelling"].includes(payment.state);
-
-export const startPayment = (session: Session, body: unknown, key: string): Promise<Reply<Payment>> =>
-  session.send<Payment>("/v1/payments", { method: "POST", body, key });
-
-export const onePayment = (session: Session, id: string, signal: AbortSignal): Promise<Reply<Payment>> =>
-  session.send<Payment>(`/v1/payments/${encodeURIComponent(id)}`, { signal, quiet: true });

@@ -12,7 +12,7 @@ import { announce } from "./notice";
 import { PayStep } from "./paystep";
 import { refusalWords, troubleNote } from "./problems";
 import { wasAborted } from "./request";
-import { section, term } from "./rows";
+import { section, terms, type Facts } from "./rows";
 import { SignedOut } from "./session";
 import type { CouponDetail, LonLat } from "./types";
 
@@ -27,7 +27,7 @@ export interface ClaimLinks {
 export class ClaimView {
   readonly head = el("div", { class: "claim-head" });
   private readonly foot = el("div", { class: "claim-foot" });
-  private readonly details = el("dl", { class: "terms" });
+  private readonly details = el("div", {});
   private readonly places = el("div", {});
   private before: claims.Claim;
 
@@ -61,7 +61,7 @@ export class ClaimView {
   }
 
   private async show(): Promise<void> {
-    this.details.replaceChildren(...this.rows());
+    this.details.replaceChildren(terms(this.facts()));
     this.foot.replaceChildren(...this.cancelling());
     const news = this.news();
     if (news !== null) announce(news);
@@ -114,22 +114,21 @@ export class ClaimView {
     }
   }
 
-  private rows(): HTMLElement[] {
+  private facts(): Facts {
     const { claim } = this;
-    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    const refund = claim.price.amount_minor === 0 ? t("claim.give_back") : maybe(`claim.refund.${claim.refund_policy}`);
+    const price = format.amount(claim.price);
+    const refund = price === null ? t("claim.give_back") : maybe(`claim.refund.${claim.refund_policy}`);
     const later = Date.parse(claim.valid_from) > Date.now();
-    const rows: [string, string | null][] = [
-      [t("coupon.price"), claim.price.amount_minor === 0 ? t("coupon.free") : format.money(claim.price)],
+    return [
+      [t("coupon.price"), price ?? t("coupon.free")],
       [t("claim.from"), later ? format.moment(claim.valid_from, claim.time_zone) : null],
       [t("coupon.use_window"), format.deadline(claim.valid_until, claim.time_zone)],
-      [t("claim.zone"), claim.time_zone === own ? null : claim.time_zone],
+      [t("claim.zone"), claim.time_zone === format.ownZone ? null : claim.time_zone],
       [t("claim.units"), claim.units > 1 ? t("claim.units_of", { left: claim.units_left, all: claim.units }) : null],
       [t("terms.use_hours"), claim.use_hours],
       [t("terms.blackout"), claim.blackout_dates.length > 0 ? claim.blackout_dates.map(format.day).join(", ") : null],
       [t("terms.refund_policy"), refund],
     ];
-    return rows.flatMap(([name, value]) => (value === null ? [] : [term(name, value)]));
   }
 
   private async showPlaces(): Promise<void> {
@@ -149,7 +148,7 @@ export class ClaimView {
   /** Giving it back takes two steps: the rule first, then the deed. */
   private cancelling(): Node[] {
     if (!this.claim.next_actions.includes("cancel")) return [];
-    const first = act(t("cancel.ask"), async () => this.foot.replaceChildren(...this.sure()), "act act-second");
+    const first = act(t("cancel.ask"), () => this.foot.replaceChildren(...this.sure()), "act act-second");
     return [first];
   }
 
@@ -158,7 +157,7 @@ export class ClaimView {
     const rule = t(unpaid ? "cancel.free" : "cancel.paid");
     const said = el("div", {});
     const go = act(t("cancel.go"), () => this.cancel(said));
-    const keep = act(t("cancel.keep"), async () => this.foot.replaceChildren(...this.cancelling()), "act act-second");
+    const keep = act(t("cancel.keep"), () => this.foot.replaceChildren(...this.cancelling()), "act act-second");
     queueMicrotask(() => go.focus());
     return [note("wait", t("cancel.sure"), [rule]), said, go, keep];
   }

@@ -3,8 +3,8 @@ import { el } from "./dom";
 import * as format from "./format";
 import { counted, maybe, t } from "./i18n";
 import { metresBetween } from "./geo";
-import { couponFacts, headline } from "./list";
-import { section, term } from "./rows";
+import { couponFacts, headline, singlePrice } from "./list";
+import { section, terms, type Facts } from "./rows";
 import type { CouponDetail, CouponPlace, LonLat, Money } from "./types";
 
 export interface CouponLinks {
@@ -24,54 +24,47 @@ function isMoney(value: unknown): value is Money {
   return Number.isInteger(amount_minor) && typeof currency === "string" && /^[A-Z]{3}$/.test(currency);
 }
 
-function valueTerms(coupon: CouponDetail): HTMLElement[] {
-  const rows: HTMLElement[] = [];
-  const priced = coupon.price !== null && coupon.price.amount_minor > 0;
-  rows.push(term(t("coupon.price"), priced && coupon.price ? format.money(coupon.price) : t("coupon.free")));
+function valueFacts(coupon: CouponDetail): Facts {
   const listPrice = coupon.terms?.["list_price"];
-  if (isMoney(listPrice)) rows.push(term(t("coupon.list_price"), format.money(listPrice)));
-  if (coupon.face_value) rows.push(term(t("coupon.worth"), format.money(coupon.face_value)));
-  if (coupon.percent_off_bp !== null) {
-    rows.push(term(t("coupon.discount"), t("coupon.percent_off", { percent: format.percent(coupon.percent_off_bp) })));
-  }
-  if (coupon.min_spend && coupon.min_spend.amount_minor > 0) rows.push(term(t("coupon.min_spend"), format.money(coupon.min_spend)));
-  if (coupon.cap) rows.push(term(t("coupon.cap"), format.money(coupon.cap)));
-  if (coupon.group_deal?.price) {
-    const { target, price } = coupon.group_deal;
-    rows.push(term(t("coupon.group_deal"), t("coupon.group", { target, price: format.money(price) })));
-  }
-  return rows;
+  const off = coupon.percent_off_bp;
+  const group = coupon.group_deal;
+  return [
+    [t("coupon.price"), singlePrice(coupon)],
+    [t("coupon.list_price"), isMoney(listPrice) ? format.money(listPrice) : null],
+    [t("coupon.worth"), format.amount(coupon.face_value)],
+    [t("coupon.discount"), off === null ? null : t("coupon.percent_off", { percent: format.percent(off) })],
+    [t("coupon.min_spend"), format.amount(coupon.min_spend)],
+    [t("coupon.cap"), format.amount(coupon.cap)],
+    [t("coupon.group_deal"), group?.price ? t("coupon.group", { target: group.target, price: format.money(group.price) }) : null],
+  ];
 }
 
-function windowTerms(coupon: CouponDetail, zone: string | null): HTMLElement[] {
-  const rows: HTMLElement[] = [];
-  if (coupon.claim_until) rows.push(term(t("coupon.claim_window"), format.deadline(coupon.claim_until, zone)));
-  if (coupon.use_until) rows.push(term(t("coupon.use_window"), format.deadline(coupon.use_until, zone)));
-  const how = maybe(`coupon.fulfilment.${coupon.fulfilment}`);
-  if (how !== null) rows.push(term(t("coupon.fulfilment"), how));
-  return rows;
+function windowFacts(coupon: CouponDetail, zone: string | null): Facts {
+  return [
+    [t("coupon.claim_window"), coupon.claim_until && format.deadline(coupon.claim_until, zone)],
+    [t("coupon.use_window"), coupon.use_until && format.deadline(coupon.use_until, zone)],
+    [t("coupon.fulfilment"), maybe(`coupon.fulfilment.${coupon.fulfilment}`)],
+  ];
 }
 
 type Terms = Record<string, unknown>;
 
-function limitTerms(terms: Terms): HTMLElement[] {
-  const words = {
-    per_member: "terms.per_member",
-    per_member_day: "terms.per_member_day",
-    per_device: "terms.per_device",
-    per_day: "terms.per_day",
-    units: "terms.units",
-  } as const;
-  const rows: HTMLElement[] = [];
-  for (const [name, word] of Object.entries(words)) {
+function limitFacts(terms: Terms): Facts {
+  const count = (name: string): string | null => {
     const value = asNumber(terms[name]);
-    if (value !== null && !(name === "units" && value === 1)) rows.push(term(t(word), format.count(value)));
-  }
+    return value === null ? null : format.count(value);
+  };
   const days = asNumber(terms["valid_days_after_claim"]);
-  if (days !== null) rows.push(term(t("terms.valid_days"), counted("terms.days", days, format.count(days))));
   const reach = asNumber(terms["claim_within_m"]);
-  if (reach !== null) rows.push(term(t("terms.claim_within"), t("terms.claim_within_of", { distance: format.distance(reach) })));
-  return rows;
+  return [
+    [t("terms.per_member"), count("per_member")],
+    [t("terms.per_member_day"), count("per_member_day")],
+    [t("terms.per_device"), count("per_device")],
+    [t("terms.per_day"), count("per_day")],
+    [t("terms.units"), terms["units"] === 1 ? null : count("units")],
+    [t("terms.valid_days"), days === null ? null : counted("terms.days", days, format.count(days))],
+    [t("terms.claim_within"), reach === null ? null : t("terms.claim_within_of", { distance: format.distance(reach) })],
+  ];
 }
 
 function partySize(terms: Terms): string | null {
@@ -83,18 +76,18 @@ function partySize(terms: Terms): string | null {
 }
 
 /** The rules that the page has words for; the rest of `terms` is for machines. */
-function ruleTerms(terms: Terms): HTMLElement[] {
+function ruleFacts(terms: Terms): Facts {
   const blackout = Array.isArray(terms["blackout_dates"]) ? terms["blackout_dates"].filter((each) => typeof each === "string") : [];
   const stacking = asText(terms["stacking"]);
   const refund = asText(terms["refund_policy"]);
-  const rules: [string, string | null][] = [
+  return [
+    ...limitFacts(terms),
     [t("terms.use_hours"), asText(terms["use_hours"])],
     [t("terms.blackout"), blackout.length > 0 ? blackout.map(format.day).join(", ") : null],
     [t("terms.party_size"), partySize(terms)],
     [t("terms.stacking"), stacking === null ? null : maybe(`terms.stacking.${stacking}`)],
     [t("terms.refund_policy"), refund === null ? null : maybe(`terms.refund.${refund}`)],
   ];
-  return [...limitTerms(terms), ...rules.flatMap(([name, value]) => (value === null ? [] : [term(name, value)]))];
 }
 
 const nowhere = Number.POSITIVE_INFINITY;
@@ -137,7 +130,7 @@ export function couponBody(coupon: CouponDetail, zone: string | null, links: Cou
     ...(coupon.summary && coupon.summary !== coupon.title ? [el("p", { class: "summary" }, coupon.summary)] : []),
     section(
       t("coupon.terms"),
-      el("dl", { class: "terms" }, ...valueTerms(coupon), ...windowTerms(coupon, zone), ...ruleTerms(coupon.terms ?? {})),
+      terms([...valueFacts(coupon), ...windowFacts(coupon, zone), ...ruleFacts(coupon.terms ?? {})]),
     ),
     ...(places.length > 0
       ? [

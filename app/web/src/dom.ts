@@ -34,10 +34,7 @@ export function button(attributes: Attributes, onClick: () => void, ...children:
 }
 
 const paths = {
-  close: "M6 6l12 12M18 6L6 18",
-  back: "M14.5 5.5L8 12l6.5 6.5",
   share: "M12 15V4M8 7.5L12 4l4 3.5M6 11H5v9h14v-9h-1",
-  clock: "M12 7v5l3.5 2M12 3.5a8.5 8.5 0 100 17 8.5 8.5 0 000-17z",
   pin: "M12 21s6.5-6 6.5-11a6.5 6.5 0 10-13 0c0 5 6.5 11 6.5 11zM12 12.2a2.2 2.2 0 100-4.4 2.2 2.2 0 000 4.4z",
   phone: "M6.5 4h3l1.5 4-2 1.5a11 11 0 005.5 5.5L16 13l4 1.5v3A2.5 2.5 0 0117.5 20C10.5 19.5 4.5 13.5 4 6.5A2.5 2.5 0 016.5 4z",
   web: "M12 3.5a8.5 8.5 0 100 17 8.5 8.5 0 000-17zM3.5 12h17M12 3.5c5 5 5 12 0 17M12 3.5c-5 5-5 12 0 17",
@@ -45,7 +42,6 @@ const paths = {
   route: "M12 3l9 9-9 9-9-9zM9 14.5V12h5M12.2 9.8L14.5 12l-2.3 2.2",
   store: "M5 10v9h14v-9M4 10l1.5-5h13L20 10M4 10a2.6 2.6 0 005.3 0 2.6 2.6 0 005.4 0A2.6 2.6 0 0020 10",
   source: "M6 3.5h8l4 4v13H6zM14 3.5v4h4M9 12h6M9 16h6",
-  people: "M9 11.5a3.2 3.2 0 100-6.4 3.2 3.2 0 000 6.4zM3.5 19c.5-3.5 2.5-5 5.5-5s5 1.5 5.5 5M16 11.5a2.7 2.7 0 10-1-5.2M17 14.2c2 .4 3.2 1.8 3.5 4.3",
 } as const;
 
 export type IconName = keyof typeof paths;
@@ -59,6 +55,9 @@ export function icon(name: IconName): SVGSVGElement {
   svg.append(path);
   return svg;
 }
+
+/** A demo says where its codes and passwords are. */
+export const isDemo = document.documentElement.dataset["demo"] !== undefined;
 
 /** A language tag fit for the `lang` attribute; null for marks like "local". */
 export function langTag(tag: string | null | undefined): string | null {

@@ -58,7 +58,7 @@ export function form(
 }
 
 /** Disables a button while `run` is under way: a double tap is one tap. */
-export async function whileBusy(control: HTMLButtonElement, run: () => Promise<void>): Promise<void> {
+export async function whileBusy(control: HTMLButtonElement, run: () => void | Promise<void>): Promise<void> {
   control.disabled = true;
   control.classList.add("waiting");
   const done = busy();
@@ -71,8 +71,8 @@ export async function whileBusy(control: HTMLButtonElement, run: () => Promise<v
   }
 }
 
-/** A button that starts something which takes a while. */
-export function act(text: string, run: () => Promise<void>, kind: "act" | "act act-second" | "act act-deal" = "act"): HTMLButtonElement {
+/** The main kind of button; what it starts may take a while. */
+export function act(text: string, run: () => void | Promise<void>, kind: "act" | "act act-second" | "act act-deal" = "act"): HTMLButtonElement {
   const node: HTMLButtonElement = button({ class: kind }, () => void whileBusy(node, run), text);
   return node;
 }

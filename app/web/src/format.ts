@@ -7,6 +7,9 @@ const metres = new Intl.NumberFormat(lang, { style: "unit", unit: "meter", maxim
 const kilometres = new Intl.NumberFormat(lang, { style: "unit", unit: "kilometer", maximumFractionDigits: 1 });
 const percents = new Intl.NumberFormat(lang, { style: "percent", maximumFractionDigits: 2 });
 
+/** The device's own time zone. */
+export const ownZone: string = Intl.DateTimeFormat().resolvedOptions().timeZone;
+
 export const count = (value: number): string => counts.format(value);
 
 /** Metres below a kilometre (to 10 m from 100 m on), kilometres with one decimal up to 10, whole ones above. */
@@ -18,16 +21,25 @@ export function distance(distance_m: number): string {
   return kilometres.format(km < 10 ? Math.round(km * 10) / 10 : Math.round(km));
 }
 
+/** How many decimals amounts of this currency have. */
+export const decimalsOf = (currency: string): number =>
+  new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+
 /** An amount in minor units; the currency's own number of decimals, none when the amount is whole. */
-export function money(amount: Money): string {
-  const options: Intl.NumberFormatOptions = { style: "currency", currency: amount.currency, currencyDisplay: "narrowSymbol" };
-  const digits = new Intl.NumberFormat(lang, options).resolvedOptions().maximumFractionDigits ?? 2;
-  const unit = 10 ** digits;
-  const whole = amount.amount_minor % unit === 0;
-  return new Intl.NumberFormat(lang, { ...options, minimumFractionDigits: whole ? 0 : digits }).format(
-    amount.amount_minor / unit,
-  );
+export function money({ amount_minor, currency }: Money): string {
+  const decimals = decimalsOf(currency);
+  const unit = 10 ** decimals;
+  return new Intl.NumberFormat(lang, {
+    style: "currency",
+    currency,
+    currencyDisplay: "narrowSymbol",
+    minimumFractionDigits: amount_minor % unit === 0 ? 0 : decimals,
+  }).format(amount_minor / unit);
 }
+
+/** An amount of money, null where there is none or it is nothing. */
+export const amount = (value: Money | null | undefined): string | null =>
+  value && value.amount_minor > 0 ? money(value) : null;
 
 /** Basis points as a percentage: 1250 is 12.5 %. */
 export const percent = (basis_points: number): string => percents.format(basis_points / 10_000);
@@ -131,6 +143,6 @@ export function weekdayToday(zone: string | null): number {
 
 /** An amount as it is typed into a field: "88.50". */
 export function plainAmount(amount_minor: number, currency: string): string {
-  const digits = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
-  return (amount_minor / 10 ** digits).toFixed(digits);
+  const decimals = decimalsOf(currency);
+  return (amount_minor / 10 ** decimals).toFixed(decimals);
 }

@@ -47,8 +47,8 @@ export function placeCard(place: Place, number: number, zone: string | null, hre
   );
 }
 
-const singlePrice = (coupon: Coupon): string =>
-  coupon.price && coupon.price.amount_minor > 0 ? format.money(coupon.price) : t("coupon.free");
+/** What it costs without a group. */
+export const singlePrice = (coupon: Coupon): string => format.amount(coupon.price) ?? t("coupon.free");
 
 /** What a deal leads with and the line under it; a group deal leads with the group's price. */
 export function headline(coupon: Coupon): { lead: string; under: string } {

@@ -3,6 +3,7 @@ import "./page.css";
 import * as api from "./api";
 import { byId, el, langTag } from "./dom";
 import { CategoryTree, listenToFilters, showFilters } from "./filters";
+import { ownZone } from "./format";
 import { nearestCity } from "./geo";
 import { devicePosition, NoPosition } from "./geolocate";
 import { t } from "./i18n";
@@ -13,10 +14,11 @@ import { Results } from "./results";
 import { MINE, Sheets } from "./sheets";
 import { share } from "./share";
 import { address, readSheet, readState, type PageState } from "./state";
+import { local } from "./storage";
 import type { Category, City, Listing, LonLat } from "./types";
 
 const chosenLang = new URLSearchParams(location.search).get("lang");
-const LANGUAGE_KEY = "fujin.lang";
+const LANGUAGE = "fujin.lang";
 const state: PageState = readState(location.search);
 
 type Catalogue = [Listing<City>, Listing<Category>];
@@ -86,8 +88,7 @@ class Page {
 
   /** The city whose clock the device shares, else the first one. */
   private firstCity(): City | undefined {
-    const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-    return this.cities.find((city) => city.time_zone === own) ?? this.cities[0];
+    return this.cities.find((city) => city.time_zone === ownZone) ?? this.cities[0];
   }
 
   /** The nearest city within the search's reach, or (`beyond`) the nearest one when none is. */
@@ -116,7 +117,7 @@ class Page {
       if (city !== undefined) this.moveTo(city.centre, true);
     });
     byId<HTMLAnchorElement>("language").addEventListener("click", (event) => {
-      remember((event.currentTarget as HTMLAnchorElement).hreflang);
+      local.write(LANGUAGE, (event.currentTarget as HTMLAnchorElement).hreflang);
     });
     byId("wallet").addEventListener("click", () => this.sheets.open({ kind: "wallet", id: MINE }));
     byId("locate").addEventListener("click", () => void this.locate());
@@ -207,24 +208,11 @@ async function start(): Promise<void> {
   await page.start();
 }
 
-/** Keeps the language the reader chose on this device alone; a browser that keeps nothing goes on as it is. */
-function remember(language: string): void {
-  try {
-    localStorage.setItem(LANGUAGE_KEY, language);
-  } catch {
-    // Storage is off: the address still carries the choice.
-  }
-}
-
 /** The language chosen earlier, when the address names none and the page came in another. */
 function otherLanguage(): string | null {
   if (chosenLang !== null) return null;
-  try {
-    const kept = localStorage.getItem(LANGUAGE_KEY);
-    return kept === byId<HTMLAnchorElement>("language").hreflang ? kept : null;
-  } catch {
-    return null;
-  }
+  const kept = local.read<string>(LANGUAGE);
+  return kept === byId<HTMLAnchorElement>("language").hreflang ? kept : null;
 }
 
 const kept = otherLanguage();

@@ -1,7 +1,16 @@
 // Paying: one stored key for one payment, the outcome as the server knows it, asked for until it has ended.
-import { isOpen, onePayment, startPayment, type Payment } from "./claims";
+import { note } from "./form";
+import { maybe, t } from "./i18n";
 import { carryOut, pause, untilDecided, type Intent, type Intents, type Trouble } from "./intents";
 import type { Session } from "./session";
+
+type OpenState = "created" | "pending" | "unknown" | "cancelling";
+
+export interface Payment {
+  payment_id: string;
+  state: OpenState | "succeeded" | "failed" | "cancelled" | "stray";
+  failure: string | null;
+}
 
 export interface PaymentOrder {
   session: Session;
@@ -10,24 +19,38 @@ export interface PaymentOrder {
   name: string;
   body: unknown;
   signal: AbortSignal;
+  /** Where is told what is going on. */
+  said: HTMLElement;
   /** No answer for the moment. */
   troubled(trouble: Trouble): void;
-  /** The provider has not decided yet, or nobody knows what it decided. */
-  open(payment: Payment): void;
 }
 
-/** Pays, and returns the payment in the state in which it ended; throws the refusal when none was made. */
-export async function pay(order: PaymentOrder): Promise<Payment> {
-  const { session, intents, name, body, signal } = order;
+const isOpen = (state: Payment["state"]): state is OpenState =>
+  ["created", "pending", "unknown", "cancelling"].includes(state);
+
+/** Pays, and returns whether that succeeded; why it did not is told. Throws the refusal when no payment was made. */
+export async function pay({ session, intents, name, body, signal, said, troubled }: PaymentOrder): Promise<boolean> {
+  const path = "/v1/payments";
+  said.replaceChildren(note("wait", t("pay.sending")));
   const settle = async (intent: Intent): Promise<Payment> => {
-    let { value, retryAfterS } = await startPayment(session, intent.body, intent.key);
-    while (isOpen(value)) {
-      order.open(value);
+    let { value, retryAfterS } = await session.send<Payment>(path, { method: "POST", body: intent.body, key: intent.key });
+    while (isOpen(value.state)) {
+      // The provider has not decided yet, or nobody knows what it decided.
+      said.replaceChildren(note("wait", t(`pay.state.${value.state}`), [t("pay.once")]));
       await pause(retryAfterS ?? 2, signal);
-      const id = value.payment_id;
-      ({ value, retryAfterS } = await untilDecided(() => onePayment(session, id, signal), order.troubled, signal));
+      const one = `${path}/${encodeURIComponent(value.payment_id)}`;
+      const look = () => session.send<Payment>(one, { signal, quiet: true });
+      ({ value, retryAfterS } = await untilDecided(look, troubled, signal));
     }
     return value;
   };
-  return carryOut(intents, name, body, settle, order.troubled, signal);
+  const payment = await carryOut(intents, name, body, settle, troubled, signal);
+  if (payment.state === "succeeded") return true;
+  said.replaceChildren(note("bad", t(`pay.state.${payment.state}`), [failureWords(payment)]));
+  return false;
+}
+
+function failureWords(payment: Payment): string {
+  const known = payment.failure === null ? null : maybe(`pay.failure.${payment.failure}`);
+  return known ?? t(payment.state === "stray" ? "pay.money_back" : "pay.nothing_taken");
 }

@@ -1,10 +1,10 @@
 // Paying for a claim: how much, until when, one button that can't charge twice, and the outcome as far as it is known.
 import { providers } from "./api";
-import { begun, member, type Claim, type Payment } from "./claims";
+import { begun, member, type Claim } from "./claims";
 import { el } from "./dom";
 import { act, note } from "./form";
 import * as format from "./format";
-import { maybe, t, type Word } from "./i18n";
+import { t } from "./i18n";
 import { pay } from "./paying";
 import { refusalWords, troubleNote } from "./problems";
 import { wasAborted } from "./request";
@@ -17,12 +17,14 @@ export interface PayEvents {
 }
 
 /** What the test wallet is told to do; a real wallet asks its owner instead. */
-const acts: Record<string, object> = {
+const acts = {
   pay: { outcome: "pay" },
   slow: { outcome: "pay", delay_s: 6 },
   lost: { outcome: "pay", lost_answers: 2 },
   decline: { outcome: "decline" },
-};
+} as const;
+
+type Act = keyof typeof acts;
 
 export class PayStep {
   readonly node: HTMLElement;
@@ -30,7 +32,7 @@ export class PayStep {
   private readonly choice = el(
     "select",
     { id: "wallet-does", autocomplete: "off" },
-    ...Object.keys(acts).map((name) => el("option", { value: name }, t(`pay.does.${name}` as Word))),
+    ...(Object.keys(acts) as Act[]).map((name) => el("option", { value: name }, t(`pay.does.${name}`))),
   );
   private readonly go: HTMLButtonElement;
 
@@ -70,9 +72,8 @@ export class PayStep {
 
   private async pay(): Promise<void> {
     this.choice.disabled = true;
-    this.said.replaceChildren(note("wait", t("pay.sending")));
     try {
-      const payment = await pay({
+      const paid = await pay({
         session: member,
         intents: begun,
         name: this.name,
@@ -81,24 +82,19 @@ export class PayStep {
           purpose_id: this.claim.claim_id,
           provider: "test_wallet",
           method: "online",
-          wallet: acts[this.choice.value],
+          wallet: acts[this.choice.value as Act],
         },
         signal: this.signal,
+        said: this.said,
         troubled: (trouble) => this.said.replaceChildren(troubleNote(trouble, "pay.no_answer", "pay.once")),
-        open: (payment) => this.said.replaceChildren(openNote(payment)),
       });
-      this.ended(payment);
+      if (paid) this.said.replaceChildren(note("good", t("pay.done")));
+      this.events.ended();
     } catch (error) {
       this.refused(error);
     } finally {
       this.choice.disabled = false;
     }
-  }
-
-  private ended(payment: Payment): void {
-    if (payment.state === "succeeded") this.said.replaceChildren(note("good", t("pay.done")));
-    else this.said.replaceChildren(note("bad", t(`pay.state.${payment.state}` as Word), [failureWords(payment)]));
-    this.events.ended();
   }
 
   private refused(error: unknown): void {
@@ -110,13 +106,4 @@ export class PayStep {
     this.said.replaceChildren(note("bad", t("pay.refused"), [refusalWords(error)]));
     this.events.ended();
   }
-}
-
-export function openNote(payment: Payment): HTMLElement {
-  return note("wait", t(`pay.state.${payment.state}` as Word), [t("pay.once")]);
-}
-
-export function failureWords(payment: Payment): string {
-  const known = payment.failure === null ? null : maybe(`pay.failure.${payment.failure}`);
-  return known ?? t(payment.state === "stray" ? "pay.money_back" : "pay.nothing_taken");
 }

@@ -67,11 +67,10 @@ function week(place: PlaceDetail): HTMLElement | null {
 }
 
 function hoursSection(place: PlaceDetail): HTMLElement {
-  const own = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  const elsewhere = place.time_zone !== null && place.time_zone !== own;
+  const elsewhere = place.time_zone !== null && place.time_zone !== format.ownZone;
   return section(
     t("hours.title"),
-    el("p", { class: "hours-now" }, openingLine(place.hours, place.time_zone)),
+    el("p", {}, openingLine(place.hours, place.time_zone)),
     week(place),
     elsewhere && el("p", { class: "small-print" }, t("hours.local", { zone: place.time_zone ?? "" })),
     place.opening_hours !== null &&

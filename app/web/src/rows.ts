@@ -11,9 +11,14 @@ export function row(name: IconName, term: string, ...content: (Node | string | n
   );
 }
 
-/** A term and its value side by side, as in a coupon's terms. */
-export function term(name: string, value: string): HTMLElement {
-  return el("div", { class: "term" }, el("dt", {}, name), el("dd", {}, value));
+/** Terms and their values; null for one that there is nothing to say of. */
+export type Facts = [string, string | null][];
+
+/** Each term and its value side by side, as in a coupon's terms. */
+export function terms(facts: Facts): HTMLElement {
+  const term = (name: string, value: string): HTMLElement =>
+    el("div", { class: "term" }, el("dt", {}, name), el("dd", {}, value));
+  return el("dl", { class: "terms" }, ...facts.map(([name, value]) => value !== null && term(name, value)));
 }
 
 export const section = (title: string, ...content: (Node | null | false)[]): HTMLElement =>

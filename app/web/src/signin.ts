@@ -1,13 +1,12 @@
 // Sign-in by one-time code, in two steps: the phone's number, then the six digits that it got.
 import { member } from "./claims";
-import { button, el } from "./dom";
+import { button, el, isDemo } from "./dom";
 import { field, form, note, type Field } from "./form";
 import { lang, t } from "./i18n";
 import { refusalWords } from "./problems";
 import { ApiProblem, ask } from "./request";
 
 interface OtpAnswer {
-  expires_in: number;
   resend_after_s: number;
 }
 
@@ -60,8 +59,6 @@ function phoneStep(why: string, sent: Sent): Node[] {
   return [el("p", { class: "summary" }, why), form({ class: "stack" }, t("signin.send"), submit, phone.node)];
 }
 
-const isDemo = (): boolean => document.documentElement.dataset["demo"] !== undefined;
-
 function codeStep(phone: string, answer: OtpAnswer, done: () => void, otherPhone: () => void): Node[] {
   const code = field("otp", t("signin.code"), {
     type: "text",
@@ -79,7 +76,7 @@ function codeStep(phone: string, answer: OtpAnswer, done: () => void, otherPhone
   setTimeout(() => code.input.focus(), 0);
   return [
     el("p", { class: "summary" }, t("signin.sent", { phone })),
-    ...(isDemo() ? [note("wait", t("signin.demo"))] : []),
+    ...(isDemo ? [note("wait", t("signin.demo"))] : []),
     sheet,
     el(
       "div",

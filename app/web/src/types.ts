@@ -18,26 +18,17 @@ export interface Named {
 
 export interface City extends Named {
   city_id: number;
-  slug: string;
   centre: LonLat;
-  zoom: number;
   bbox: [number, number, number, number];
   time_zone: string;
   currency: string;
   attribution: string[];
   place_count: number;
-  coupon_count: number;
 }
 
 export interface Category extends Named {
   category_id: string;
   parent_id: string | null;
-  has_children: boolean;
-}
-
-export interface CategoryRef {
-  category_id: string;
-  name: string;
 }
 
 export interface Hours {
@@ -52,7 +43,6 @@ export interface DayHours {
 
 export interface CouponBrief {
   coupon_id: string;
-  kind: string;
   title: string;
   badge: string;
   summary?: string | null;
@@ -66,7 +56,7 @@ export interface Address {
 export interface Place extends Named {
   place_id: string;
   city_id: number;
-  category: CategoryRef | null;
+  category: { name: string } | null;
   location: LonLat;
   distance_m?: number;
   address: Address | null;
@@ -77,8 +67,6 @@ export interface Place extends Named {
 }
 
 export interface RegionRef extends Named {
-  region_id: string;
-  kind: string;
   demo?: boolean;
 }
 
@@ -94,7 +82,6 @@ export interface PlaceDetail extends Omit<Place, "hours"> {
   opening_hours: string | null;
   hours: Hours & { week?: (DayHours[] | null)[] | null };
   time_zone: string | null;
-  categories?: CategoryRef[];
   regions: RegionRef[];
   source: Source | null;
 }
@@ -120,7 +107,7 @@ export interface Coupon {
   fulfilment: string;
   merchant: { merchant_id: string; name: string } | null;
   distance_m?: number;
-  place?: (Pick<Place, "place_id" | "name" | "location"> & { category?: CategoryRef | null; hours?: Hours }) | null;
+  place?: Pick<Place, "place_id" | "name" | "location"> | null;
   place_count?: number;
 }
 

@@ -1,4 +1,5 @@
 // Codes as people type them: twelve digits, the last one a check digit after Damm, so that a slip costs no question.
+import { decimalsOf } from "../format";
 
 // The totally anti-symmetric quasigroup of order 10 of H. M. Damm, 2004.
 const table = [
@@ -34,7 +35,7 @@ export const grouped = (digits: string): string => digits.replace(/(\d{4})(?=\d)
 
 /** Minor units of an amount as people type it, "88", "88.5" or "88,50"; null when it is none of this currency. */
 export function minorOf(text: string, currency: string): number | null {
-  const decimals = new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2;
+  const decimals = decimalsOf(currency);
   const found = /^(\d{1,8})(?:[.,](\d+))?$/.exec(text.trim());
   const fraction = found?.[2] ?? "";
   if (found === null || fraction.length > decimals) return null;

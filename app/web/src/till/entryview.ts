@@ -56,7 +56,7 @@ export function codeForm(take: (code: Presented) => Promise<void>): HTMLElement 
 /** The camera with a frame to hold the code into; `take` gets the first code of ours. */
 export function scanView(take: (code: Presented) => void, typeInstead: () => void, signal: AbortSignal): Node[] {
   const video = el("video", { class: "scan-video", playsinline: true, muted: true, "aria-label": t("till.camera") });
-  const said = el("div", { class: "scan-said" });
+  const said = el("div", {});
   let foreign = "";
   const seen = (text: string): boolean => {
     const code = presentedBy(text);
@@ -79,6 +79,6 @@ export function scanView(take: (code: Presented) => void, typeInstead: () => voi
     el("div", { class: "scan-frame" }, video),
     el("p", { class: "summary" }, t("till.scan_hint")),
     said,
-    act(t("till.type_instead"), async () => typeInstead(), "act act-second"),
+    act(t("till.type_instead"), () => typeInstead(), "act act-second"),
   ];
 }

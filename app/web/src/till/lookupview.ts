@@ -3,7 +3,8 @@ import { el, langTag, present } from "../dom";
 import { act, field, form, note } from "../form";
 import * as format from "../format";
 import { maybe, t } from "../i18n";
-import { term } from "../rows";
+import type { Conflict } from "../request";
+import { terms } from "../rows";
 import { minorOf } from "./digits";
 import { bill } from "./splittable";
 import type { Lookup, Order } from "./tilltypes";
@@ -33,28 +34,27 @@ export function reasonWords(reason: string, detail: string | null): string {
 /** True while the price depends on an amount that nobody has given yet. */
 const wantsOrder = ({ found, order }: LookupContext): boolean => found.needs_order && order === null;
 
-function conflictWords({ found, zone, placeName }: LookupContext): string | null {
-  if (found.conflict === null || found.reason !== "already-redeemed") return null;
-  const time = format.moment(found.conflict.at, zone);
-  const place = found.conflict.place_id === null ? null : placeName(found.conflict.place_id);
+/** When and where a used code was used. */
+export function usedBefore(conflict: Conflict, { zone, placeName }: Pick<LookupContext, "zone" | "placeName">): string {
+  const time = format.moment(conflict.at, zone);
+  const place = conflict.place_id === null ? null : placeName(conflict.place_id);
   return place === null ? t("till.used_at", { time }) : t("till.used_at_place", { time, place });
 }
 
 function verdict(context: LookupContext): HTMLElement {
   const { found } = context;
   if (found.usable) return note("good", t(wantsOrder(context) ? "till.good_with_order" : "till.good"));
-  const lines = [conflictWords(context), remedy(context)];
-  return note(
-    "bad",
-    reasonWords(found.reason ?? "", found.detail),
-    lines.filter((line): line is string => line !== null && line !== ""),
-  );
+  const line = remedy(context);
+  return note("bad", reasonWords(found.reason ?? "", found.detail), line ? [line] : []);
 }
 
-/** What would be right: where, when, or from which amount on. */
-function remedy({ found, zone }: LookupContext): string | null {
+/** What would be right: where, when, or from which amount on; of a used code, when that was. */
+function remedy(context: LookupContext): string | null {
+  const { found, zone } = context;
   const least = found.terms?.min_spend;
   switch (found.reason) {
+    case "already-redeemed":
+      return found.conflict && usedBefore(found.conflict, context);
     case "wrong-store":
       return found.places.length > 0 ? t("till.valid_at", { places: found.places.map((place) => place.name).join(t("till.list_comma")) }) : null;
     case "not-yet-usable":
@@ -69,21 +69,19 @@ function remedy({ found, zone }: LookupContext): string | null {
 }
 
 function facts({ found, zone }: LookupContext): HTMLElement {
-  const terms = found.terms ?? {};
-  const amount = (value: typeof terms.min_spend): string | null => (value && value.amount_minor > 0 ? format.money(value) : null);
-  const rows: [string, string | null][] = [
+  const rules = found.terms ?? {};
+  return terms([
     [t("till.kind"), maybe(`coupon.kind.${found.kind}`)],
     [t("till.customer"), found.customer_hint],
     [t("claim.units"), found.units > 1 ? t("claim.units_of", { left: found.units_left, all: found.units }) : null],
-    [t("coupon.worth"), amount(terms.face_value)],
-    [t("coupon.discount"), terms.percent_off_bp ? t("coupon.percent_off", { percent: format.percent(terms.percent_off_bp) }) : null],
-    [t("coupon.min_spend"), amount(terms.min_spend)],
-    [t("coupon.cap"), amount(terms.cap)],
-    [t("terms.use_hours"), terms.use_hours ?? null],
+    [t("coupon.worth"), format.amount(rules.face_value)],
+    [t("coupon.discount"), rules.percent_off_bp ? t("coupon.percent_off", { percent: format.percent(rules.percent_off_bp) }) : null],
+    [t("coupon.min_spend"), format.amount(rules.min_spend)],
+    [t("coupon.cap"), format.amount(rules.cap)],
+    [t("terms.use_hours"), rules.use_hours ?? null],
     [t("coupon.use_window"), format.deadline(found.valid_until, zone)],
     [t("till.tail"), found.code_tail],
-  ];
-  return el("dl", { class: "terms" }, ...rows.map(([name, value]) => value !== null && term(name, value)));
+  ]);
 }
 
 function orderForm(context: LookupContext, ordered: LookupEvents["ordered"]): HTMLElement {
@@ -141,7 +139,7 @@ export function lookupView(context: LookupContext, events: LookupEvents): Node[]
     asks && orderForm(context, (order) => events.ordered(order)),
     found.price !== null && bill(found.price, t("till.payable")),
     ...actions(context, events),
-    act(t("till.next"), async () => events.next(), "act act-second"),
+    act(t("till.next"), () => events.next(), "act act-second"),
     facts(context),
   );
 }

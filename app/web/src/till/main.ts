@@ -16,7 +16,7 @@ import type { City } from "../types";
 import { codeForm, scanView } from "./entryview";
 import { historyList } from "./historylist";
 import * as journal from "./journal";
-import { lookupView, reasonWords } from "./lookupview";
+import { lookupView, reasonWords, usedBefore } from "./lookupview";
 import { RedemptionView } from "./redemptionview";
 import { placeChoice, staffSignIn } from "./staffsignin";
 import * as api from "./tillapi";
@@ -31,6 +31,13 @@ class Till {
   private cities: City[] = [];
   private ways: Provider[] = [];
   private left = new AbortController();
+
+  /** The clock of the place; null without one. */
+  get zone(): string | null {
+    return this.place?.time_zone ?? null;
+  }
+
+  readonly placeName = (id: string): string | null => this.places.find((place) => place.place_id === id)?.name ?? null;
 
   /** Replaces what is shown; what the former view was waiting for is given up. */
   private show(title: string, content: (signal: AbortSignal) => Node[]): AbortSignal {
@@ -114,12 +121,11 @@ class Till {
   }
 
   private next(): void {
-    const zone = this.place?.time_zone ?? null;
     this.show(t("till.ready"), (signal) => {
-      const past = historyList(zone, (redemption) => this.showRedemption(redemption), signal);
+      const past = historyList(this.zone, (redemption) => this.showRedemption(redemption), signal);
       return [
         codeForm((code) => this.look(code, null)),
-        act(t("till.scan"), async () => this.scan(), "act act-second"),
+        act(t("till.scan"), () => this.scan(), "act act-second"),
         ...(past === null ? [] : [past]),
       ];
     });
@@ -140,12 +146,11 @@ class Till {
   }
 
   private showLookup(code: Presented, found: Lookup, order: Order | null): void {
-    const zone = this.place?.time_zone ?? null;
-    const placeName = (id: string): string | null => this.places.find((place) => place.place_id === id)?.name ?? null;
+    const { currency, zone, placeName } = this;
     announce(found.usable ? t("till.good") : reasonWords(found.reason ?? "", found.detail));
     this.show(t("till.looked_up"), () =>
       lookupView(
-        { found, order, currency: this.currency, zone, placeName },
+        { found, order, currency, zone, placeName },
         {
           ordered: (given) => this.look(code, given),
           redeem: (mode, units) => this.redeem(code, found, order, mode, units),
@@ -203,7 +208,7 @@ class Till {
     this.show(request.title, () => [
       note("bad", t("till.never_arrived"), [t("till.never_arrived_more")]),
       act(t("till.send_again"), () => this.send(request)),
-      act(t("till.drop"), async () => {
+      act(t("till.drop"), () => {
         journal.close(request, false);
         this.next();
       }, "act act-second"),
@@ -225,6 +230,14 @@ class Till {
     });
   }
 
+  /** Until when, or since when, something is refused. */
+  private more({ code, conflict, retryAfterS }: ApiProblem): string[] {
+    if (code === "already-redeemed" && conflict !== null) return [usedBefore(conflict, this)];
+    if (code !== "staff-locked" || retryAfterS === null) return [];
+    const at = new Date(Date.now() + retryAfterS * 1000).toISOString();
+    return [t("till.locked_until", { time: format.moment(at, this.zone) })];
+  }
+
   /** A refusal in words, with a way on; `again` repeats what was tried when that may help. */
   private failed(error: unknown, again: (() => void) | null): void {
     if (wasAborted(error)) return;
@@ -232,17 +245,11 @@ class Till {
       this.signIn();
       return;
     }
-    const lines: string[] = [];
-    if (error instanceof ApiProblem && error.code === "staff-locked" && error.retryAfterS !== null) {
-      const at = new Date(Date.now() + error.retryAfterS * 1000).toISOString();
-      lines.push(t("till.locked_until", { time: format.moment(at, this.place?.time_zone ?? null) }));
-    }
-    const conflict = error instanceof ApiProblem && error.code === "already-redeemed" ? error.conflict : null;
-    if (conflict !== null) lines.push(t("till.used_at", { time: format.moment(conflict.at, this.place?.time_zone ?? null) }));
+    const lines = error instanceof ApiProblem ? this.more(error) : [];
     const retry = again !== null && isUndecided(error) ? [{ label: t("error.retry"), run: again }] : [];
     this.show(t("till.refused"), () => [
       note("bad", refusalWords(error, ["till.reason", "problem"]), lines, retry),
-      this.place === null ? act(t("signin.out"), () => this.signOut()) : act(t("till.next"), async () => this.next()),
+      this.place === null ? act(t("signin.out"), () => this.signOut()) : act(t("till.next"), () => this.next()),
     ]);
   }
 }

@@ -1,6 +1,5 @@
 // One redemption: held with its lease, charged, done with its receipt, undone; each as the server knows it.
 import type { Provider } from "../api";
-import type { Payment } from "../claims";
 import { button, el, present } from "../dom";
 import { act, note } from "../form";
 import * as format from "../format";
@@ -8,11 +7,10 @@ import { t, type Word } from "../i18n";
 import { carryOut, untilDecided, watch, type Trouble } from "../intents";
 import { announce } from "../notice";
 import { pay } from "../paying";
-import { failureWords, openNote } from "../paystep";
 import { refusalWords, troubleNote } from "../problems";
 import { wasAborted } from "../request";
 import { SignedOut } from "../session";
-import { section, term } from "../rows";
+import { section, terms } from "../rows";
 import { countdown } from "./countdown";
 import { bill } from "./splittable";
 import * as api from "./tillapi";
@@ -70,14 +68,16 @@ export class RedemptionView {
 
   private show(): void {
     const { redemption } = this;
-    const content = { held: () => this.held(), committed: () => this.done(), voided: () => this.over(), reversed: () => this.over() };
-    const titles = redemption.units.map((unit) => el("h3", { class: "till-title" }, unit.title));
-    this.node.replaceChildren(...content[redemption.state](), ...titles.slice(0, 1), bill(redemption.split, t(redemption.state === "held" ? "till.payable" : "till.was_payable")), this.receipt());
-    announce(t(`till.state.${redemption.state}`));
+    const { state, split, units } = redemption;
+    const content = state === "held" ? this.held() : state === "committed" ? this.done() : this.over(state);
+    const titles = units.slice(0, 1).map((unit) => el("h3", { class: "till-title" }, unit.title));
+    const due = t(state === "held" ? "till.payable" : "till.was_payable");
+    this.node.replaceChildren(...content, ...titles, bill(split, due), this.receipt());
+    announce(t(`till.state.${state}`));
   }
 
   private next(second = true): HTMLElement {
-    return act(t("till.next"), async () => this.events.next(), second ? "act act-second" : "act");
+    return act(t("till.next"), () => this.events.next(), second ? "act act-second" : "act");
   }
 
   private held(): Node[] {
@@ -117,7 +117,7 @@ export class RedemptionView {
       return;
     }
     const left = el("p", { class: "till-time" }, t("till.undo_until"), " ");
-    place.replaceChildren(left, act(t("till.undo"), async () => place.replaceChildren(...this.undoForm(place)), "act act-second"));
+    place.replaceChildren(left, act(t("till.undo"), () => place.replaceChildren(...this.undoForm(place)), "act act-second"));
     left.append(countdown(reverse_before, over, this.signal));
   }
 
@@ -132,23 +132,22 @@ export class RedemptionView {
     ];
   }
 
-  private over(): Node[] {
-    const { redemption } = this;
-    return [note("wait", t(`till.state.${redemption.state}`), [t(`till.over.${redemption.state}` as Word)]), this.said, this.next(false)];
+  private over(state: "voided" | "reversed"): Node[] {
+    return [note("wait", t(`till.state.${state}`), [t(`till.over.${state}`)]), this.said, this.next(false)];
   }
 
   private receipt(): HTMLElement {
     const { redemption } = this;
     const { place } = this.counter;
     const time = (at: string | null): string | null => (at === null ? null : format.moment(at, place.time_zone));
-    const rows: [string, string | null][] = [
+    const facts = terms([
       [t("till.at"), place.name],
       [t("till.used"), redemption.units.map((unit) => `…${unit.code_tail} (${unit.unit_no})`).join(", ")],
       [t("till.when"), time(redemption.committed_at)],
       [t("till.ended"), time(redemption.ended_at)],
       [t("till.number"), redemption.request_no.slice(0, 8).toUpperCase()],
-    ];
-    return section(t("till.receipt"), el("dl", { class: "terms" }, ...rows.map(([name, value]) => value !== null && term(name, value))));
+    ]);
+    return section(t("till.receipt"), facts);
   }
 
   private async reload(): Promise<void> {
@@ -160,20 +159,16 @@ export class RedemptionView {
   }
 
   private async charge(way: Provider): Promise<void> {
-    this.said.replaceChildren(note("wait", t("pay.sending")));
     try {
-      const payment = await pay({
+      await pay({
         session: api.staff,
         intents: api.begunAtTill,
         name: `pay.${this.id}`,
         body: { purpose: "redemption", purpose_id: this.id, provider: way, method: METHOD_OF[way] },
         signal: this.signal,
+        said: this.said,
         troubled: (trouble) => this.trouble(trouble),
-        open: (open: Payment) => this.said.replaceChildren(openNote(open)),
       });
-      if (payment.state !== "succeeded") {
-        this.said.replaceChildren(note("bad", t(`pay.state.${payment.state}` as Word), [failureWords(payment)]));
-      }
     } catch (error) {
       this.failed(error);
     }

@@ -1,5 +1,5 @@
 // Sign-in of staff and owners, and the choice of the place that this till stands in.
-import { el } from "../dom";
+import { el, isDemo } from "../dom";
 import { field, form } from "../form";
 import { t } from "../i18n";
 import { refusalWords } from "../problems";
@@ -33,7 +33,7 @@ export function staffSignIn(done: () => Promise<void>): Node[] {
     await done();
   };
   setTimeout(() => login.input.focus(), 0);
-  const demo = document.documentElement.dataset["demo"] !== undefined && el("p", { class: "field-hint" }, t("till.demo_login"));
+  const demo = isDemo && el("p", { class: "field-hint" }, t("till.demo_login"));
   return [
     el("p", { class: "summary" }, t("till.sign_in_why")),
     form({ class: "stack" }, t("signin.title"), submit, login.node, password.node, demo),

@@ -11,8 +11,6 @@ export const staff = new Session("fujin.till", perTab);
 export const begunAtTill = new Intents("fujin.till.begun.", () => staff.subject);
 
 interface Me {
-  role: string;
-  display_name: string | null;
   merchants: string[];
   places: string[];
 }

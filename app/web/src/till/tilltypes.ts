@@ -1,5 +1,5 @@
 // Codes and redemptions as the JSON API gives them to a till.
-import type { Payment } from "../claims";
+import type { Payment } from "../paying";
 import type { Conflict } from "../request";
 import type { Money } from "../types";
 
@@ -7,9 +7,7 @@ export interface PriceSplit {
   gross: Money;
   discount: Money;
   platform_share: Money;
-  merchant_share: Money;
   prepaid: Money;
-  commission: Money;
   payable: Money;
 }
 
@@ -19,16 +17,12 @@ export interface LookupTerms {
   face_value?: Money | null;
   percent_off_bp?: number | null;
   use_hours?: string | null;
-  party_min?: number | null;
-  party_max?: number | null;
 }
 
 export interface Lookup {
-  claim_id: string;
   title: string;
   lang: string | null;
   kind: string;
-  state: string;
   units: number;
   units_left: number;
   usable: boolean;
@@ -47,7 +41,6 @@ export interface Lookup {
 }
 
 export interface RedemptionUnit {
-  claim_id: string;
   unit_no: number;
   title: string;
   code_tail: string;
@@ -64,11 +57,9 @@ export interface Redemption {
   committed_at: string | null;
   reverse_before: string | null;
   ended_at: string | null;
-  reason: string | null;
   reversal_pending: boolean;
-  payment: Pick<Payment, "payment_id" | "state" | "amount"> & { provider?: string } | null;
+  payment: Pick<Payment, "state"> | null;
   next_actions: ("commit" | "void" | "pay" | "reverse")[];
-  created_at: string;
 }
 
 /** A code as the till got it: twelve digits that were typed, or what a QR said. */
