@@ -14,7 +14,7 @@ import { SignedOut } from "./session";
 import { local, newId } from "./storage";
 import type { CouponDetail } from "./types";
 
-export interface ClaimPanelEvents {
+interface ClaimPanelEvents {
   signInNeeded(): void;
   claimed(claim: Claim): void;
   walletAsked(): void;

@@ -5,7 +5,7 @@ import { Session } from "./session";
 import { local } from "./storage";
 import type { Listing, Money } from "./types";
 
-export type ClaimState = "pending_payment" | "active" | "redeemed" | "released" | "cancelled" | "expired" | "refunded";
+type ClaimState = "pending_payment" | "active" | "redeemed" | "released" | "cancelled" | "expired" | "refunded";
 export type ClaimGroup = "usable" | "used" | "ended";
 
 export interface Claim {

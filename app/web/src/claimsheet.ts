@@ -18,7 +18,7 @@ import type { CouponDetail, LonLat } from "./types";
 
 const LOOK_EVERY_S = 3;
 
-export interface ClaimLinks {
+interface ClaimLinks {
   placeHref(id: string): string;
   from: LonLat | null;
   signInNeeded(): void;

@@ -7,7 +7,7 @@ import { couponFacts, headline, singlePrice } from "./list";
 import { section, terms, type Facts } from "./rows";
 import type { CouponDetail, CouponPlace, LonLat, Money } from "./types";
 
-export interface CouponLinks {
+interface CouponLinks {
   placeHref(id: string): string;
   /** Where the reader searched; the places are ordered from there. */
   from: LonLat | null;

@@ -38,7 +38,7 @@ export class CategoryTree {
   }
 }
 
-export interface FilterEvents {
+interface FilterEvents {
   changed(change: Partial<PageState>): void;
 }
 

@@ -58,7 +58,7 @@ export function form(
 }
 
 /** Disables a button while `run` is under way: a double tap is one tap. */
-export async function whileBusy(control: HTMLButtonElement, run: () => void | Promise<void>): Promise<void> {
+async function whileBusy(control: HTMLButtonElement, run: () => void | Promise<void>): Promise<void> {
   control.disabled = true;
   control.classList.add("waiting");
   const done = busy();

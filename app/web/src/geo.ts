@@ -14,7 +14,7 @@ export function metresBetween(a: LonLat, b: LonLat): number {
 }
 
 /** Metres from `point` to the nearest edge or corner of a box, 0 inside; west > east crosses 180°. */
-export function metresToBox(point: LonLat, [west, south, east, north]: City["bbox"]): number {
+function metresToBox(point: LonLat, [west, south, east, north]: City["bbox"]): number {
   const lat = Math.max(south, Math.min(north, point.lat));
   const inside = west <= east ? point.lon >= west && point.lon <= east : point.lon >= west || point.lon <= east;
   if (inside) return metresBetween(point, { lon: point.lon, lat });

@@ -170,7 +170,7 @@ export const isGone = (error: unknown): boolean =>
   error instanceof ApiProblem && (error.status === 404 || error.status === 410);
 
 /** What happened, in words: a title and one line or two. */
-export function explain(error: unknown): { title: string; lines: string[] } {
+function explain(error: unknown): { title: string; lines: string[] } {
   if (error instanceof Unreachable) {
     const offline = error.why === "offline";
     const line: Word = offline ? "error.offline" : error.why === "timeout" ? "error.timeout" : "error.unreachable";

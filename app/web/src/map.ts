@@ -27,7 +27,7 @@ export interface Pin {
   deal: boolean;
 }
 
-export interface MapEvents {
+interface MapEvents {
   /** The reader tapped an empty spot, or pressed Enter on the map. */
   picked(point: LonLat): void;
   /** The reader tapped a numbered result. */
@@ -48,7 +48,7 @@ export interface SearchMap {
   drawn(then: () => void): void;
 }
 
-export type Layer = "basemap" | "regions" | "places";
+type Layer = "basemap" | "regions" | "places";
 
 // Web Mercator has no poles; what lies beyond is drawn at its edge.
 const EDGE_LAT = 85.05;

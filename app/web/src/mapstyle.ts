@@ -11,7 +11,7 @@ const names = [
   "region", "dot", "dot-deal", "pin", "pin-ink", "pin-deal", "pin-deal-ink", "ring", "ring-fill",
 ] as const;
 
-export type Palette = Record<(typeof names)[number], string> & { font: string };
+type Palette = Record<(typeof names)[number], string> & { font: string };
 
 export function readPalette(): Palette {
   const css = getComputedStyle(document.documentElement);

@@ -12,7 +12,7 @@ export interface Payment {
   failure: string | null;
 }
 
-export interface PaymentOrder {
+interface PaymentOrder {
   session: Session;
   intents: Intents;
   /** Under which name the key is kept; the same payment always has the same. */

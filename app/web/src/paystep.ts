@@ -10,7 +10,7 @@ import { refusalWords, troubleNote } from "./problems";
 import { wasAborted } from "./request";
 import { SignedOut } from "./session";
 
-export interface PayEvents {
+interface PayEvents {
   /** The payment has ended; the claim may have changed. */
   ended(): void;
   signInNeeded(): void;

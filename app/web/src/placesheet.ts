@@ -7,7 +7,7 @@ import { openingLine } from "./list";
 import { row, section } from "./rows";
 import type { CouponBrief, DayHours, LonLat, PlaceDetail } from "./types";
 
-export interface PlaceLinks {
+interface PlaceLinks {
   couponHref(id: string): string;
   aroundHref: string;
   /** Where the reader searched. */
@@ -17,7 +17,7 @@ export interface PlaceLinks {
 }
 
 /** http and https addresses only; anything else in the data is not a link. */
-export function safeWebsite(text: string | null): URL | null {
+function safeWebsite(text: string | null): URL | null {
   if (text === null || text.trim() === "") return null;
   const candidate = /^[a-z][a-z0-9+.-]*:/i.test(text.trim()) ? text.trim() : `https://${text.trim()}`;
   try {
@@ -79,7 +79,7 @@ function hoursSection(place: PlaceDetail): HTMLElement {
   );
 }
 
-export function couponLink(coupon: CouponBrief, href: string): HTMLElement {
+function couponLink(coupon: CouponBrief, href: string): HTMLElement {
   return el(
     "a",
     { class: "card ticket ticket-brief", href, "data-coupon": coupon.coupon_id },

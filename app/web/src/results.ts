@@ -10,7 +10,7 @@ import { ApiProblem, wasAborted, type Query } from "./request";
 import { RADII_M, searchQuery, type PageState, type Sheet } from "./state";
 import type { City, Coupon, Listing, Place } from "./types";
 
-export interface ResultEvents {
+interface ResultEvents {
   zone(cityId: number | null): string | null;
   change(change: Partial<PageState>): void;
   href(sheet: Sheet): string;

@@ -14,7 +14,7 @@ export interface SheetContent {
   share?: () => void;
 }
 
-export interface SheetEvents {
+interface SheetEvents {
   /** The reader asked to close; the caller decides by the history. */
   closeAsked(): void;
   backAsked(): void;

@@ -20,7 +20,7 @@ export const MINE = "mine";
 
 type Load = (signal: AbortSignal) => Promise<SheetContent>;
 
-export interface SheetHost {
+interface SheetHost {
   lang: string | null;
   zone(cityId: number | null): string | null;
   credits(cityId: number): string[];

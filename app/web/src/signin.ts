@@ -13,7 +13,7 @@ interface OtpAnswer {
 const E164 = /^\+[1-9]\d{6,14}$/;
 
 /** A number as people write it in E.164; null when it can't be one. Chinese readers may leave the country out. */
-export function phoneOf(text: string): string | null {
+function phoneOf(text: string): string | null {
   const digits = text.replace(/[\s().\-\u2010-\u2015]/g, "").replace(/^00/, "+");
   const full = lang === "zh-CN" && /^1[3-9]\d{9}$/.test(digits) ? `+86${digits}` : digits;
   return E164.test(full) ? full : null;

@@ -2,7 +2,7 @@
 import type { LonLat } from "./types";
 
 export const RADII_M = [300, 500, 1000, 2000, 3000, 5000, 10_000, 20_000, 50_000] as const;
-export const DEFAULT_RADIUS_M = 1000;
+const DEFAULT_RADIUS_M = 1000;
 
 export interface PageState {
   point: LonLat | null;

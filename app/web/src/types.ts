@@ -10,7 +10,7 @@ export interface Money {
   currency: string;
 }
 
-export interface Named {
+interface Named {
   name: string;
   lang?: string | null;
   names?: Record<string, string> | null;
@@ -48,7 +48,7 @@ export interface CouponBrief {
   summary?: string | null;
 }
 
-export interface Address {
+interface Address {
   text?: string | null;
   district?: string | null;
 }
@@ -66,11 +66,11 @@ export interface Place extends Named {
   coupon_count: number;
 }
 
-export interface RegionRef extends Named {
+interface RegionRef extends Named {
   demo?: boolean;
 }
 
-export interface Source {
+interface Source {
   name?: string | null;
   licence?: string | null;
   attribution?: string | null;

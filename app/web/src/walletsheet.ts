@@ -8,7 +8,7 @@ import { refusalWords } from "./problems";
 import { section } from "./rows";
 import type { Listing } from "./types";
 
-export interface WalletLinks {
+interface WalletLinks {
   claimHref(id: string): string;
   signedOut(): void;
   dealsHref: string;
@@ -16,7 +16,7 @@ export interface WalletLinks {
 
 const groups = ["usable", "used", "ended"] as const;
 
-export function claimCard(claim: claims.Claim, href: string): HTMLElement {
+function claimCard(claim: claims.Claim, href: string): HTMLElement {
   const usable = claim.state === "active";
   const stub = usable ? (maybe(`coupon.kind.${claim.kind}`) ?? claim.kind) : t(`claim.state.${claim.state}`);
   const facts = [

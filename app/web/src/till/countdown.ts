@@ -2,7 +2,7 @@
 import { el } from "../dom";
 
 /** "4:59", "1:02:03". */
-export function clockText(seconds: number): string {
+function clockText(seconds: number): string {
   const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
   const two = (value: number): string => String(value).padStart(2, "0");
   return hours > 0 ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;

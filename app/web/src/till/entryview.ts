@@ -11,7 +11,7 @@ import type { Presented } from "./tilltypes";
 const OURS = /^LS0:[0-9A-F-]{36}:[0-9A-F]{16}$/i;
 
 /** What a scanned text presents; null when it is none of our codes. */
-export function presentedBy(text: string): Presented | null {
+function presentedBy(text: string): Presented | null {
   const trimmed = text.trim();
   if (OURS.test(trimmed)) return { qr: trimmed };
   const digits = /^[\d\s.-]+$/.test(trimmed) ? digitsOf(trimmed) : "";

@@ -9,14 +9,14 @@ import { minorOf } from "./digits";
 import { bill } from "./splittable";
 import type { Lookup, Order } from "./tilltypes";
 
-export interface LookupEvents {
+interface LookupEvents {
   /** The amount was given; look again. */
   ordered(order: Order): Promise<void>;
   redeem(mode: "hold" | "redeem", units: number): Promise<void>;
   next(): void;
 }
 
-export interface LookupContext {
+interface LookupContext {
   found: Lookup;
   order: Order | null;
   /** The currency that orders have here. */

@@ -16,13 +16,13 @@ import { bill } from "./splittable";
 import * as api from "./tillapi";
 import type { Redemption, TillPlace } from "./tilltypes";
 
-export interface Counter {
+interface Counter {
   place: TillPlace;
   /** How money can be taken here. */
   ways: Provider[];
 }
 
-export interface RedemptionEvents {
+interface RedemptionEvents {
   next(): void;
   signInNeeded(): void;
 }

@@ -11,7 +11,7 @@ export interface PriceSplit {
   payable: Money;
 }
 
-export interface LookupTerms {
+interface LookupTerms {
   min_spend?: Money | null;
   cap?: Money | null;
   face_value?: Money | null;
@@ -40,7 +40,7 @@ export interface Lookup {
   next_actions: ("redeem" | "hold")[];
 }
 
-export interface RedemptionUnit {
+interface RedemptionUnit {
   unit_no: number;
   title: string;
   code_tail: string;
