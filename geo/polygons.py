@@ -8,9 +8,9 @@ latitude (an edge is a straight line on the plate carrée map), as `ST_Covers` o
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
-from math import sqrt
+from math import ceil, floor, sqrt
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,11 @@ _ECCENTRICITY: Final = sqrt(0.00669437999014131699614)
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one kind of polygon may be at most; None is no limit. Reaching a limit is allowed."""
+    """What one kind of polygon may be at most; None is no limit. Reaching a limit is allowed.
+
+    `kind` names it in refusals. Points count the one that closes a ring, before and after closing, cutting and
+    mending. The width (degrees) is that of the box around, the area (m²) is on the ellipsoid.
+    """
 
     kind: str
     max_points: int
@@ -90,7 +94,11 @@ def checked_polygons(
 
 
 def checked_shape(shape: shapely.Geometry, limits: Limits, *, repair: bool = False) -> CheckedPolygons:
-    """Checks a Polygon or MultiPolygon that another reader built, by the same gate."""
+    """Checks a Polygon or MultiPolygon that another reader built, by the same gate; see `checked_polygons`.
+
+    Pointers count polygon, ring, position and axis as a MultiPolygon's `coordinates` do, empty parts left out. A
+    third dimension is dropped with a remark.
+    """
     if not isinstance(shape, Polygon | MultiPolygon):
         raise InvalidGeometry(f"A polygon is expected, not a {type(shape).__name__}.")
     parts = [shape] if isinstance(shape, Polygon) else list(shape.geoms)
@@ -99,17 +107,27 @@ def checked_shape(shape: shapely.Geometry, limits: Limits, *, repair: bool = Fal
         for part in parts
         if not part.is_empty
     ]
-    return checked_polygons(coordinates, limits, repair=repair)
+    checked = checked_polygons(coordinates, limits, repair=repair)
+    if not shapely.has_z(shape):
+        return checked
+    dropped = Remark("height-dropped", "The third dimension of the shape was left out.")
+    return replace(checked, remarks=(dropped, *checked.remarks))
 
 
 def covers(geometry: shapely.Geometry, point: LonLat) -> bool:
-    """True when the position is inside or on the border (planar); ±180 count as one meridian."""
+    """True when the position is inside or on the border (planar, as `ST_Covers`); ±180 count as one meridian.
+
+    A pole counts only under the longitudes at which the geometry reaches it. False for an empty geometry.
+    """
     lons = (180.0, -180.0) if abs(point.lon) == 180.0 else (point.lon,)
     return any(bool(shapely.intersects_xy(geometry, lon, point.lat)) for lon in lons)
 
 
 def bbox_of(geometry: shapely.Geometry) -> Bbox:
-    """The smallest box around a not empty geometry within [-180, 180], crossing when that is narrower."""
+    """The smallest box around a geometry within [-180, 180], crossing when that is narrower.
+
+    Raises `InvalidBbox` for an empty geometry.
+    """
     bounds = shapely.bounds(shapely.get_parts(geometry))
     ranges = [(float(west), float(east)) for west, east in bounds[:, [0, 2]]]
     return Bbox.of_ranges(ranges, [float(lat) for lat in bounds[:, [1, 3]].ravel()])
@@ -119,8 +137,9 @@ def geodesic_area_m2(geometry: shapely.Geometry) -> float:
     """Square metres on the WGS 84 ellipsoid of a polygon whose edges are straight in longitude and latitude.
 
     Sums for each edge the area between it and the equator: its width times the mean of the authalic ordinate q
-    (Snyder 1987, eq. 3-12), by five-point Gauss quadrature. Agrees with the geodesic area where edges are short,
-    and unlike that is also right for a polygon around a pole or the whole globe. Any ring order will do.
+    (Snyder 1987, eq. 3-12), by five-point Gauss quadrature: 12 digits for edges within 20° of latitude, 5 for those
+    across the globe. Agrees with the geodesic area where edges are short, and unlike that is also right for a polygon
+    around a pole or the whole globe. Any ring order will do; 0 for an empty geometry.
     """
     area = 0.0
     for polygon in shapely.get_parts(geometry):
@@ -148,7 +167,12 @@ def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: 
     _check_counts(raw, limits, pointer)
     rings = [[*_rings(polygon, full, at)] for polygon, at in raw]
     remarks = [remark for polygon in rings for ring in polygon for remark in ring.remarks]
-    shapes: list[shapely.Geometry] = [_polygon(polygon) for polygon in rings]
+    shapes: list[shapely.Geometry] = []
+    crosses = False
+    for polygon in rings:
+        shape, cut = _polygon(polygon)
+        shapes.append(shape)
+        crosses = crosses or cut or len(_turns(shape)) > 1
     if limits.max_width_deg is not None:
         _check_width(shapes, limits, pointer)
     repaired = False
@@ -156,7 +180,6 @@ def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: 
         if not shapely.is_valid(shape):
             shapes[index] = _mended(shape, repair, raw[index][1])
             repaired = True
-    crosses = any(shapely.bounds(s)[0] < -180.0 or shapely.bounds(s)[2] > 180.0 for s in shapes)
     parts = [piece for shape in shapes for piece in _within_the_map(shape)]
     geometry: shapely.Geometry = MultiPolygon(parts)
     if not shapely.is_valid(geometry):
@@ -209,15 +232,36 @@ def _rings(raw: object, full: bool, pointer: str) -> list[Ring]:
     return [checked_ring(ring, full=full, pointer=f"{pointer}/{index}") for index, ring in enumerate(raw)]
 
 
-def _polygon(rings: list[Ring]) -> Polygon:
-    """The polygon in unwrapped longitudes: holes are turned to the side of the globe where their shell is."""
-    shell, holes = rings[0].positions, [ring.positions for ring in rings[1:]]
+def _polygon(rings: list[Ring]) -> tuple[shapely.Geometry, bool]:
+    """The polygon in unwrapped longitudes, and whether a hole had to be cut.
+
+    Holes are turned to the side of the globe where their shell is. The two ends of a shell right round the globe are
+    one meridian, so that a hole may lie across them: it becomes a bay at each end.
+    """
     for ring in rings:
         _check_extent(ring)
-    west, east = shell[:, 0].min(), shell[:, 0].max()
-    if east > 180.0 or west < -180.0:
-        holes = [_turned_into(hole, float(west), float(east)) for hole in holes]
-    return Polygon(shell, holes)
+    shell = rings[0].positions
+    west, east = float(shell[:, 0].min()), float(shell[:, 0].max())
+    holes: list[Positions] = []
+    across: list[Positions] = []
+    for ring in rings[1:]:
+        hole = _turned_into(ring.positions, west, east)
+        (holes if _lies_within(hole, west, east) else across).append(hole)
+    polygon = Polygon(shell, holes)
+    if across and east - west == 360.0 and shapely.is_valid(polygon):
+        bays = MultiPolygon([bay for hole in across for bay in _bays(Polygon(hole), west, east)])
+        if shapely.is_valid(bays) and shapely.covers(polygon, bays):
+            return shapely.difference(polygon, bays), True
+    return Polygon(shell, holes + across), False
+
+
+def _bays(hole: Polygon, west: float, east: float) -> list[Polygon]:
+    """The parts of a hole between two meridians that are one, at either end."""
+    if not shapely.is_valid(hole):
+        return [hole]
+    ends = shapely.box(west, -90.0, east, 90.0)
+    copies = [shapely.transform(hole, partial(_turned_back, turn=turn)) for turn in (-1, 0, 1)]
+    return [bay for copy in copies for bay in _polygons_in(shapely.intersection(copy, ends))]
 
 
 def _check_extent(ring: Ring) -> None:
@@ -235,11 +279,16 @@ def _check_extent(ring: Ring) -> None:
 
 
 def _turned_into(hole: Positions, west: float, east: float) -> Positions:
+    """The hole turned to lie between two meridians; as it was when it doesn't fit."""
     for turn in (0.0, 360.0, -360.0):
-        lons = hole[:, 0] + turn
-        if west <= lons.min() and lons.max() <= east:
-            return np.column_stack([lons, hole[:, 1]])
+        turned = np.column_stack([hole[:, 0] + turn, hole[:, 1]])
+        if _lies_within(turned, west, east):
+            return turned
     return hole
+
+
+def _lies_within(positions: Positions, west: float, east: float) -> bool:
+    return bool(west <= positions[:, 0].min() and positions[:, 0].max() <= east)
 
 
 def _check_width(shapes: list[shapely.Geometry], limits: Limits, pointer: str) -> None:
@@ -299,21 +348,33 @@ def _place(position: Positions) -> LonLat:
 
 def _within_the_map(shape: shapely.Geometry) -> list[Polygon]:
     """The polygons of an unwrapped shape, cut at ±180 and turned back into [-180, 180]."""
-    west, _, east, _ = shapely.bounds(shape).tolist()
-    if west >= -180.0 and east <= 180.0:
+    turns = _turns(shape)
+    if turns == range(1):
         return _polygons_in(shape)
     pieces: list[Polygon] = []
-    for turn in range(int((west + 180.0) // 360.0), int((east + 180.0) // 360.0) + 1):
+    for turn in turns:
         left = -180.0 + 360.0 * turn
         clipped = shapely.intersection(shape, shapely.box(left, -90.0, left + 360.0, 90.0))
         for piece in _polygons_in(clipped):
-            pieces.append(shapely.transform(piece, partial(_turned_back, turn=turn)))
+            moved = shapely.transform(piece, partial(_turned_back, turn=turn))
+            pieces.append(shapely.transform(moved, _on_the_map))
     return pieces
+
+
+def _turns(shape: shapely.Geometry) -> range:
+    """Which copies of the map, side by side, a shape in unwrapped longitudes lies on; 0 is [-180, 180]."""
+    west, _, east, _ = shapely.bounds(shape).tolist()
+    first = floor((west + 180.0) / 360.0)
+    return range(first, max(first, ceil((east + 180.0) / 360.0) - 1) + 1)
 
 
 def _turned_back(positions: Positions, turn: int) -> Positions:
     """Longitudes less whole turns; rounding undoes the noise of adding and taking away 360."""
-    lons = np.clip(np.round(positions[:, 0] - 360.0 * turn, 12), -180.0, 180.0)
+    return np.column_stack([np.round(positions[:, 0] - 360.0 * turn, 12), positions[:, 1]])
+
+
+def _on_the_map(positions: Positions) -> Positions:
+    lons: Positions = np.clip(positions[:, 0], -180.0, 180.0)
     return np.column_stack([lons, positions[:, 1]])
 
 
