@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from math import cos, radians
+from math import cos, inf, radians
 from typing import Final
 
 import numpy as np
@@ -19,6 +19,8 @@ from geo.rings import Positions
 
 MAX_ALLOWANCE_M: Final = 100.0
 """A worse accuracy than this widens a fence no further."""
+
+_HIGHEST_LAT: Final = 90.0 - 1e-9  # 0.1 mm from a pole
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +60,10 @@ def inside(fence: Fence, point: LonLat, accuracy_m: float = 0.0) -> bool:
 def border_distance_m(fence: Fence, point: LonLat) -> float:
     """Metres to the nearest border, negative inside.
 
-    Exact for circles. For polygons the nearest border position is sought on a local plane, so that the figure
-    is never too small and within 0.5 % up to 50 km below 60° of latitude; use it for display and confidence.
+    Infinite where there is no border: for an empty fence, and (negative) for one that holds the whole globe. Neither
+    a cut at 180° nor an edge along a pole is a border. Exact for circles. For polygons the nearest border position
+    is sought on a local plane, so that the figure is never too small and within 0.5 % up to 50 km below 60° of
+    latitude; use it for display and confidence.
     """
     if isinstance(fence, Circle):
         return distance_m(fence.center, point) - fence.radius_m
@@ -76,14 +80,20 @@ def _edge_distance_m(geometry: MultiPolygon, point: LonLat) -> float:
     """Metres to the nearest border position as seen on a plane that is true to scale at `point`.
 
     The globe is laid out three times side by side, so that the nearest border may lie across 180°; pieces that
-    were cut there are joined first, since the cut is no border.
+    were cut there are joined first, since the cut is no border. Infinite where none is left.
     """
     squeeze = max(cos(radians(point.lat)), 1e-9)
+    if geometry.is_empty:
+        return inf
     copies = [shapely.transform(geometry, partial(_turned, turn=turn)) for turn in (0.0, 360.0, -360.0)]
     west, _, east, _ = geometry.bounds
     joined = shapely.union_all(copies) if west == -180.0 or east == 180.0 else shapely.geometrycollections(copies)
     borders = [shapely.boundary(part) for part in shapely.get_parts(joined)]
-    border = shapely.transform(shapely.union_all(borders), partial(_squeezed, factor=squeeze))
+    # Beyond the copies' middle there are cuts again, and what runs along a pole is a point on the globe.
+    border = shapely.clip_by_rect(shapely.union_all(borders), -360.0, -_HIGHEST_LAT, 360.0, _HIGHEST_LAT)
+    if border.is_empty:
+        return inf
+    border = shapely.transform(border, partial(_squeezed, factor=squeeze))
     here = shapely.Point(point.lon * squeeze, point.lat)
     lon, lat = shapely.get_coordinates(shapely.shortest_line(here, border))[1].tolist()
     return distance_m(point, LonLat(wrap_lon(lon / squeeze), max(-90.0, min(90.0, lat))))

@@ -1,12 +1,17 @@
 """Fences: edges, accuracy, the antimeridian, and the distance to the border."""
 
+from math import inf
+from typing import Any
+
 import numpy as np
 import pytest
+import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from shapely import MultiPolygon
 
-from geo.coordinates import LonLat
-from geo.distance import destination, distances_m
+from geo.coordinates import LonLat, wrap_lon
+from geo.distance import destination, distance_m, distances_m
 from geo.errors import InvalidRadius
 from geo.geofence import Circle, border_distance_m, inside
 from geo.polygons import REGION, checked_polygon
@@ -73,3 +78,57 @@ def test_impossible_radii_and_accuracies_are_refused(bad: float) -> None:
         Circle(LonLat(0, 0), bad)
     with pytest.raises(InvalidRadius):
         inside(Circle(LonLat(0, 0), 1), LonLat(0, 0), bad)
+
+
+def test_a_circle_over_the_pole_holds_the_place_behind_it() -> None:
+    """Three kilometres around 89.99° N: the place at 89.99° N on the opposite meridian is 2,223.9 m away."""
+    circle, behind = Circle(LonLat(0, 89.99), 3000), LonLat(180, 89.99)
+    assert inside(circle, behind)
+    assert distance_m(circle.center, behind) == pytest.approx(2223.9, abs=0.05)
+    assert circle.bbox().contains(behind)
+    assert all(inside(circle, LonLat(lon, 90)) and circle.bbox().contains(LonLat(lon, 90)) for lon in (-180, 0, 77))
+    assert not inside(circle, LonLat(180, 89.98))
+
+
+ANTARCTICA = checked_polygon([[[-180, -90], [180, -90], [180, -70], [-180, -70], [-180, -90]]], REGION)
+
+
+def test_a_pole_inside_a_fence_is_no_border() -> None:
+    for lon in (-180, 0, 123):
+        deep = border_distance_m(ANTARCTICA, LonLat(lon, -89.9))
+        assert deep == pytest.approx(-19.9 * 111195.0797, abs=1)
+    assert not inside(ANTARCTICA, LonLat(0, -69.999))
+    assert inside(ANTARCTICA, LonLat(0, -69.9995), 60)
+
+
+def test_a_fence_without_border_is_infinitely_far_from_it() -> None:
+    globe, nowhere = MultiPolygon([shapely.box(-180, -90, 180, 90)]), MultiPolygon([])
+    for point in (LonLat(0, 0), LonLat(180, 45), LonLat(-180, -90)):
+        assert border_distance_m(globe, point) == -inf
+        assert border_distance_m(nowhere, point) == inf
+        assert inside(globe, point)
+        assert not inside(nowhere, point, 100)
+
+
+@given(st.floats(-0.2, 0.2), st.floats(-0.2, 0.2), st.sampled_from([-179.875, -90.0, 0.0, 90.0, 179.5, 180.0]))
+def test_a_turned_fence_answers_as_the_one_that_was_not_turned(east: float, north: float, by: float) -> None:
+    ring = [(-0.125, -0.0625), (0.125, -0.0625), (0.0625, 0.125)]
+    here = checked_polygon([[list(position) for position in ring]], REGION)
+    there = checked_polygon([[[wrap_lon(lon + by), lat] for lon, lat in ring]], REGION)
+    near, far = LonLat(east, north), LonLat(wrap_lon(east + by), north)
+    expected = border_distance_m(here, near)
+    assert border_distance_m(there, far) == pytest.approx(expected, abs=1e-3)
+    if abs(expected) > 1e-3 and abs(abs(expected) - 50) > 1e-3:
+        assert [inside(there, far), inside(there, far, 50)] == [inside(here, near), inside(here, near, 50)]
+    circle, turned = Circle(LonLat(0, 0), 9000), Circle(LonLat(by, 0), 9000)
+    assert border_distance_m(turned, far) == pytest.approx(border_distance_m(circle, near), abs=1e-3)
+
+
+@pytest.mark.parametrize("bad", [10**400, True, None, "5"])
+def test_what_is_no_length_is_refused_by_its_place(bad: Any) -> None:
+    with pytest.raises(InvalidRadius) as refused:
+        Circle(LonLat(0, 0), bad)
+    assert refused.value.pointer == "/radius_m"
+    with pytest.raises(InvalidRadius) as refused:
+        inside(BLOCK, LonLat(0, 0), bad)
+    assert refused.value.pointer == "/accuracy_m"
