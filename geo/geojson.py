@@ -21,6 +21,8 @@ from geo.rings import checked_position
 
 Json = dict[str, Any]
 
+_DEFINED: Final = frozenset(("type", "coordinates", "geometries", "geometry", "properties"))
+
 _TYPES: Final = (
     "Point",
     "MultiPoint",
@@ -39,7 +41,10 @@ def parse_point(value: object, *, pointer: str = "") -> LonLat:
 
 
 def parse_line(value: object, *, max_points: int = 2_000, pointer: str = "") -> tuple[LonLat, ...]:
-    """Reads a LineString of two to `max_points` positions, in order."""
+    """Reads a LineString of two to `max_points` positions, in order; equal neighbours are kept.
+
+    Raises `InvalidGeometry`, `InvalidCoordinate` or `GeometryTooLarge` with a JSON pointer.
+    """
     _, coordinates = _typed(value, ("LineString",), pointer)
     at = f"{pointer}/coordinates"
     if not isinstance(coordinates, list | tuple):
@@ -54,7 +59,11 @@ def parse_line(value: object, *, max_points: int = 2_000, pointer: str = "") -> 
 def parse_polygons(
     value: object, limits: Limits, *, full: bool = False, repair: bool = False, pointer: str = ""
 ) -> CheckedPolygons:
-    """Reads a Polygon or MultiPolygon geometry through the gate of `geo.polygons`."""
+    """Reads a Polygon or MultiPolygon geometry through the gate of `geo.polygons`.
+
+    Raises `InvalidGeometry`, `InvalidCoordinate` or `GeometryTooLarge`; pointers begin with `pointer` and lead to the
+    polygon, ring, position or number at fault: `/coordinates/0/2/1` is the latitude of the third position of the shell.
+    """
     kind, coordinates = _typed(value, ("Polygon", "MultiPolygon"), pointer)
     check = checked_polygon if kind == "Polygon" else checked_polygons
     return check(coordinates, limits, full=full, repair=repair, pointer=f"{pointer}/coordinates")
@@ -63,7 +72,10 @@ def parse_polygons(
 def parse_geometry(
     value: object, limits: Limits, *, full: bool = False, repair: bool = False, pointer: str = ""
 ) -> LonLat | tuple[LonLat, ...] | CheckedPolygons:
-    """Reads a Point, LineString, Polygon or MultiPolygon; other types are refused."""
+    """Reads a Point, LineString (up to `limits.max_points`), Polygon or MultiPolygon; other types are refused.
+
+    Raises as `parse_point`, `parse_line` and `parse_polygons` do.
+    """
     kind, _ = _typed(value, ("Point", "LineString", "Polygon", "MultiPolygon"), pointer)
     if kind == "Point":
         return parse_point(value, pointer=pointer)
@@ -78,8 +90,8 @@ def point_geometry(point: LonLat) -> Json:
 
 
 def polygons_geometry(shape: CheckedPolygons | MultiPolygon) -> Json:
-    """A Polygon geometry when there is one part, else a MultiPolygon."""
-    geometry = shape.geometry if isinstance(shape, CheckedPolygons) else shape
+    """A Polygon geometry when there is one part, else a MultiPolygon; shells anticlockwise (RFC 7946 §3.1.6)."""
+    geometry = shape.geometry if isinstance(shape, CheckedPolygons) else shapely.orient_polygons(shape)
     parts = [
         [shapely.get_coordinates(ring).tolist() for ring in (part.exterior, *part.interiors)] for part in geometry.geoms
     ]
@@ -89,10 +101,21 @@ def polygons_geometry(shape: CheckedPolygons | MultiPolygon) -> Json:
 
 
 def bbox_geometry(bbox: Bbox) -> Json:
-    """The box as Polygon, or as MultiPolygon of its two parts when it crosses 180°."""
-    parts = [part for part in bbox.parts() if part.west < part.east or len(bbox.parts()) == 1]
-    boxes = [shapely.box(part.west, part.south, part.east, part.north) for part in parts]
-    return polygons_geometry(MultiPolygon(boxes))
+    """The box as Polygon, or as MultiPolygon of its two parts when it crosses 180°.
+
+    A box without width or height is a LineString (MultiLineString when it crosses), one without both a Point.
+    """
+    parts = [part for part in bbox.parts() if part.west < part.east] or [bbox]
+    if bbox.west != bbox.east and bbox.south < bbox.north:
+        return polygons_geometry(
+            MultiPolygon([shapely.box(part.west, part.south, part.east, part.north) for part in parts])
+        )
+    lines = [[[part.west, part.south], [part.east, part.north]] for part in parts]
+    if len(lines) > 1:
+        return {"type": "MultiLineString", "coordinates": lines}
+    if lines[0][0] == lines[0][1]:
+        return {"type": "Point", "coordinates": lines[0][0]}
+    return {"type": "LineString", "coordinates": lines[0]}
 
 
 def feature(
@@ -118,7 +141,13 @@ def feature(
 
 
 def feature_collection(features: Iterable[Json], *, bbox: Bbox | None = None, **members: Any) -> Json:
-    """A FeatureCollection; `members` are foreign members such as a cursor (RFC 7946 §6.1)."""
+    """A FeatureCollection; `members` are foreign members such as a cursor (RFC 7946 §6.1).
+
+    Raises `ValueError` for a member that GeoJSON keeps for other types (RFC 7946 §7.1).
+    """
+    taken = _DEFINED & members.keys()
+    if taken:
+        raise ValueError(f"GeoJSON defines the member {min(taken)} itself.")
     written: Json = {"type": "FeatureCollection"}
     if bbox is not None:
         written["bbox"] = bbox.as_list()
@@ -128,7 +157,10 @@ def feature_collection(features: Iterable[Json], *, bbox: Bbox | None = None, **
 
 
 def bbox_around(values: Iterable[LonLat | CheckedPolygons | MultiPolygon]) -> Bbox | None:
-    """The smallest box around all values, crossing 180° when narrower (RFC 7946 §5.2); None without values."""
+    """The smallest box around all values, crossing 180° when narrower (RFC 7946 §5.2); None without values.
+
+    Raises `InvalidBbox` for an empty geometry.
+    """
     ranges: list[tuple[float, float]] = []
     lats: list[float] = []
     for value in values:
