@@ -32,7 +32,8 @@ def to_lonlat(crs: str, xs: Floats, ys: Floats) -> tuple[Floats, Floats]:
     surface of the earth, `InvalidCoordinate` with the index as pointer for a position outside its domain.
     """
     lons, lats = _transformer(crs, False).transform(xs, ys)
-    lons, lats = np.asarray(lons, dtype=np.float64), np.asarray(lats, dtype=np.float64)
+    lons = _without_noise(np.asarray(lons, dtype=np.float64), 180.0)
+    lats = _without_noise(np.asarray(lats, dtype=np.float64), 90.0)
     bad = ~(np.isfinite(lons) & np.isfinite(lats) & (np.abs(lons) <= 180.0) & (np.abs(lats) <= 90.0))
     if bad.any():
         index = int(np.flatnonzero(bad)[0])
@@ -69,6 +70,11 @@ def shape_to_lonlat(crs: str, shape: Shape) -> Shape:
 def is_lonlat(crs: str) -> bool:
     """True when positions in `crs` already are degrees of WGS 84 (or CGCS2000) and need no transformation."""
     return _crs(crs).to_epsg() in (4326, 4490) or crs.upper() in ("OGC:CRS84", "URN:OGC:DEF:CRS:OGC:1.3:CRS84")
+
+
+def _without_noise(degrees: Floats, limit: float) -> Floats:
+    """What rounding carried over the edge of the map, up to 0.1 mm, is put back on it."""
+    return np.where(np.abs(np.abs(degrees) - limit) <= 1e-9, np.clip(degrees, -limit, limit), degrees)
 
 
 @lru_cache(maxsize=64)

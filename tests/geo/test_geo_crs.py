@@ -3,6 +3,8 @@
 import numpy as np
 import pytest
 import shapely
+from hypothesis import given
+from hypothesis import strategies as st
 
 from geo.coordinates import LonLat
 from geo.crs import from_lonlat, is_lonlat, point_to_lonlat, shape_to_lonlat, to_lonlat
@@ -57,3 +59,22 @@ def test_a_position_outside_its_system_is_refused_by_index() -> None:
         to_lonlat("EPSG:4326", np.array([10.0]), np.array([95.0]))
     with pytest.raises(InvalidCoordinate):
         from_lonlat("EPSG:25833", np.array([np.nan]), np.array([50.0]))
+
+
+@given(st.floats(-180, 180), st.floats(-85, 85))
+def test_every_position_of_the_web_map_comes_back(lon: float, lat: float) -> None:
+    xs, ys = from_lonlat("EPSG:3857", np.array([lon]), np.array([lat]))
+    back = point_to_lonlat("EPSG:3857", float(xs[0]), float(ys[0]))
+    assert distance_m(back, LonLat(lon, lat)) < 1e-6
+
+
+def test_rounding_at_the_edge_of_the_map_is_no_fault() -> None:
+    """The half side of the web map as it is usually written, 0.06 µm more than the exact one."""
+    edge = 20037508.3427893
+    assert point_to_lonlat("EPSG:3857", edge, 0).lon == 180
+    assert point_to_lonlat("EPSG:3857", -edge, 0).lon == -180
+    world = shape_to_lonlat("EPSG:3857", shapely.box(-edge, -100, edge, 100))
+    assert world.bounds[::2] == (-180, 180)
+    assert point_to_lonlat("EPSG:4326", 180 + 5e-10, 90 + 5e-10) == LonLat(180, 90)
+    with pytest.raises(InvalidCoordinate):
+        point_to_lonlat("EPSG:4326", 180 + 5e-9, 0)
