@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from geo.coordinates import LonLat, checked_metres, wrap_lon
@@ -128,6 +128,8 @@ def test_a_refusal_is_told_from_the_document_around_it() -> None:
 
 
 @given(st.floats(-1e9, 1e9))
+@example(200.1)
+@example(-180.000000012345)
 def test_wrapping_loses_no_digit(lon: float) -> None:
     assert (Fraction(wrap_lon(lon)) - Fraction(lon)) % 360 == 0
 
