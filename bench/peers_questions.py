@@ -58,8 +58,8 @@ def questions(engine: sa.Engine, points_each: int) -> list[Question]:
     """Points of four kinds, three radii, six filters, in a shuffled order.
 
     ``dense`` lies in the fullest hundredths of a degree, ``suburb`` in ones of middling numbers, ``empty`` further
-    than 500 m from any place but near some, ``edge`` at 180° and at 77° to 84° north. Categories have none beneath them,
-    so that every server can compare them for equality.
+    than 500 m from any place but near some, ``edge`` at 180° and at 77° to 84° north. Categories have none beneath
+    them, so that every server can compare them for equality.
     """
     with engine.connect() as conn:
         lons, lats = _positions(conn, "SELECT location::geometry AS at FROM peers.place ORDER BY id")

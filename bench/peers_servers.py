@@ -109,12 +109,12 @@ def installed(state: State, name: str) -> Path:
     """The programs of a peer's virtual environment, made when its requirements have changed; Missing when it fails."""
     wanted = SOURCES / name / "requirements.txt"
     folder = state.base / "peers" / name
-    stamp = f"peers-{name}"
+    stamp = folder / "installed"
     digest = digest_of([wanted], sys.version)
-    if state.stamped(stamp) != digest or not (folder / "bin").exists():
+    if not stamp.exists() or stamp.read_text() != digest:
         print(f"installing {name} …", file=sys.stderr, flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-        log = state.log(stamp)
+        log = state.log(f"peers-{name}")
         with log.open("wb") as output:
             for command in (
                 [sys.executable, "-m", "venv", str(folder)],
@@ -122,7 +122,7 @@ def installed(state: State, name: str) -> Path:
             ):
                 if subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False).returncode:
                     raise Missing(f"its packages can't be installed: {_last_line(log)}")
-        state.stamp(stamp, digest)
+        stamp.write_text(digest)
     return folder / "bin"
 
 
