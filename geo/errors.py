@@ -45,7 +45,7 @@ class InvalidBbox(GeoError):
 
 
 class InvalidRadius(GeoError):
-    """A radius, distance or accuracy that is negative or no finite number."""
+    """A radius, distance or accuracy that is negative or no finite number, or a bearing that is none."""
 
     code = "invalid-radius"
 
@@ -69,7 +69,7 @@ class InvalidTile(GeoError):
 
 
 class InvalidCell(GeoError):
-    """A text that is no geohash, or a precision outside 1 to 12."""
+    """A text that is no geohash or not of the length asked for, or a precision outside 1 to 12."""
 
     code = "invalid-cell"
 

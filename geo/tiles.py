@@ -42,7 +42,7 @@ class Tile:
         return Bbox(_lon(self.x, self.z), _lat(self.y + 1, self.z), _lon(self.x + 1, self.z), _lat(self.y, self.z))
 
     def mercator_bounds(self) -> tuple[float, float, float, float]:
-        """(west, south, east, north) in metres of EPSG:3857."""
+        """(west, south, east, north) in metres of EPSG:3857, within 1e-8 m."""
         side = 2.0 * MERCATOR_EDGE_M / (1 << self.z)
         west, north = self.x * side - MERCATOR_EDGE_M, MERCATOR_EDGE_M - self.y * side
         return west, north - side, west + side, north
@@ -60,16 +60,26 @@ class Tile:
 
 
 def tile_at(point: LonLat, z: int) -> Tile:
-    """The tile that holds a position: borders belong to the tile in the east and south.
+    """The tile whose box holds a position: borders belong to the tile in the east and south.
 
-    Latitudes beyond ±85.05° fall into the outermost row, longitude 180 into the last column.
+    Latitudes beyond ±85.05° fall into the outermost row, longitude 180 into the last column. Raises `InvalidTile`,
+    pointer `/z`, for a zoom outside 0 to 22.
     """
     Tile(z, 0, 0)
-    count = 1 << z
+    last = (1 << z) - 1
     lat = max(-MAX_MERCATOR_LAT, min(MAX_MERCATOR_LAT, point.lat))
-    x = floor((point.lon + 180.0) / 360.0 * count)
-    y = floor((1.0 - asinh(tan(radians(lat))) / pi) / 2.0 * count)
-    return Tile(z, max(0, min(count - 1, x)), max(0, min(count - 1, y)))
+    x = max(0, min(last, floor((point.lon + 180.0) / 360.0 * (last + 1))))
+    y = max(0, min(last, floor((1.0 - asinh(tan(radians(lat))) / pi) / 2.0 * (last + 1))))
+    # Both sums round, so that a position next to a border may come out beyond it; the borders of the boxes decide.
+    if point.lon < _lon(x, z):
+        x -= 1
+    elif x < last and point.lon >= _lon(x + 1, z):
+        x += 1
+    if y > 0 and lat > _lat(y, z):
+        y -= 1
+    elif y < last and lat <= _lat(y + 1, z):
+        y += 1
+    return Tile(z, x, y)
 
 
 def _lon(column: int, z: int) -> float:

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -48,11 +48,26 @@ def test_metres_and_degrees_of_a_tile_agree_with_proj(tile: Tile) -> None:
 
 
 @given(points, st.integers(0, MAX_ZOOM))
+@example(LonLat(-5e-324, 5e-324), 1)
+@example(LonLat(-5e-324, -5e-324), MAX_ZOOM)
 def test_a_tile_holds_its_positions(point: LonLat, z: int) -> None:
     box = tile_at(point, z).bbox()
-    lat = np.clip(point.lat, -MAX_MERCATOR_LAT, MAX_MERCATOR_LAT)
-    assert box.west - 1e-9 <= point.lon <= box.east
-    assert box.south - 1e-9 <= lat <= box.north + 1e-9
+    lat = float(np.clip(point.lat, -MAX_MERCATOR_LAT, MAX_MERCATOR_LAT))
+    assert box.west <= point.lon
+    assert point.lon < box.east or box.east == 180
+    assert box.south < lat or box.south <= -MAX_MERCATOR_LAT
+    assert lat <= box.north
+
+
+@given(tiles(), st.sampled_from([-1, 1]), st.sampled_from([-1, 1]))
+def test_the_doubles_next_to_a_corner_fall_on_either_side_of_it(tile: Tile, east: int, north: int) -> None:
+    """The corner itself is in the tile; one double west or north of it is in the neighbour."""
+    box = tile.bbox()
+    assert tile_at(LonLat(box.west, box.north), tile.z) == tile
+    lon, lat = float(np.nextafter(box.west, 200 * east)), float(np.nextafter(box.north, 100 * north))
+    if box.west > -180 and tile.y > 0:
+        expected = Tile(tile.z, tile.x - (east < 0), tile.y - (north > 0))
+        assert tile_at(LonLat(lon, lat), tile.z) == expected
 
 
 @given(tiles())
