@@ -248,3 +248,14 @@ def test_a_refusal_is_told_and_leaves_nothing_open(till: Any, shop: Shop) -> Non
     assert till.page.evaluate("localStorage.getItem('fujin.till.open')") is None
     press(till, "Next code")
     assert till.page.locator(".till-history").count() == 0
+
+
+def test_a_code_that_was_used_meanwhile_says_when_and_where(fake: Fake, shop: Shop) -> None:
+    visit = fake()
+    visit.expected.append(FAILED)
+    at_till(visit, "staff2")
+    type_code(visit, fake_till.GIFT)
+    conflict = {"at": "2026-11-22T12:01:00+08:00", "place_id": "place-3"}
+    shop.refuse(fake_till.GIFT, 409, "already-redeemed", conflict=conflict)
+    press(visit, "Redeem")
+    expect(visit.page.locator(".note-bad")).to_contain_text("That was Nov 22, 12:01, at 知味观.")
