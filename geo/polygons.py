@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from functools import partial
-from math import ceil, floor, sqrt
+from math import sqrt
 from typing import Final
 
 import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
+from geo.antimeridian import polygons_in, turns_of, unwrapped_polygon, within_the_map
 from geo.bbox import Bbox
 from geo.coordinates import LonLat, wrap_lon
 from geo.errors import GeometryTooLarge, InvalidGeometry
@@ -170,17 +170,19 @@ def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: 
     shapes: list[shapely.Geometry] = []
     crosses = False
     for polygon in rings:
-        shape, cut = _polygon(polygon)
+        for ring in polygon:
+            _check_extent(ring)
+        shape, cut = unwrapped_polygon([ring.positions for ring in polygon])
         shapes.append(shape)
-        crosses = crosses or cut or len(_turns(shape)) > 1
+        crosses = crosses or cut or len(turns_of(shape)) > 1
     if limits.max_width_deg is not None:
         _check_width(shapes, limits, pointer)
     repaired = False
     for index, shape in enumerate(shapes):
         if not shapely.is_valid(shape):
-            shapes[index] = _mended(shape, repair, raw[index][1])
+            shapes[index] = _mended(shape, repair, _pointer_of_fault(rings[index], raw[index][1]))
             repaired = True
-    parts = [piece for shape in shapes for piece in _within_the_map(shape)]
+    parts = [piece for shape in shapes for piece in within_the_map(shape)]
     geometry: shapely.Geometry = MultiPolygon(parts)
     if not shapely.is_valid(geometry):
         geometry = _mended(geometry, repair, pointer)
@@ -189,7 +191,7 @@ def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: 
         remarks.append(Remark("split-at-180", "What crosses the antimeridian was cut there.", pointer))
     if repaired:
         remarks.append(Remark("repaired", "A shape that was not valid was mended.", pointer))
-    oriented = shapely.orient_polygons(MultiPolygon(_polygons_in(geometry)))
+    oriented = shapely.orient_polygons(MultiPolygon(polygons_in(geometry)))
     assert isinstance(oriented, MultiPolygon)
     _check_result(oriented, limits, pointer)
     points = int(shapely.get_num_coordinates(oriented))
@@ -232,38 +234,6 @@ def _rings(raw: object, full: bool, pointer: str) -> list[Ring]:
     return [checked_ring(ring, full=full, pointer=f"{pointer}/{index}") for index, ring in enumerate(raw)]
 
 
-def _polygon(rings: list[Ring]) -> tuple[shapely.Geometry, bool]:
-    """The polygon in unwrapped longitudes, and whether a hole had to be cut.
-
-    Holes are turned to the side of the globe where their shell is. The two ends of a shell right round the globe are
-    one meridian, so that a hole may lie across them: it becomes a bay at each end.
-    """
-    for ring in rings:
-        _check_extent(ring)
-    shell = rings[0].positions
-    west, east = float(shell[:, 0].min()), float(shell[:, 0].max())
-    holes: list[Positions] = []
-    across: list[Positions] = []
-    for ring in rings[1:]:
-        hole = _turned_into(ring.positions, west, east)
-        (holes if _lies_within(hole, west, east) else across).append(hole)
-    polygon = Polygon(shell, holes)
-    if across and east - west == 360.0 and shapely.is_valid(polygon):
-        bays = MultiPolygon([bay for hole in across for bay in _bays(Polygon(hole), west, east)])
-        if shapely.is_valid(bays) and shapely.covers(polygon, bays):
-            return shapely.difference(polygon, bays), True
-    return Polygon(shell, holes + across), False
-
-
-def _bays(hole: Polygon, west: float, east: float) -> list[Polygon]:
-    """The parts of a hole between two meridians that are one, at either end."""
-    if not shapely.is_valid(hole):
-        return [hole]
-    ends = shapely.box(west, -90.0, east, 90.0)
-    copies = [shapely.transform(hole, partial(_turned_back, turn=turn)) for turn in (-1, 0, 1)]
-    return [bay for copy in copies for bay in _polygons_in(shapely.intersection(copy, ends))]
-
-
 def _check_extent(ring: Ring) -> None:
     """Refuses a ring whose positions all lie on one line, give or take 0.1 mm (rounding makes slivers of lines)."""
     offsets = ring.positions - ring.positions[0]
@@ -278,23 +248,10 @@ def _check_extent(ring: Ring) -> None:
         )
 
 
-def _turned_into(hole: Positions, west: float, east: float) -> Positions:
-    """The hole turned to lie between two meridians; as it was when it doesn't fit."""
-    for turn in (0.0, 360.0, -360.0):
-        turned = np.column_stack([hole[:, 0] + turn, hole[:, 1]])
-        if _lies_within(turned, west, east):
-            return turned
-    return hole
-
-
-def _lies_within(positions: Positions, west: float, east: float) -> bool:
-    return bool(west <= positions[:, 0].min() and positions[:, 0].max() <= east)
-
-
 def _check_width(shapes: list[shapely.Geometry], limits: Limits, pointer: str) -> None:
     # Each piece of a shape drawn in two halves ends at ±180, so the width is that of the box around all.
     ranges = [
-        (piece.bounds[0], piece.bounds[2]) for shape in shapes for piece in _within_the_map(shapely.envelope(shape))
+        (piece.bounds[0], piece.bounds[2]) for shape in shapes for piece in within_the_map(shapely.envelope(shape))
     ]
     width = Bbox.of_ranges(ranges, [0.0]).width_deg
     if limits.max_width_deg is not None and width > limits.max_width_deg:
@@ -302,6 +259,18 @@ def _check_width(shapes: list[shapely.Geometry], limits: Limits, pointer: str) -
             f"A {limits.kind} is at most {limits.max_width_deg:g}° wide; this one is {width:.1f}° wide.",
             pointer=pointer,
         )
+
+
+def _pointer_of_fault(rings: list[Ring], pointer: str) -> str:
+    """Where an invalid polygon goes wrong: at a ring wrong by itself, at a hole outside the shell, else as a whole."""
+    for ring in rings:
+        if not shapely.is_valid(Polygon(ring.positions)):
+            return ring.pointer
+    for hole in rings[1:]:
+        alone, _ = unwrapped_polygon([rings[0].positions, hole.positions])
+        if not shapely.is_valid(alone):
+            return hole.pointer
+    return pointer
 
 
 def _mended(shape: shapely.Geometry, repair: bool, pointer: str) -> shapely.Geometry:
@@ -312,7 +281,7 @@ def _mended(shape: shapely.Geometry, repair: bool, pointer: str) -> shapely.Geom
     if _crossings(shape) > MAX_CROSSINGS:
         detail = f"The polygon crosses itself more than {MAX_CROSSINGS} times, too often to be mended."
         raise InvalidGeometry(detail, pointer=pointer, location=place)
-    mended = MultiPolygon(_polygons_in(shapely.make_valid(shape, method="structure", keep_collapsed=False)))
+    mended = MultiPolygon(polygons_in(shapely.make_valid(shape, method="structure", keep_collapsed=False)))
     if mended.is_empty:
         raise InvalidGeometry(f"Nothing is left after repair: {reason}.", pointer=pointer, location=place)
     return mended
@@ -344,44 +313,3 @@ def _reason(shape: shapely.Geometry) -> tuple[str, LonLat | None]:
 def _place(position: Positions) -> LonLat:
     lon, lat = position.tolist()
     return LonLat(wrap_lon(lon), max(-90.0, min(90.0, lat)))
-
-
-def _within_the_map(shape: shapely.Geometry) -> list[Polygon]:
-    """The polygons of an unwrapped shape, cut at ±180 and turned back into [-180, 180]."""
-    turns = _turns(shape)
-    if turns == range(1):
-        return _polygons_in(shape)
-    pieces: list[Polygon] = []
-    for turn in turns:
-        left = -180.0 + 360.0 * turn
-        clipped = shapely.intersection(shape, shapely.box(left, -90.0, left + 360.0, 90.0))
-        for piece in _polygons_in(clipped):
-            moved = shapely.transform(piece, partial(_turned_back, turn=turn))
-            pieces.append(shapely.transform(moved, _on_the_map))
-    return pieces
-
-
-def _turns(shape: shapely.Geometry) -> range:
-    """Which copies of the map, side by side, a shape in unwrapped longitudes lies on; 0 is [-180, 180]."""
-    west, _, east, _ = shapely.bounds(shape).tolist()
-    first = floor((west + 180.0) / 360.0)
-    return range(first, max(first, ceil((east + 180.0) / 360.0) - 1) + 1)
-
-
-def _turned_back(positions: Positions, turn: int) -> Positions:
-    """Longitudes less whole turns; rounding undoes the noise of adding and taking away 360."""
-    return np.column_stack([np.round(positions[:, 0] - 360.0 * turn, 12), positions[:, 1]])
-
-
-def _on_the_map(positions: Positions) -> Positions:
-    lons: Positions = np.clip(positions[:, 0], -180.0, 180.0)
-    return np.column_stack([lons, positions[:, 1]])
-
-
-def _polygons_in(shape: shapely.Geometry) -> list[Polygon]:
-    """The polygons among the parts of any geometry; lines and points that an overlay leaves are dropped."""
-    if isinstance(shape, Polygon):
-        return [] if shape.is_empty else [shape]
-    if isinstance(shape, shapely.GeometryCollection | MultiPolygon):
-        return [polygon for part in shape.geoms for polygon in _polygons_in(part)]
-    return []

@@ -51,22 +51,22 @@ def checked_ring(raw: object, *, full: bool, pointer: str) -> Ring:
     if len(positions) and not np.array_equal(positions[0], positions[-1]):
         positions = np.vstack([positions, positions[:1]])
         remarks.append(Remark("ring-closed", "The first position was repeated at the end.", pointer))
+    crosses = False
+    if len(positions) and not full:
+        positions, crosses = _unwrapped(positions, pointer)
     if len(positions):
+        # Unwrapped first, since 180 and -180 may spell one position.
         same = np.all(positions[1:] == positions[:-1], axis=1)
         if same.any():
             positions = positions[np.concatenate([[True], ~same])]
             detail = f"{int(same.sum())} positions equal to the one before were left out."
             remarks.append(Remark("repeated-points-dropped", detail, pointer))
     if len(positions) < 4:
-        where = LonLat(*positions[0].tolist()) if len(positions) else None
         raise InvalidGeometry(
             "A ring needs at least three different positions and the first one again.",
             pointer=pointer,
-            location=where,
+            location=_first(positions),
         )
-    crosses = False
-    if not full:
-        positions, crosses = _unwrapped(positions, pointer)
     return Ring(positions, crosses, tuple(remarks), pointer)
 
 
@@ -118,12 +118,12 @@ def checked_position(position: Sequence[object] | Positions, pointer: str) -> tu
 def _unwrapped(positions: Positions, pointer: str) -> tuple[Positions, bool]:
     """Longitudes without jumps: each edge takes the short way round, exactly 180° stays as written.
 
-    An edge from -180 to 180 is a parallel right round the globe (Antarctica ends on one along the pole) when
-    the ring closes so, else a change of spelling on the antimeridian.
+    An edge from -180 to 180 on one latitude is a parallel right round the globe (Antarctica ends on one along the
+    pole) when the ring closes so; else, and between two latitudes, it is a change of spelling on the antimeridian.
     """
     steps = np.diff(positions[:, 0])
     turns = np.where(steps > 180.0, -360.0, np.where(steps < -180.0, 360.0, 0.0))
-    around = np.abs(steps) == 360.0
+    around = (np.abs(steps) == 360.0) & (np.diff(positions[:, 1]) == 0.0)
     if turns[~around].sum() == 0.0:
         turns[around] = 0.0
     if not turns.any():
@@ -138,3 +138,10 @@ def _unwrapped(positions: Positions, pointer: str) -> tuple[Positions, bool]:
             location=LonLat(wrap_lon(lon), lat),
         )
     return np.column_stack([positions[:, 0] + shift, positions[:, 1]]), True
+
+
+def _first(positions: Positions) -> LonLat | None:
+    if not len(positions):
+        return None
+    lon, lat = positions[0].tolist()
+    return LonLat(wrap_lon(lon), lat)

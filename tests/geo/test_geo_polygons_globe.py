@@ -215,3 +215,48 @@ def test_areas_and_boxes_of_two_polygons_add_up(a: Ring, b: Ring) -> None:
     parts = [checked_polygon([ring], REGION) for ring in ([list(p) for p in a], east)]
     assert geodesic_area_m2(both.geometry) == pytest.approx(sum(geodesic_area_m2(p.geometry) for p in parts), rel=1e-12)
     assert both.bbox == parts[0].bbox.union(parts[1].bbox)
+
+
+@pytest.mark.parametrize(
+    "ring",
+    [
+        [[-180, 0], [180, 1], [-180, 2], [-170, 1]],
+        [[180, 0], [-180, 1], [180, 2], [-170, 1]],
+        [[180, 0], [180, 2], [-170, 1]],
+    ],
+)
+def test_both_spellings_in_one_side_are_a_change_of_spelling_and_not_a_way_round_the_globe(ring: Any) -> None:
+    checked = checked_polygon([ring], REGION)
+    assert checked.geometry.equals(MultiPolygon([Polygon([(-180, 0), (-170, 1), (-180, 2)])]))
+
+
+def test_one_position_spelled_twice_is_kept_once_and_told() -> None:
+    checked = checked_polygon([[[179, 0], [180, 0], [-180, 0], [-180, 1], [179, 1], [179, 0]]], REGION)
+    assert [remark.code for remark in checked.remarks] == ["repeated-points-dropped"]
+    assert (checked.point_count, checked.geometry.area) == (5, 1)
+    with pytest.raises(InvalidGeometry, match="three different positions") as refused:
+        checked_polygon([[[180, 0], [-180, 0], [180, 1], [-180, 1], [180, 0]]], REGION)
+    assert refused.value.location == LonLat(180, 0)
+
+
+OUTSIDE = [[3, 3], [4, 3], [4, 4], [3, 3]]
+HOLE = [[0.2, 0.2], [0.4, 0.2], [0.4, 0.4], [0.2, 0.2]]
+BOW_TIE = [[0.5, 0.5], [1, 1], [1, 0.5], [0.5, 1], [0.5, 0.5]]
+SQUARE = [[0, 0], [2, 0], [2, 2], [0, 2], [0, 0]]
+
+
+@pytest.mark.parametrize(
+    ("rings", "pointer"),
+    [
+        ([SQUARE, HOLE, OUTSIDE], "/3/2"),
+        ([SQUARE, HOLE, BOW_TIE], "/3/2"),
+        ([[[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]], "/3/0"),
+        ([SQUARE, HOLE, HOLE], "/3"),
+        ([[[x + 179 if x < 1 else x - 181, y] for x, y in SQUARE], HOLE], "/3/1"),
+    ],
+)
+def test_the_pointer_of_an_invalid_polygon_leads_to_the_ring_at_fault(rings: Any, pointer: str) -> None:
+    others = [[[[x + 10 * k, y - 50] for x, y in SQUARE]] for k in range(3)]
+    with pytest.raises(InvalidGeometry) as refused:
+        checked_polygons([*others, rings], REGION)
+    assert refused.value.pointer == pointer
