@@ -6,21 +6,21 @@ A text has readings: several where school holidays or open ends leave a doubt, n
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
 import opening_hours
 
+from app.places.hours_tidy import QUOTED, split, tidied
+
 DAY_MIN: Final = 1440
 MAX_CHARS: Final = 1000
 
-_QUOTED = re.compile(r'("[^"]*")')
-_UNSUPPORTED = re.compile(r"\b(?:sunrise|sunset|dawn|dusk|easter)\b|\b[PS]H\s*[+-]\s*\d", re.IGNORECASE)
+_UNSUPPORTED = re.compile(r"\b(?:sunrise|sunset|dawn|dusk)\b|\b[PS]H\s*[+-]\s*\d", re.IGNORECASE)
 _SPAN = re.compile(r"(?<![\d:/])(\d{1,2}):(\d{2})\s*(?:-\s*(\d{1,2}):(\d{2})\s*(\+)?|(\+))")
-PUBLIC_HOLIDAY = re.compile(r"\bPH\b")
-SCHOOL_HOLIDAY = re.compile(r"\bSH\b")
+_SCHOOL_HOLIDAY = re.compile(r"\bSH\b")
 # A span that the reading leaves out still has to be there, so that its rule goes on replacing earlier ones.
 _NEVER: Final = "23:59-24:00"
 
@@ -36,21 +36,14 @@ class Reading:
 
 @lru_cache(maxsize=16384)
 def fallbacks(text: str) -> tuple[str, ...]:
-    """The text cut at each ``||`` outside quotes."""
-    if "||" not in text:
-        return (text,)
-    parts = [""]
-    for piece in _QUOTED.split(text):
-        first, *others = [piece] if piece.startswith('"') else piece.split("||")
-        parts[-1] += first
-        parts += others
-    return tuple(part.strip() for part in parts)
+    """The tidied text cut at each ``||`` outside quotes."""
+    return (text,) if len(text) > MAX_CHARS or "\x00" in text else tuple(split(tidied(text), "||"))
 
 
 @lru_cache(maxsize=16384)
 def readings(text: str) -> tuple[Reading, ...]:
     """All readings of a text; several when school holidays or open ends leave a doubt, none when it can't be read."""
-    bare = "".join(part for part in _QUOTED.split(text) if not part.startswith('"'))
+    bare = "".join(part for part in QUOTED.split(text) if not part.startswith('"'))
     if len(text) > MAX_CHARS or not text.strip() or "\x00" in text or _UNSUPPORTED.search(bare):
         return ()
     if expression_of(text) is None:
@@ -62,7 +55,7 @@ def readings(text: str) -> tuple[Reading, ...]:
         if expression_of(own) is None or (spill is not None and expression_of(spill) is None):
             return ()
         found += [
-            Reading(own, spill, school) for school in ((False, True) if SCHOOL_HOLIDAY.search(bare) else (False,))
+            Reading(own, spill, school) for school in ((False, True) if _SCHOOL_HOLIDAY.search(bare) else (False,))
         ]
     return tuple(found)
 
@@ -73,15 +66,12 @@ def _rewritten(text: str, generous: bool) -> tuple[str, str | None]:
 
     def ends(found: re.Match[str]) -> tuple[int, int]:
         start = int(found[1]) * 60 + int(found[2])
-        if found[3] is None:
-            end = start + 1
-        else:
-            end = int(found[3]) * 60 + int(found[4])
-            end += DAY_MIN if end <= start else 0
-        if generous and (found[5] or found[6]):
-            # Nobody says when it closes; late places are given until three.
-            end = max(end + 60, DAY_MIN if start < 17 * 60 else DAY_MIN + 180)
-        return start, end
+        if found[6]:
+            # The two readings share no minute, so that all of it is in doubt.
+            return (start + 1, _latest(start)) if generous else (start, start + 1)
+        end = int(found[3]) * 60 + int(found[4])
+        end += DAY_MIN if end <= start else 0
+        return start, _latest(end) if generous and found[5] else end
 
     def own(found: re.Match[str]) -> str:
         start, end = ends(found)
@@ -99,21 +89,21 @@ def _rewritten(text: str, generous: bool) -> tuple[str, str | None]:
     return today, tomorrow if reaches else None
 
 
+def _latest(since: int) -> int:
+    """When an open end is over at the latest; nobody says, and the reference evaluator sets these bounds."""
+    if since < 17 * 60:
+        return DAY_MIN
+    return min(since + (8 if since >= 22 * 60 else 10) * 60, 2 * DAY_MIN)
+
+
 def _range(start: int, end: int) -> str:
     return f"{start // 60:02d}:{start % 60:02d}-{end // 60:02d}:{end % 60:02d}"
 
 
 def _substituted(text: str, by: Callable[[re.Match[str]], str]) -> str:
     """Every time span outside quotes replaced."""
-    parts = _QUOTED.split(text)
+    parts = QUOTED.split(text)
     return "".join(part if part.startswith('"') else _SPAN.sub(by, part) for part in parts)
-
-
-def replaced(text: str | None, words: Sequence[re.Pattern[str]], by: str) -> str | None:
-    """Words outside quotes replaced."""
-    for word in words if text is not None else ():
-        text = "".join(part if part.startswith('"') else word.sub(by, part) for part in _QUOTED.split(text or ""))
-    return text
 
 
 @lru_cache(maxsize=32768)

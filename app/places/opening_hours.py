@@ -3,39 +3,29 @@
 A wrong "closed" is worse than none: what can't be read, or depends on what we don't know (school holidays, sunset, an
 open end, "by appointment"), is ``unknown``. Times are wall times of the place's IANA zone; intervals are half-open and
 may end the next day. Public holidays and make-up workdays (a weekend day run as a weekday) come from our own calendars.
-
-The library behind it evaluates one day's rules well, but lets a rule for Tuesday cut Monday night short, applies a
-fallback to whole days, and knows no calendars but its own. So each day is asked for alone: once with its spans cut at
-midnight, once for what reaches into the next day, and on a public holiday with ``PH`` written as that day's weekday.
+Precedence is the order of the rules: what stands later in the text (a dated exception, a temporary closure) overrides
+what stands before it (holidays, weekdays) on the days that begin with it, never the night that is still going on.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
-from functools import lru_cache
-from itertools import pairwise
+from datetime import date, datetime, timedelta
 from typing import Final, Literal
-from zoneinfo import ZoneInfo
 
-import opening_hours
-
+from app.places.hours_clock import stretches, zone_of
+from app.places.hours_days import Day as Day
+from app.places.hours_days import OpenState as OpenState
+from app.places.hours_days import Span as Span
+from app.places.hours_days import changes_in, day_of, state_in
 from app.places.hours_text import DAY_MIN as DAY_MIN  # those who show hours take it from here
-from app.places.hours_text import (
-    PUBLIC_HOLIDAY,
-    SCHOOL_HOLIDAY,
-    expression_of,
-    fallbacks,
-    readings,
-    replaced,
-)
-
-OpenState = Literal["open", "closed", "unknown"]
+from app.places.hours_text import fallbacks, readings
+from app.places.hours_tidy import DATE_WORDS
 
 HORIZON_DAYS: Final = 14
-
-_WEEKDAYS: Final = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+_UNKNOWN: Final[OpenState] = "unknown"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +53,16 @@ class HoursPattern:
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
-    """Minutes from a day's local midnight, half-open; ``end`` past 1440 reaches into the next day."""
+class Outlook:
+    """The state at an instant and what comes next, in UTC; each None: not within the horizon, or unknown.
 
-    start: int
-    end: int
-    state: Literal["open", "unknown"]
+    ``next_open_at`` is told while it is not open, ``next_close_at`` while it is; an open end has no ``next_close_at``.
+    """
 
-
-Day = tuple[Span, ...]
+    state: OpenState
+    next_change_at: datetime | None
+    next_open_at: datetime | None
+    next_close_at: datetime | None
 
 
 def parse_ok(text: str) -> bool:
@@ -79,32 +70,49 @@ def parse_ok(text: str) -> bool:
     return all(readings(part) for part in fallbacks(text))
 
 
+def always_open(text: str) -> bool:
+    """True when the text is open at every hour of every day, however it says so; a rule for some dates makes it not."""
+    if not parse_ok(text) or re.search(DATE_WORDS, text):
+        return False
+    monday = date(2024, 1, 1)
+    days = (day_of(text, monday + timedelta(days=n), holiday, n) for n in range(7) for holiday in (False, True))
+    return all(day is not None and changes_in(day, ()) == [(0, "open")] for day in days)
+
+
+def outlook_at(
+    pattern: HoursPattern, calendar: Calendar, instant: datetime, horizon_days: int = HORIZON_DAYS
+) -> Outlook:
+    """The state at an instant, when it changes, and when the place next opens or closes for sure."""
+    changes = _changes(pattern, calendar, instant, horizon_days)
+    state, _ = next(changes)
+    first = next(changes, None)
+    if first is None:
+        return Outlook(state, None, None, None)
+    opens = closes = None
+    if state == "open":
+        closes = first[1] if first[0] == "closed" else None
+    else:
+        opens = next((at for here, at in (first, *changes) if here == "open"), None)
+    return Outlook(state, first[1], opens, closes)
+
+
 def state_at(
     pattern: HoursPattern, calendar: Calendar, instant: datetime, horizon_days: int = HORIZON_DAYS
 ) -> tuple[OpenState, datetime | None]:
     """The state at an instant and when it changes next (UTC; None: not within the horizon, or unknown)."""
-    zone = _zone(pattern.time_zone)
-    local = instant.astimezone(zone)
-    minute = local.hour * 60 + local.minute
-    day = local.date()
-    timeline = _timeline(pattern, calendar, day)
-    if not pattern.parsed or timeline is None:
-        return "unknown", None
-    state: OpenState = "closed"
-    for start, here in timeline:
-        if start <= minute:
-            state = here
-        elif here != state:
-            return state, _instant(day, start, zone, instant)
-    for _ in range(horizon_days):
-        day += timedelta(days=1)
-        timeline = _timeline(pattern, calendar, day)
-        if timeline is None:
-            return state, _instant(day, 0, zone, instant)
-        for start, here in timeline:
-            if here != state:
-                return state, _instant(day, start, zone, instant)
-    return state, None
+    changes = _changes(pattern, calendar, instant, horizon_days)
+    state, _ = next(changes)
+    return state, next((at for _, at in changes), None)
+
+
+def next_open_at(pattern: HoursPattern, calendar: Calendar, instant: datetime) -> datetime | None:
+    """When the place opens next; None while it is open, where we don't know, and past 14 days."""
+    return outlook_at(pattern, calendar, instant).next_open_at
+
+
+def next_close_at(pattern: HoursPattern, calendar: Calendar, instant: datetime) -> datetime | None:
+    """When the place that is open now closes; None while it is not open, at an open end, and past 14 days."""
+    return outlook_at(pattern, calendar, instant).next_close_at
 
 
 def open_patterns(
@@ -113,7 +121,7 @@ def open_patterns(
     """Numbers of the patterns that are open at an instant, and of those of which we don't know."""
     opened: list[int] = []
     unknown: list[int] = []
-    moments: dict[tuple[str, str | None, bool], tuple[int, tuple[date, bool], tuple[date, bool]]] = {}
+    moments: dict[tuple[str, str | None, bool], tuple[int, _Rules, _Rules]] = {}
     for pattern in patterns:
         if not pattern.parsed:
             unknown.append(pattern.hours_no)
@@ -121,16 +129,17 @@ def open_patterns(
         key = (pattern.time_zone, pattern.calendar, pattern.workday_calendar)
         moment = moments.get(key)
         if moment is None:
-            local = instant.astimezone(_zone(pattern.time_zone))
+            local = instant.astimezone(zone_of(pattern.time_zone))
             calendar = calendars.get(pattern.calendar or "", NO_CALENDAR)
             today, yesterday = local.date(), local.date() - timedelta(days=1)
             moment = moments[key] = (
                 local.hour * 60 + local.minute,
-                _run_as(today, calendar, pattern.workday_calendar),
-                _run_as(yesterday, calendar, pattern.workday_calendar),
+                _rules_on(today, calendar, pattern.workday_calendar),
+                _rules_on(yesterday, calendar, pattern.workday_calendar),
             )
         minute, now, before = moment
-        state = _state(pattern.opening_hours, minute, now, before)
+        here, left = day_of(pattern.opening_hours, *now), day_of(pattern.opening_hours, *before)
+        state = "unknown" if here is None or left is None else state_in(here, left, minute)
         if state == "open":
             opened.append(pattern.hours_no)
         elif state == "unknown":
@@ -145,7 +154,7 @@ def week(
     if not parse_ok(text):
         return None
     monday = around - timedelta(days=around.weekday())
-    days = [_day(text, *_run_as(monday + timedelta(days=n), calendar, workday_calendar)) for n in range(7)]
+    days = [day_of(text, *_rules_on(monday + timedelta(days=n), calendar, workday_calendar)) for n in range(7)]
     return tuple(day if day is not None else (Span(0, DAY_MIN, "unknown"),) for day in days)
 
 
@@ -155,153 +164,53 @@ def clock_time(minute: int) -> str:
     return f"{minute // 60:02d}:{minute % 60:02d}"
 
 
-def _state(text: str, minute: int, now: tuple[date, bool], before: tuple[date, bool]) -> OpenState:
-    today, yesterday = _day(text, *now), _day(text, *before)
-    if today is None or yesterday is None:
-        return "unknown"
-    found: OpenState = "closed"
-    for span in today:
-        if span.start <= minute < span.end:
-            if span.state == "open":
-                return "open"
-            found = "unknown"
-    for span in yesterday:
-        if span.start <= minute + DAY_MIN < span.end:
-            if span.state == "open":
-                return "open"
-            found = "unknown"
-    return found
+_Rules = tuple[date, bool, int]
 
 
-def _timeline(pattern: HoursPattern, calendar: Calendar, on: date) -> list[tuple[int, OpenState]] | None:
-    """Where the state changes in one local day, from minute 0 on."""
-    now = _run_as(on, calendar, pattern.workday_calendar)
-    before = _run_as(on - timedelta(days=1), calendar, pattern.workday_calendar)
-    text = pattern.opening_hours
-    today, yesterday = _day(text, *now), _day(text, *before)
-    if today is None or yesterday is None:
-        return None
-    edges = {0}
-    for span, offset in [*((s, 0) for s in today), *((s, DAY_MIN) for s in yesterday)]:
-        edges |= {edge - offset for edge in (span.start, span.end) if 0 < edge - offset < DAY_MIN}
-    changes: list[tuple[int, OpenState]] = []
-    for edge in sorted(edges):
-        state = _state(text, edge, now, before)
-        if not changes or changes[-1][1] != state:
-            changes.append((edge, state))
-    return changes
-
-
-def _run_as(on: date, calendar: Calendar, workday_calendar: bool) -> tuple[date, bool]:
-    """Which date's rules apply on a date, and whether it is a public holiday."""
+def _rules_on(on: date, calendar: Calendar, workday_calendar: bool) -> _Rules:
+    """A date, whether it is a public holiday, and the weekday (0 = Monday) that it is run as."""
     special = calendar.get(on)
     if special is None:
-        return on, False
+        return on, False, on.weekday()
     if special.kind == "holiday":
-        return on, True
-    if not workday_calendar:
-        return on, False
-    shift = (special.as_weekday or 1) - 1 - on.weekday()
-    return on + timedelta(days=(shift + 3) % 7 - 3), False
+        return on, True, on.weekday()
+    return on, False, (special.as_weekday or 1) - 1 if workday_calendar else on.weekday()
 
 
-def _instant(day: date, minute: int, zone: ZoneInfo, after: datetime) -> datetime:
-    """The first instant past ``after`` at which the wall clock shows that minute, or has passed it."""
-    wall = datetime(day.year, day.month, day.day) + timedelta(minutes=minute)  # noqa: DTZ001
-    earlier = wall.replace(tzinfo=zone, fold=0).astimezone(UTC)
-    later = wall.replace(tzinfo=zone, fold=1).astimezone(UTC)
-    if earlier <= later:
-        return earlier if earlier > after else later
-    # The clocks skip this minute: the change comes when they jump.
-    low, high = later, earlier
-    while high - low > timedelta(seconds=1):
-        middle = low + (high - low) / 2
-        if middle.astimezone(zone).replace(tzinfo=None) < wall:
-            low = middle
-        else:
-            high = middle
-    return high.replace(microsecond=0)
-
-
-@lru_cache(maxsize=1024)
-def _zone(name: str) -> ZoneInfo:
-    return ZoneInfo(name)
-
-
-@lru_cache(maxsize=65536)
-def _day(text: str, on: date, holiday: bool) -> Day | None:
-    """What the rules of one date open, its spill into the next day included; None: not readable."""
-    parts = fallbacks(text)
-    if len(parts) > 1:
-        days = [_day(part, on, holiday) for part in parts]
-        return None if None in days else _overlaid([day for day in days if day is not None])
-    weekday = _WEEKDAYS[on.weekday()]
-    seen: list[Day] = []
-    for reading in readings(text):
-        words = ([PUBLIC_HOLIDAY] if holiday else []) + ([SCHOOL_HOLIDAY] if reading.school_holiday else [])
-        own, spill = (replaced(part, words, weekday) for part in (reading.own, reading.spill))
-        spans = _spans(own, on, 0, DAY_MIN)
-        reach = _spans(spill, on, DAY_MIN, DAY_MIN - 1)
-        if spans is None or reach is None:
-            return None
-        if reach and reach[0].start == DAY_MIN and reach[-1].end >= 2 * DAY_MIN - 1 and len(reach) == 1:
-            reach = ()  # a rule without times: the whole day, and nothing of the next
-        seen.append(_joined(spans + reach))
-    if not seen:
-        return None
-    return seen[0] if len(set(seen)) == 1 else _agreed(seen)
-
-
-def _spans(text: str | None, on: date, offset: int, cut: int) -> Day | None:
-    """Open and unknown parts of one date as the library sees them, up to minute ``cut``, moved by ``offset``."""
-    if text is None:
-        return ()
-    expression = expression_of(text)
-    if expression is None:
-        return None
-    midnight = datetime(on.year, on.month, on.day)  # noqa: DTZ001
-    found: list[Span] = []
-    for start, end, state, comment in expression.intervals(midnight, midnight + timedelta(days=1)):
-        if state == opening_hours.State.CLOSED:
+def _changes(
+    pattern: HoursPattern, calendar: Calendar, instant: datetime, horizon_days: int
+) -> Iterator[tuple[OpenState, datetime]]:
+    """The state at an instant, then each change of it within the horizon."""
+    state: OpenState = "unknown"
+    told = False
+    for at, here in _states(pattern, calendar, instant, horizon_days) if pattern.parsed else ():
+        if at <= instant:
+            state = here
             continue
-        # A comment without a state, like "by appointment", promises nothing.
-        known = state == opening_hours.State.OPEN and not comment
-        first = int((start - midnight).total_seconds()) // 60
-        last = min(int((end - midnight).total_seconds()) // 60, cut)
-        if first < last:
-            found.append(Span(first + offset, last + offset, "open" if known else "unknown"))
-    return tuple(found)
+        if not told:
+            yield state, instant
+            told = True
+        if here != state:
+            state = here
+            yield state, at
+    if not told:
+        yield state, instant
 
 
-def _joined(spans: Day) -> Day:
-    """Spans of one state that touch, as one."""
-    joined: list[Span] = []
-    for span in spans:
-        if joined and joined[-1].end == span.start and joined[-1].state == span.state:
-            joined[-1] = Span(joined[-1].start, span.end, span.state)
-        else:
-            joined.append(span)
-    return tuple(joined)
-
-
-def _agreed(days: Sequence[Day]) -> Day:
-    """What all readings say alike; elsewhere unknown."""
-    return _combined(days, lambda states: states[0] if len(set(states)) == 1 else "unknown")
-
-
-def _overlaid(days: Sequence[Day]) -> Day:
-    """The first that is not closed; a fallback fills what stands before it leaves closed."""
-    return _combined(days, lambda states: next((state for state in states if state != "closed"), "closed"))
-
-
-def _combined(days: Sequence[Day], decide: Callable[[list[OpenState]], OpenState]) -> Day:
-    edges = sorted({edge for day in days for span in day for edge in (span.start, span.end)})
-    found: list[Span] = []
-    for start, end in pairwise(edges):
-        states: list[OpenState] = [
-            next((span.state for span in day if span.start <= start < span.end), "closed") for day in days
-        ]
-        state = decide(states)
-        if state != "closed":
-            found.append(Span(start, end, state))
-    return _joined(tuple(found))
+def _states(
+    pattern: HoursPattern, calendar: Calendar, instant: datetime, horizon_days: int
+) -> Iterator[tuple[datetime, OpenState]]:
+    """States by when they begin, from the start of the instant's local day on; neighbours may be alike."""
+    first = instant.astimezone(zone_of(pattern.time_zone)).date()
+    for day in (first + timedelta(days=n) for n in range(horizon_days + 1)):
+        here, left = (
+            day_of(pattern.opening_hours, *_rules_on(on, calendar, pattern.workday_calendar))
+            for on in (day, day - timedelta(days=1))
+        )
+        changes = [(0, _UNKNOWN)] if here is None or left is None else changes_in(here, left)
+        for stretch in stretches(pattern.time_zone, day):
+            yield stretch.start, [state for minute, state in changes if minute <= stretch.minute][-1]
+            for minute, state in changes:
+                at = stretch.at(minute) if minute > stretch.minute else None
+                if at is not None:
+                    yield at, state
