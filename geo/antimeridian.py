@@ -13,7 +13,7 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from geo.rings import Positions
+from geo.rings import Positions, is_line, without_repeats
 
 
 def unwrapped_polygon(rings: list[Positions]) -> tuple[shapely.Geometry, bool]:
@@ -46,7 +46,10 @@ def turns_of(shape: shapely.Geometry) -> range:
 
 
 def within_the_map(shape: shapely.Geometry) -> list[Polygon]:
-    """The polygons of a shape in unwrapped longitudes, cut at ±180 and turned back into [-180, 180]."""
+    """The polygons of a shape in unwrapped longitudes, cut at ±180 and turned back into [-180, 180].
+
+    Slivers that the cut leaves, nowhere wider than 0.1 mm, are dropped.
+    """
     turns = turns_of(shape)
     if turns == range(1):
         return polygons_in(shape)
@@ -57,7 +60,7 @@ def within_the_map(shape: shapely.Geometry) -> list[Polygon]:
         for piece in polygons_in(clipped):
             moved = shapely.transform(piece, partial(_turned_back, turn=turn))
             pieces.append(shapely.transform(moved, _on_the_map))
-    return pieces
+    return without_slivers(pieces)
 
 
 def polygons_in(shape: shapely.Geometry) -> list[Polygon]:
@@ -67,6 +70,17 @@ def polygons_in(shape: shapely.Geometry) -> list[Polygon]:
     if isinstance(shape, shapely.GeometryCollection | MultiPolygon):
         return [polygon for part in shape.geoms for polygon in polygons_in(part)]
     return []
+
+
+def without_slivers(polygons: list[Polygon]) -> list[Polygon]:
+    """The polygons without those that are lines, holes that are, and repetitions; cutting and mending leave such."""
+    kept = []
+    for polygon in polygons:
+        rings = (polygon.exterior, *polygon.interiors)
+        shell, *holes = (without_repeats(shapely.get_coordinates(ring)) for ring in rings)
+        if not is_line(shell):
+            kept.append(Polygon(shell, [hole for hole in holes if not is_line(hole)]))
+    return kept
 
 
 def _bays(hole: Polygon, west: float, east: float) -> list[Polygon]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
 from math import cos, inf, radians
 from typing import Final
 
 import numpy as np
 import shapely
+from numpy.typing import NDArray
 from shapely import MultiPolygon
 
 from geo.bbox import Bbox
@@ -19,8 +19,6 @@ from geo.rings import Positions
 
 MAX_ALLOWANCE_M: Final = 100.0
 """A worse accuracy than this widens a fence no further."""
-
-_HIGHEST_LAT: Final = 90.0 - 1e-9  # 0.1 mm from a pole
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,31 +75,58 @@ def _geometry(fence: CheckedPolygons | MultiPolygon) -> MultiPolygon:
 
 
 def _edge_distance_m(geometry: MultiPolygon, point: LonLat) -> float:
-    """Metres to the nearest border position as seen on a plane that is true to scale at `point`.
+    """Metres to the nearest border position as seen on a plane that is true to scale at `point`; infinite without one.
 
-    The globe is laid out three times side by side, so that the nearest border may lie across 180°; pieces that
-    were cut there are joined first, since the cut is no border. Infinite where none is left.
+    Each edge is looked at where it is and a turn of the globe to either side, since the nearest may lie across 180°.
     """
-    squeeze = max(cos(radians(point.lat)), 1e-9)
-    if geometry.is_empty:
+    edges = _borders(geometry)
+    if not len(edges):
         return inf
-    copies = [shapely.transform(geometry, partial(_turned, turn=turn)) for turn in (0.0, 360.0, -360.0)]
-    west, _, east, _ = geometry.bounds
-    joined = shapely.union_all(copies) if west == -180.0 or east == 180.0 else shapely.geometrycollections(copies)
-    borders = [shapely.boundary(part) for part in shapely.get_parts(joined)]
-    # Beyond the copies' middle there are cuts again, and what runs along a pole is a point on the globe.
-    border = shapely.clip_by_rect(shapely.union_all(borders), -360.0, -_HIGHEST_LAT, 360.0, _HIGHEST_LAT)
-    if border.is_empty:
-        return inf
-    border = shapely.transform(border, partial(_squeezed, factor=squeeze))
-    here = shapely.Point(point.lon * squeeze, point.lat)
-    lon, lat = shapely.get_coordinates(shapely.shortest_line(here, border))[1].tolist()
-    return distance_m(point, LonLat(wrap_lon(lon / squeeze), max(-90.0, min(90.0, lat))))
+    scale = np.array([max(cos(radians(point.lat)), 1e-9), 1.0])
+    steps = (edges[:, 1] - edges[:, 0]) * scale
+    lengths = (steps**2).sum(axis=1)
+    nearest, least = np.zeros(2), inf
+    for turn in (0.0, 360.0, -360.0):
+        starts = (edges[:, 0] - (point.lon + turn, point.lat)) * scale
+        # The foot of the perpendicular as a share of the edge; an edge too short to be measured is its start.
+        shares = np.divide(-(starts * steps).sum(axis=1), lengths, out=np.zeros(len(edges)), where=lengths > 0.0)
+        feet = starts + np.clip(shares, 0.0, 1.0)[:, None] * steps
+        gaps = (feet**2).sum(axis=1)
+        index = int(np.argmin(gaps))
+        if gaps[index] < least:
+            nearest, least = feet[index] / scale, float(gaps[index])
+    east, north = nearest.tolist()
+    return distance_m(point, LonLat(wrap_lon(point.lon + east), max(-90.0, min(90.0, point.lat + north))))
 
 
-def _turned(positions: Positions, turn: float) -> Positions:
-    return np.column_stack([positions[:, 0] + turn, positions[:, 1]])
+def _borders(geometry: MultiPolygon) -> Positions:
+    """The edges that part inside from outside, shape (n, 2, 2): start and end, lon and lat.
+
+    What runs along a pole is a point on the globe. What runs along 180° on both sides of it is a cut.
+    """
+    parts = shapely.get_parts(shapely.boundary(shapely.get_parts(geometry)))
+    rings, owners = shapely.get_coordinates(parts, return_index=True)
+    edges = np.stack([rings[:-1], rings[1:]], axis=1)[owners[:-1] == owners[1:]]
+    on_pole = (np.abs(edges[:, :, 1]) == 90.0).all(axis=1)
+    east, west = (edges[:, :, 0] == 180.0).all(axis=1), (edges[:, :, 0] == -180.0).all(axis=1)
+    alone = _on_one_side(edges[east, :, 1], edges[west, :, 1])
+    return np.concatenate([edges[~(on_pole | east | west)], alone])
 
 
-def _squeezed(positions: Positions, factor: float) -> Positions:
-    return np.column_stack([positions[:, 0] * factor, positions[:, 1]])
+def _on_one_side(east: Positions, west: Positions) -> Positions:
+    """Edges along 180° where a fence lies on one side of it only; arrays of latitudes, shape (n, 2)."""
+    lats = np.unique(np.concatenate([east.ravel(), west.ravel()]))
+    alone = _covered(lats[:-1], east) != _covered(lats[:-1], west)
+    ends = np.stack([lats[:-1][alone], lats[1:][alone]], axis=1)
+    return np.stack([np.full_like(ends, 180.0), ends], axis=2)
+
+
+def _covered(lats: NDArray[np.float64], spans: Positions) -> NDArray[np.bool_]:
+    """True where a span runs on northwards from a latitude; spans don't overlap, since the fence is valid."""
+    if not len(spans):
+        return np.zeros(len(lats), dtype=np.bool_)
+    spans = np.sort(spans, axis=1)
+    spans = spans[np.argsort(spans[:, 0])]
+    found = np.searchsorted(spans[:, 0], lats, side="right") - 1
+    runs_on: NDArray[np.bool_] = (found >= 0) & (spans[found, 1] > lats)
+    return runs_on

@@ -16,11 +16,11 @@ import numpy as np
 import shapely
 from shapely import MultiPolygon, Polygon
 
-from geo.antimeridian import polygons_in, turns_of, unwrapped_polygon, within_the_map
+from geo.antimeridian import polygons_in, turns_of, unwrapped_polygon, within_the_map, without_slivers
 from geo.bbox import Bbox
 from geo.coordinates import LonLat, wrap_lon
 from geo.errors import GeometryTooLarge, InvalidGeometry
-from geo.rings import Positions, Remark, Ring, checked_ring
+from geo.rings import Positions, Remark, Ring, checked_ring, is_line
 from geo.units import MERCATOR_RADIUS_M
 
 _ECCENTRICITY: Final = sqrt(0.00669437999014131699614)
@@ -164,7 +164,18 @@ def _ring_area_m2(positions: Positions) -> float:
 
 
 def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: bool, pointer: str) -> CheckedPolygons:
+    """Reads and checks; an overlay that GEOS can't compute is a refusal too."""
     _check_counts(raw, limits, pointer)
+    try:
+        # Vertices 1e-300° apart make GEOS divide by zero, which shapely hands on as a warning of numpy's.
+        with np.errstate(all="ignore"):
+            return _read(raw, limits, full, repair, pointer)
+    except shapely.errors.GEOSException as fault:
+        detail = "Edges of the geometry lie too close together to be told apart."
+        raise InvalidGeometry(detail, pointer=pointer) from fault
+
+
+def _read(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: bool, pointer: str) -> CheckedPolygons:
     rings = [[*_rings(polygon, full, at)] for polygon, at in raw]
     remarks = [remark for polygon in rings for ring in polygon for remark in ring.remarks]
     shapes: list[shapely.Geometry] = []
@@ -191,8 +202,13 @@ def _checked(raw: list[tuple[object, str]], limits: Limits, full: bool, repair: 
         remarks.append(Remark("split-at-180", "What crosses the antimeridian was cut there.", pointer))
     if repaired:
         remarks.append(Remark("repaired", "A shape that was not valid was mended.", pointer))
-    oriented = shapely.orient_polygons(MultiPolygon(polygons_in(geometry)))
+    polygons = without_slivers(polygons_in(geometry)) if repaired else polygons_in(geometry)
+    if not polygons:
+        raise InvalidGeometry("The geometry is nowhere wider than 0.1 mm.", pointer=pointer)
+    oriented = shapely.orient_polygons(MultiPolygon(polygons))
     assert isinstance(oriented, MultiPolygon)
+    if repaired and not shapely.is_valid(oriented):
+        raise InvalidGeometry("The geometry can't be mended.", pointer=pointer)
     _check_result(oriented, limits, pointer)
     points = int(shapely.get_num_coordinates(oriented))
     return CheckedPolygons(oriented, points, crosses, tuple(remarks))
@@ -235,11 +251,8 @@ def _rings(raw: object, full: bool, pointer: str) -> list[Ring]:
 
 
 def _check_extent(ring: Ring) -> None:
-    """Refuses a ring whose positions all lie on one line, give or take 0.1 mm (rounding makes slivers of lines)."""
-    offsets = ring.positions - ring.positions[0]
-    far = offsets[int(np.argmax((offsets**2).sum(axis=1)))]
-    across = np.abs(offsets[:, 0] * far[1] - offsets[:, 1] * far[0])
-    if across.max() <= 1e-9 * float(np.hypot(*far)):
+    """Refuses a ring whose positions all lie on one line."""
+    if is_line(ring.positions):
         raise InvalidGeometry(
             "All positions of the ring lie on one line, so that it encloses nothing.",
             hint="full" if ring.crosses_antimeridian else None,

@@ -56,10 +56,9 @@ def checked_ring(raw: object, *, full: bool, pointer: str) -> Ring:
         positions, crosses = _unwrapped(positions, pointer)
     if len(positions):
         # Unwrapped first, since 180 and -180 may spell one position.
-        same = np.all(positions[1:] == positions[:-1], axis=1)
-        if same.any():
-            positions = positions[np.concatenate([[True], ~same])]
-            detail = f"{int(same.sum())} positions equal to the one before were left out."
+        given, positions = len(positions), without_repeats(positions)
+        if len(positions) < given:
+            detail = f"{given - len(positions)} positions equal to the one before were left out."
             remarks.append(Remark("repeated-points-dropped", detail, pointer))
     if len(positions) < 4:
         raise InvalidGeometry(
@@ -68,6 +67,20 @@ def checked_ring(raw: object, *, full: bool, pointer: str) -> Ring:
             location=_first(positions),
         )
     return Ring(positions, crosses, tuple(remarks), pointer)
+
+
+def without_repeats(positions: Positions) -> Positions:
+    """At least one position, without those equal to the one before."""
+    kept: Positions = positions[np.concatenate([[True], np.any(positions[1:] != positions[:-1], axis=1)])]
+    return kept
+
+
+def is_line(positions: Positions) -> bool:
+    """True when no position is farther than 1e-9° (0.1 mm) from one line; rounding makes slivers of lines."""
+    offsets = positions - positions[0]
+    far = offsets[int(np.argmax((offsets**2).sum(axis=1)))]
+    across = np.abs(offsets[:, 0] * far[1] - offsets[:, 1] * far[0])
+    return bool(across.max() <= 1e-9 * float(np.hypot(*far)))
 
 
 def checked_positions(raw: object, pointer: str) -> tuple[Positions, list[Remark]]:

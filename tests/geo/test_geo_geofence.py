@@ -6,15 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 import shapely
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from shapely import MultiPolygon
 
 from geo.coordinates import LonLat, wrap_lon
 from geo.distance import destination, distance_m, distances_m
-from geo.errors import InvalidRadius
+from geo.errors import GeoError, InvalidRadius
 from geo.geofence import Circle, border_distance_m, inside
-from geo.polygons import REGION, checked_polygon
+from geo.polygons import REGION, CheckedPolygons, checked_polygon, checked_polygons, covers
 
 centers = st.builds(LonLat, st.floats(-180, 180), st.floats(-85, 85))
 BLOCK = checked_polygon([[[120.0, 30.0], [120.01, 30.0], [120.01, 30.01], [120.0, 30.01]]], REGION)
@@ -132,3 +132,56 @@ def test_what_is_no_length_is_refused_by_its_place(bad: Any) -> None:
     with pytest.raises(InvalidRadius) as refused:
         inside(BLOCK, LonLat(0, 0), bad)
     assert refused.value.pointer == "/accuracy_m"
+
+
+def test_along_180_degrees_only_what_has_a_neighbour_is_a_cut() -> None:
+    """Ten degrees of the meridian from the west, of which two, 3° to 5° N, go on to the east."""
+    fence = MultiPolygon([shapely.box(170, 0, 180, 10), shapely.box(-180, 3, -170, 5)])
+    degree = 111195.0797
+    for lon in (180, -180):
+        assert border_distance_m(fence, LonLat(lon, 2)) == pytest.approx(0, abs=1e-6)
+        assert border_distance_m(fence, LonLat(lon, 4)) == pytest.approx(-degree, abs=0.01)
+        assert border_distance_m(fence, LonLat(lon, 7)) == pytest.approx(0, abs=1e-6)
+        assert border_distance_m(fence, LonLat(lon, 10.5)) == pytest.approx(degree / 2, abs=0.01)
+
+
+def test_pieces_stacked_along_180_degrees_are_told_apart() -> None:
+    west = [shapely.box(179, lat, 180, lat + 1) for lat in (0, 2, 4)]
+    east = [shapely.box(-180, lat, -179, lat + 1) for lat in (0, 4)]
+    fence = MultiPolygon([*west, *east])
+    inside_by = [-border_distance_m(fence, LonLat(180, lat + 0.5)) / 111195.0797 for lat in (0, 2, 4)]
+    assert inside_by == pytest.approx([0.5, 0, 0.5], abs=1e-6)
+
+
+def test_a_border_of_half_a_million_edges_is_looked_through_at_once() -> None:
+    angles = np.linspace(0, 2 * np.pi, 500_000)
+    fence = MultiPolygon([shapely.Polygon(np.column_stack([np.cos(angles), np.sin(angles)]))])
+    assert border_distance_m(fence, LonLat(0, 0)) == pytest.approx(-111195.0797, abs=20)
+
+
+shaky = st.sampled_from([-180.0, 180.0, 179.0, -179.0, 0.0, 5e-324, 1e-300, 90.0, -90.0, 180 - 1e-13, 1e-13 - 180])
+heights = st.sampled_from([-90.0, 90.0, 0.0, 1.0, 5e-324, 1e-300, 90 - 1e-13])
+shaky_rings = st.lists(st.tuples(shaky, heights).map(list), min_size=3, max_size=8)
+
+
+@settings(max_examples=300)
+@given(st.lists(st.lists(shaky_rings, min_size=1, max_size=2), min_size=1, max_size=2), st.booleans(), shaky, heights)
+def test_whatever_passes_the_gate_has_a_border_that_agrees_with_it(
+    polygons: Any, full: bool, lon: float, lat: float
+) -> None:
+    """Vertices 1e-300° apart, slivers at 180° and at the poles: refused, or a fence that answers and is read again."""
+    try:
+        fence = checked_polygons(polygons, REGION, full=full, repair=True)
+    except GeoError:
+        return
+    metres = border_distance_m(fence, LonLat(lon, lat))
+    assert not np.isnan(metres)
+    assert metres <= 0 or not covers(fence.geometry, LonLat(lon, lat))
+    again = checked_polygons(coordinates_of(fence), REGION, full=True)
+    assert again.geometry == fence.geometry
+
+
+def coordinates_of(fence: CheckedPolygons) -> Any:
+    """The coordinates of a MultiPolygon."""
+    parts = fence.geometry.geoms
+    return [[shapely.get_coordinates(ring) for ring in (part.exterior, *part.interiors)] for part in parts]

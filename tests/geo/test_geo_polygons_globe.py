@@ -1,5 +1,6 @@
 """Polygons on the whole globe: brute-force winding numbers, holes and cuts at 180°, areas across it."""
 
+from contextlib import suppress
 from math import atan2, cos, pi, sin
 from typing import Any
 
@@ -260,3 +261,27 @@ def test_the_pointer_of_an_invalid_polygon_leads_to_the_ring_at_fault(rings: Any
     with pytest.raises(InvalidGeometry) as refused:
         checked_polygons([*others, rings], REGION)
     assert refused.value.pointer == pointer
+
+
+def test_slivers_that_cutting_leaves_are_dropped_and_the_rest_is_accepted_again() -> None:
+    """Over 180° by 11 nm: no place is that narrow, and the piece would be refused as a line when it is read again."""
+    over = 1e-13 - 180
+    checked = checked_polygon([[[179, 0], [over, 0], [over, 1], [179, 1], [179, 0]]], REGION)
+    assert checked.geometry.equals(MultiPolygon([shapely.box(179, 0, 180, 1)]))
+    assert checked_shape(checked.geometry, REGION).geometry.equals(checked.geometry)
+
+
+def test_what_geos_mends_into_something_that_is_not_valid_is_refused() -> None:
+    """A shell and a hole with vertices 1e-300° apart, found by trying: GEOS 3.13 leaves the hole outside the shell."""
+    near = 1e-13
+    shell = [[180 - near, 90 - near], [0, 45], [180 - near, 90 - near], [1e-300, 0], [near - 180, -1], [5e-324, 0]]
+    hole = [[-178.5, -90], [180 - near, -90], [180 - near, 5e-324], [-179, 0]]
+    with suppress(InvalidGeometry):
+        assert checked_polygon([[*shell, [1e-300, 90 - near]], hole], REGION, repair=True).geometry.is_valid
+
+
+def test_vertices_closer_than_any_number_can_tell_are_no_crash() -> None:
+    ring = [[0, 0], [5e-324, 1e-300], [1e-300, 45], [170, -1], [0, 45], [1, 0]]
+    for repair in (False, True):
+        with suppress(InvalidGeometry):
+            assert checked_polygon([ring], REGION, repair=repair).geometry.is_valid
