@@ -25,11 +25,13 @@ Run with ``./dev bench peers [--places 100000]``; needs ``wrk``.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import shutil
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,10 +45,12 @@ from bench.peers_candidates import Candidate, Entry, Given, made, makers
 from bench.peers_load import Load
 from bench.peers_questions import Question, questions
 from bench.peers_servers import Missing, versions
-from bench.peers_world import World, make_tables, read_world
+from bench.peers_world import Measure, World, make_tables, read_world
 from devtools.state import open_state
 from devtools.terminal import Stopped, on_signals
 from tests.servers import fujin
+
+LONGEST_S = 120
 
 
 @dataclass
@@ -58,6 +62,7 @@ class Judgement:
     same: int = 0
     refused: int = 0
     unsaid: int = 0
+    wrong: list[Question] = field(default_factory=list)
 
 
 @dataclass
@@ -65,6 +70,7 @@ class Line:
     """What was found of one candidate."""
 
     judged: Judgement
+    seconds: int
     loads: list[Load] = field(default_factory=list)
     ratios: list[float] = field(default_factory=list)
 
@@ -74,35 +80,40 @@ class Truth:
 
     def __init__(self, world: World) -> None:
         self.world = world
-        self._known: dict[tuple[Question, int, bool], list[str]] = {}
+        self._known: dict[tuple[Question, int, Measure], list[str]] = {}
 
-    def of(self, asked: Question, at: datetime, *, spheroid: bool) -> list[str]:
+    def of(self, asked: Question, at: datetime, measure: Measure) -> list[str]:
         """The right answer at a time."""
-        key = (asked, int(at.timestamp()) // 60, spheroid)
+        key = (asked, int(at.timestamp()) // 60, measure)
         if key not in self._known:
-            self._known[key] = self.world.nearest(asked, at, spheroid=spheroid)
+            self._known[key] = self.world.nearest(asked, at, measure)
         return self._known[key]
 
     def judge(self, candidate: Candidate, asked: Sequence[Question], given: Sequence[Given]) -> Judgement:
         """Holds answers against the truth, at the time of the question or at that of the answer."""
         found = Judgement()
         for question, answer in zip(asked, given, strict=True):
-            if answer.ids is None:
-                found.refused += 1
-            if not candidate.says(question):
-                found.unsaid += 1
-                continue
-            if answer.ids is None:
+            found.refused += answer.ids is None
+            found.unsaid += not candidate.says(question)
+            if answer.ids is None or not candidate.says(question):
+                found.wrong.append(question)
                 continue
             times = (answer.asked_at, answer.answered_at)
-            sphere = [self.of(question, at, spheroid=False) for at in times]
-            own = sphere
-            if candidate.measure == "spheroid":
-                own = [self.of(question, at, spheroid=True) for at in times]
+            sphere = [self.of(question, at, "sphere") for at in times]
+            own = [self.of(question, at, candidate.measure) for at in times]
             found.right += answer.ids in sphere
             found.own += answer.ids in own
             found.same += set(answer.ids) in [set(ids) for ids in sphere]
+            found.wrong += [] if answer.ids in sphere else [question]
         return found
+
+
+def judged(candidate: Candidate, asked: Sequence[Question], truth: Truth, seconds: int) -> Line:
+    """Asks everything once; a load lasts at least as long as that took, so that a slow server is asked it all too."""
+    begun = time.monotonic()
+    answers = candidate.answers(asked)
+    took = time.monotonic() - begun
+    return Line(truth.judge(candidate, asked, answers), max(seconds, min(LONGEST_S, math.ceil(took))))
 
 
 def measure(
@@ -119,11 +130,10 @@ def measure(
                 entry.server.start()
                 for candidate in entry.candidates:
                     if candidate.name not in lines:
-                        answers = candidate.answers(asked)
-                        lines[candidate.name] = Line(truth.judge(candidate, asked, answers))
+                        lines[candidate.name] = judged(candidate, asked, truth, given.seconds)
+                    line = lines[candidate.name]
                     candidate.load(asked, folder, given.clients, 1)
-                    found = candidate.load(asked, folder, given.clients, given.seconds)
-                    lines[candidate.name].loads.append(found)
+                    line.loads.append(candidate.load(asked, folder, given.clients, line.seconds))
             except Missing as missing:
                 entries[name] = str(missing)
             finally:
@@ -151,8 +161,8 @@ def report(
             statistics.median(getattr(load, what) for load in line.loads) for what in ("rate", "p50_ms", "p99_ms")
         )
         figures = f"{rate:,.0f} | {statistics.median(line.ratios):.2f} × | {p50:.1f} | {p99:.1f}"
-        judged = line.judged
-        yield f"| {name} | {figures} | {judged.right} | {judged.own} | {judged.same} | {judged.unsaid} |"
+        found = line.judged
+        yield f"| {name} | {figures} | {found.right} | {found.own} | {found.same} | {found.unsaid} |"
     for name, entry in entries.items():
         if isinstance(entry, str):
             yield f"| {name} | not measured: {entry} | | | | | | | |"
@@ -162,6 +172,8 @@ def report(
         if line.judged.refused or refused:
             yield f"{name} refused {line.judged.refused} questions, {refused:.0%} of the load."
         yield f"{name}, round by round: {', '.join(f'{load.rate:,.0f}' for load in line.loads)} requests/s"
+        if name.startswith("Fujin"):
+            yield from (f"{name}, not right: {question}" for question in line.judged.wrong)
 
 
 def prepared(settings: Settings, places: int) -> tuple[sa.Engine, World]:
@@ -210,8 +222,7 @@ def compared(given: argparse.Namespace) -> int:
                 engine.dispose()
     print(f"{len(world.ids):,} places that are not closed, of {given.places:,}")
     print("\n".join(report(lines, entries, asked, given.clients)))
-    ours = [line.judged for name, line in lines.items() if name.startswith("Fujin")]
-    return 1 if any(judged.right < len(asked) for judged in ours) else 0
+    return 1 if any(line.judged.wrong for name, line in lines.items() if name.startswith("Fujin")) else 0
 
 
 if __name__ == "__main__":

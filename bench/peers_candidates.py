@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Protocol
 from urllib.parse import urlencode
 
 from sqlalchemy.engine import make_url
@@ -17,12 +17,10 @@ from bench.peers_load import Load, ask, load
 from bench.peers_questions import Question
 from bench.peers_redis import Redis, ask_redis, loop_load, says, search, threads_load
 from bench.peers_servers import THREADS, WORKERS, Missing, Server, redis_program
-from bench.peers_world import SHOWN, World
+from bench.peers_world import SHOWN, Measure, World
 from devtools.state import State
 from geo.bbox import Bbox
 from tests.servers import WebServer
-
-Measure = Literal["sphere", "spheroid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +119,9 @@ def makers(settings: Settings, state: State, folder: Path, world: World) -> dict
 
     def geodjango() -> Entry:
         server = peers_servers.geodjango(state, url, folder)
-        exact = OverHttp("GeoDjango, by distance", server, _django_path("distance"), _features, measure="spheroid")
-        return Entry(server, [exact, OverHttp("GeoDjango, by `<->`", server, _django_path("knn"), _features)])
+        by_distance, by_index = _django_path("distance"), _django_path("knn")
+        exact = OverHttp("GeoDjango, by distance", server, by_distance, _features, measure="spheroid")
+        return Entry(server, [exact, OverHttp("GeoDjango, by `<->`", server, by_index, _features, measure="both")])
 
     def tipg() -> Entry:
         server = peers_servers.tipg(state, url, folder)
