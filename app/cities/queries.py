@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.cities.tables import active_dataset, cities, currencies, datasets
+from app.cities.tables import active_dataset, cities, currencies, dataset_epoch, datasets
 from app.cities.types import (
     WORLD_CITY_ID,
     ActiveCity,
@@ -42,6 +42,7 @@ _TERRITORY = (
     cities.c.centre_lat,
     cities.c.zoom,
 )
+_EPOCH = select(dataset_epoch.c.epoch)
 _POINTED = and_(
     datasets.c.city_id == active_dataset.c.city_id,
     datasets.c.kind == active_dataset.c.kind,
@@ -96,6 +97,16 @@ def everything_active(conn: Connection) -> ActiveDatasets:
         cities=tuple(_active_city(group) for group in by_city.values()),
         world=WorldVersions(world.get("categories", 0), world.get("holidays", 0), world.get("brands", 0)),
     )
+
+
+def epoch(conn: Connection) -> int:
+    """A number that grows whenever ``everything_active`` or a version's opening hours have changed."""
+    return int(conn.execute(_EPOCH).scalar_one())
+
+
+def next_epoch(conn: Connection) -> None:
+    """Tells every reader to read again what they keep of the pointer; seen with the commit."""
+    conn.execute(update(dataset_epoch).values(epoch=dataset_epoch.c.epoch + 1))
 
 
 def active_datasets(conn: Connection) -> tuple[ActiveCity, ...]:
@@ -204,6 +215,7 @@ def put_territory(conn: Connection, territory: Territory, now: datetime) -> None
     }
     statement = upsert(cities).values(city_id=territory.city_id, created_at=now, **facts)
     conn.execute(statement.on_conflict_do_update(index_elements=["city_id"], set_=facts))
+    next_epoch(conn)
 
 
 def lock_versions(conn: Connection, city_id: int) -> None:
@@ -301,6 +313,7 @@ def point_at(
     }
     statement = upsert(active_dataset).values(city_id=city_id, kind=kind, **values)
     conn.execute(statement.on_conflict_do_update(index_elements=["city_id", "kind"], set_=values))
+    next_epoch(conn)
 
 
 def versions_of(

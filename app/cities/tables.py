@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from geoalchemy2 import Geometry
 from sqlalchemy import (
+    BigInteger,
     CheckConstraint,
     Column,
     Date,
@@ -134,4 +135,14 @@ Index(
     basemap_features.c.version,
     basemap_features.c.shape,
     postgresql_using="gist",
+)
+
+dataset_epoch = declare(
+    "dataset_epoch",
+    "reference",
+    "One row; its number grows when a pointer, an extent or a set of opening hours changes.",
+    Column("row_no", SmallInteger, nullable=False, autoincrement=False),
+    Column("epoch", BigInteger, nullable=False),
+    PrimaryKeyConstraint("row_no", name="dataset_epoch_pk"),
+    CheckConstraint("row_no = 1", name="row_no"),
 )

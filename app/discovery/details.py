@@ -14,7 +14,7 @@ from app.discovery.chain import chain_of
 from app.discovery.present import Json, View
 from app.discovery.present_details import coupon_detail, place_detail
 from app.discovery.queries_details import coupon_by_id, place_by_id, places_of_coupon
-from app.discovery.queries_places import coupons_at
+from app.discovery.queries_near import place_cards
 from app.discovery.search import Reading, World
 from app.merchants.queries import merchants_by_ids
 from app.places.queries import brand, moved_to
@@ -48,10 +48,10 @@ def place(reading: Reading, place_id: UUID, languages: Sequence[str], datum: Dat
         raise NotFound
     facts = found.facts
     regions = regions_at(conn, city_id, city.regions_version or 0, facts.location)
-    coupons = coupons_at(conn, city_id, [place_id], reading.now, ALL_COUPONS)
+    card = place_cards(conn, city_id, city.places_version, [place_id], reading.now, ALL_COUPONS)[place_id]
     known = brand(conn, active.world.brands, found.brand_id) if found.brand_id is not None else None
     view = View(languages, datum, _world(reading, active, [facts.merchant_id] if facts.merchant_id else []))
-    return place_detail(found, known, chain_of(regions)[0], coupons, view)
+    return place_detail(found, known, chain_of(regions)[0], card, view)
 
 
 def coupon(

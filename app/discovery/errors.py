@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from app.core.errors import AppError, Fault
+from app.core.errors import AppError, Fault, Unavailable
 
 
 class UnknownCategory(AppError):
@@ -16,6 +16,25 @@ class UnknownCategory(AppError):
     def __init__(self, category_ids: list[str], parameter: str = "category") -> None:
         faults = [Fault("take an id from /v1/categories", parameter=parameter) for _ in category_ids]
         super().__init__(faults=faults)
+
+
+class UnknownBrand(AppError):
+    """A chain that the version in force does not hold."""
+
+    code: ClassVar[str] = "unknown-brand"
+    title: ClassVar[str] = "A brand is not known"
+
+    def __init__(self, brand_ids: list[str], parameter: str = "brand") -> None:
+        faults = [Fault(f"there is no brand {brand_id!r}; take an id from a place", parameter=parameter)
+                  for brand_id in brand_ids]  # fmt: skip
+        super().__init__(faults=faults)
+
+
+class SearchRowsMissing(Unavailable):
+    """The search rows of a city are not built; nothing half is shown."""
+
+    code: ClassVar[str] = "search-rows-missing"
+    title: ClassVar[str] = "A city can't be searched yet"
 
 
 class UnknownRegion(AppError):

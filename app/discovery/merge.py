@@ -27,13 +27,14 @@ def merge(reaches: Iterable[Reach], limit: int, count: bool, ask: Callable[[Reac
     A city whose nearest possible place is farther than what is held already is asked only while the total is open.
     """
     held: list[H] = []
-    total = 0
+    total, exact = 0, True
     for reach in sorted(reaches, key=lambda reach: (reach.lower_mm, reach.city_id)):
         full = len(held) > limit and held[limit].distance_mm < reach.lower_mm
-        if full and (not count or total > TOTAL_CAP):
+        if full and (not count or not exact or total > TOTAL_CAP):
             break
         page = ask(reach)
         total += page.total
+        exact = exact and page.exact
         held = sorted([*held, *page.hits], key=lambda hit: hit.position)[: limit + 1]
-    counted = Total(min(total, TOTAL_CAP), total <= TOTAL_CAP) if count else None
+    counted = Total(min(total, TOTAL_CAP), exact and total <= TOTAL_CAP) if count else None
     return Merged(tuple(held[:limit]), len(held) > limit, counted)

@@ -13,7 +13,7 @@ import orjson
 
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
-from app.discovery.search import Found, PlaceCoupons, World
+from app.discovery.search import Found, World
 from app.discovery.types import (
     AroundSearch,
     CouponBrief,
@@ -135,9 +135,8 @@ def coupon_brief(coupon: CouponBrief, view: View, city_id: int) -> Json:
     }
 
 
-def place_item(place: PlaceFacts, coupons: PlaceCoupons, view: View) -> Json:
-    """A place as lists show it, without a distance."""
-    count, briefs = coupons.get(place.place_id, (0, ()))
+def place_item(place: PlaceFacts, count: int, briefs: Sequence[CouponBrief], view: View) -> Json:
+    """A place as lists show it, without a distance; ``count`` coupons of which ``briefs`` are the newest."""
     return {
         "place_id": str(place.place_id),
         "city_id": place.city_id,
@@ -146,15 +145,17 @@ def place_item(place: PlaceFacts, coupons: PlaceCoupons, view: View) -> Json:
         "location": position(place, view.datum),
         "address": address(place, view.world.cities.get(place.city_id)),
         "hours": hours_now(place.hours, view),
+        "price_level": place.price_level,
         "merchant": merchant_ref(place.merchant_id, view, place.city_id),
         "coupons": [coupon_brief(coupon, view, place.city_id) for coupon in briefs],
         "coupon_count": count,
     }
 
 
-def place_hit(hit: PlaceHit, coupons: PlaceCoupons, view: View) -> Json:
+def place_hit(hit: PlaceHit, view: View) -> Json:
     """A place with its distance."""
-    return place_item(hit.place, coupons, view) | {"distance_m": metres(hit.distance_mm)}
+    card = hit.card
+    return place_item(card.place, card.coupon_count, card.coupons, view) | {"distance_m": metres(hit.distance_mm)}
 
 
 def coupon_item(coupon: CouponFacts, view: View) -> Json:
@@ -207,10 +208,11 @@ def coupon_place(place: PlaceFacts, view: View) -> Json:
 
 def coupon_hit(hit: CouponHit, view: View) -> Json:
     """A coupon with the nearest place where it can be used."""
-    return coupon_item(hit.coupon, view) | {
+    area = hit.card.service_area_id
+    return coupon_item(hit.card.coupon, view) | {
         "distance_m": metres(hit.distance_mm),
         "place": coupon_place(hit.place, view),
-        "service_area_id": None if hit.service_area_id is None else str(hit.service_area_id),
+        "service_area_id": None if area is None else str(area),
     }
 
 
@@ -222,12 +224,13 @@ def total_json(total: Total) -> Json:
 def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Sequence[str], datum: Datum) -> Json:
     """A page of places; positions in ``datum``."""
     view = View(languages, datum, found.world)
+    filters = search.filters
     applied = _applied(found, search) | {
-        "open_now": search.open_now,
-        "include_unknown": search.include_unknown,
-        "has_coupon": search.has_coupon,
+        "open_now": filters.open_now,
+        "include_unknown": filters.include_unknown,
+        "has_coupon": filters.has_coupon,
     }
-    items = [place_hit(hit, found.coupons, view) for hit in found.hits]
+    items = [place_hit(hit, view) for hit in found.hits]
     return _listing(items, found, applied)
 
 
@@ -253,7 +256,7 @@ def _listing(items: list[Json], found: Found[Any], applied: Json) -> Json:
 
 def _applied(found: Found[Any], search: AroundSearch) -> Json:
     """What the search did; the time and the versions are the first page's."""
-    frozen = found.frozen
+    frozen, filters = found.frozen, search.filters
     whole, rest = divmod(search.radius_mm, 1000)
     return {
         "lat": search.given.lat,
@@ -261,8 +264,15 @@ def _applied(found: Found[Any], search: AroundSearch) -> Json:
         "radius_m": whole if rest == 0 else search.radius_mm / 1000,
         "datum": search.datum.value,
         "as_of": frozen.as_of.isoformat(),
-        "categories": list(search.categories),
-        "region": None if search.region_id is None else str(search.region_id),
+        "categories": list(filters.categories),
+        "excluded_categories": list(filters.excluded),
+        "brands": list(filters.brands),
+        "attributes": {name: list(values) for name, values in filters.attributes},
+        "price_min": filters.price_from,
+        "price_max": filters.price_to,
+        "q": filters.text,
+        "open_at": None if filters.open_at is None else filters.open_at.isoformat(),
+        "region": None if filters.region_id is None else str(filters.region_id),
         "versions": {str(reach.city_id): reach.version for reach in frozen.reaches},
         "attribution": list(found.attribution),
     }

@@ -22,20 +22,19 @@ from app.discovery.present import (
     place_item,
 )
 from app.discovery.queries_details import CouponDetail, PlaceDetail
-from app.discovery.search import PlaceCoupons
-from app.discovery.types import PlaceFacts
+from app.discovery.types import PlaceCard, PlaceFacts
 from app.places.opening_hours import DAY_MIN, NO_CALENDAR, Day, HoursPattern, clock_time, week
 from app.places.types import Brand, Category
 from app.regions.types import Region
 
 
 def place_detail(
-    place: PlaceDetail, brand: Brand | None, regions: Sequence[Region], coupons: PlaceCoupons, view: View
+    place: PlaceDetail, brand: Brand | None, regions: Sequence[Region], card: PlaceCard, view: View
 ) -> Json:
     """A place with everything that is known of it."""
     facts = place.facts
     city = view.world.cities[facts.city_id]
-    shown = place_item(facts, coupons, view)
+    shown = place_item(facts, card.coupon_count, card.coupons, view)
     return shown | {
         "datum": view.datum.value,
         "phone": place.phone,
@@ -43,7 +42,6 @@ def place_detail(
         "opening_hours": facts.hours.opening_hours if facts.hours is not None else None,
         "hours": hours_now(facts.hours, view) | {"week": _week(facts.hours, view)},
         "time_zone": facts.hours.time_zone if facts.hours is not None else city.time_zone,
-        "price_level": place.price_level,
         "attributes": dict(place.attributes),
         "brand": None if brand is None else {"brand_id": brand.brand_id, **localised(brand.names, view, facts.city_id)},
         "categories": _categories(facts, place.alternate_category_ids, view),

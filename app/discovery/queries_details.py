@@ -61,7 +61,6 @@ class PlaceDetail:
     alternate_category_ids: tuple[str, ...]
     phone: str | None
     website: str | None
-    price_level: int | None
     attributes: Mapping[str, Any]
     closed: bool
     source_key: str
@@ -84,7 +83,6 @@ def place_by_id(conn: Connection, city_id: int, version: int, place_id: UUID) ->
             place_facts.c.alternate_category_ids,
             place_facts.c.phone,
             place_facts.c.website,
-            place_facts.c.price_level,
             place_facts.c.attributes,
             place_facts.c.closed,
             place_facts.c.source_key,
@@ -106,7 +104,6 @@ def place_by_id(conn: Connection, city_id: int, version: int, place_id: UUID) ->
         alternate_category_ids=tuple(row.alternate_category_ids),
         phone=row.phone,
         website=row.website,
-        price_level=row.price_level,
         attributes=row.attributes,
         closed=row.closed,
         source_key=row.source_key,

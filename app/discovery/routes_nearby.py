@@ -18,6 +18,8 @@ PROBLEMS = (
     "invalid-coordinate",
     "invalid-radius",
     "unknown-category",
+    "unknown-brand",
+    "search-rows-missing",
     "unknown-region",
     "invalid-cursor",
     "expired-cursor",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from math import floor
@@ -11,39 +11,45 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.cities.queries import everything_active
 from app.cities.types import ActiveCity, ActiveDatasets
 from app.core.ids import city_of
 from app.core.paging import CursorCodec, ExpiredCursor
+from app.coupons.search_rows import ANY_COUPON, GROUP_DEAL, coupon_kind
 from app.discovery.caches import Caches
-from app.discovery.errors import UnknownCategory, UnknownRegion
-from app.discovery.merge import merge
+from app.discovery.errors import SearchRowsMissing
+from app.discovery.filters import Filtering
+from app.discovery.merge import Merged, merge
 from app.discovery.queries_catalogue import kept_versions
-from app.discovery.queries_coupons import CouponsQuestion, coupons_around
-from app.discovery.queries_places import PlacesQuestion, coupons_at, places_around
+from app.discovery.queries_near import (
+    CouponsNear,
+    NearCoupon,
+    NearPlace,
+    coupon_cards,
+    coupons_near,
+    place_cards,
+    places_near,
+)
 from app.discovery.types import (
     AroundSearch,
     CityPage,
-    CouponBrief,
+    CouponCard,
     CouponHit,
     CouponSearch,
     Frozen,
-    Hit,
     NearbySearch,
+    PlaceCard,
     PlaceHit,
     Reach,
-    RegionFilter,
     Total,
 )
-from app.merchants.queries import merchants_by_ids
 from app.places.opening_hours import Calendar
 from app.places.types import Taxonomy
-from app.regions.queries import boundary_wkb
+from app.postings.queries import versions_in_slots
 from geo.coordinates import LonLat
 from geo.distance import distance_to_bbox_m
 
-H = TypeVar("H", bound=Hit)
-PlaceCoupons = Mapping[UUID, tuple[int, tuple[CouponBrief, ...]]]
+H = TypeVar("H")
+N = TypeVar("N", NearPlace, NearCoupon)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +72,6 @@ class Found(Generic[H]):
     total: Total
     frozen: Frozen
     attribution: tuple[str, ...]
-    coupons: PlaceCoupons
     world: World
 
 
@@ -80,83 +85,133 @@ class Reading:
     now: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A search after its first decision: what its pages see, and what a cursor of it is bound to."""
+
+    epoch: int
+    active: ActiveDatasets
+    frozen: Frozen
+    scope: str
+    query: Mapping[str, Any]
+
+
 def search_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
     """Places around a point."""
-    filters = _filters(search) | {
-        "open_now": search.open_now,
-        "include_unknown": search.include_unknown,
-        "has_coupon": search.has_coupon,
-    }
+    settled = settle(reading, "places/nearby", search, asked_for(search))
+    filtering = Filtering(reading.conn, reading.caches, settled.frozen, settled.epoch, search)
 
-    def ask(frozen: Frozen, categories: tuple[str, ...] | None, region: RegionFilter | None) -> _Ask[PlaceHit]:
-        def of_city(reach: Reach) -> CityPage[PlaceHit]:
-            open_at = None
-            if search.open_now:
-                open_at = reading.caches.patterns_at(
-                    reading.conn, reach.city_id, reach.version, frozen.holidays_version, frozen.as_of
-                )
-            question = PlacesQuestion(
-                open_at=open_at,
-                include_unknown=search.include_unknown,
-                has_coupon=search.has_coupon,
-                **_question(search, frozen, reach, categories, region),
-            )
-            return places_around(reading.conn, question)
+    def ask(reach: Reach) -> CityPage[NearPlace]:
+        question = filtering.question(reach)
+        if question is None:
+            return CityPage((), 0)
+        frozen = settled.frozen
+        return places_near(reading.conn, question, frozen.after, search.limit + 1, frozen.total is None)
 
-        return of_city
-
-    return _searched(reading, "places/nearby", search, filters, ask)
+    merged = merge(settled.frozen.reaches, search.limit, settled.frozen.total is None, ask)
+    hits, merchants = place_hits(reading, settled.frozen, merged.hits)
+    return found_page(reading, settled, search, merged, hits, merchants)
 
 
 def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
     """Coupons around a point."""
-    filters = _filters(search) | {
+    more = {
         "kind": sorted(set(search.kinds)),
         "group_deal": search.group_deal,
         "in_service_area": search.in_service_area,
     }
+    settled = settle(reading, "coupons/nearby", search, asked_for(search) | more)
+    frozen = settled.frozen
+    lanes = [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
+    filtering = Filtering(reading.conn, reading.caches, frozen, settled.epoch, search, lanes)
+    coupons = CouponsNear(
+        kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
+    )
 
-    def ask(frozen: Frozen, categories: tuple[str, ...] | None, region: RegionFilter | None) -> _Ask[CouponHit]:
-        def of_city(reach: Reach) -> CityPage[CouponHit]:
-            question = CouponsQuestion(
-                kinds=search.kinds,
-                group_deal=search.group_deal,
-                in_service_area=search.in_service_area,
-                **_question(search, frozen, reach, categories, region),
-            )
-            return coupons_around(reading.conn, question)
+    def ask(reach: Reach) -> CityPage[NearCoupon]:
+        question = filtering.question(reach)
+        if question is None:
+            return CityPage((), 0)
+        return coupons_near(reading.conn, question, coupons, frozen.after, search.limit + 1, frozen.total is None)
 
-        return of_city
-
-    return _searched(reading, "coupons/nearby", search, filters, ask)
+    merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
+    hits, merchants = coupon_hits(reading, frozen, merged.hits)
+    return found_page(reading, settled, search, merged, hits, merchants)
 
 
-_Ask = Callable[[Reach], CityPage[H]]
-_MakeAsk = Callable[[Frozen, tuple[str, ...] | None, RegionFilter | None], _Ask[H]]
-
-
-def _searched(
-    reading: Reading, scope: str, search: AroundSearch, filters: dict[str, Any], make_ask: _MakeAsk[H]
-) -> Found[H]:
-    active = everything_active(reading.conn)
+def settle(reading: Reading, scope: str, search: AroundSearch, query: Mapping[str, Any]) -> Settled:
+    """Decides what all pages of a search see, or takes it from the cursor."""
+    epoch, active = reading.caches.active(reading.conn)
     if search.cursor is None:
         frozen = _first(active, search, reading.now)
+        _refuse_unbuilt(reading, epoch, frozen)
     else:
-        frozen = _unpacked(reading.cursors.decode(scope, filters, search.cursor, reading.now))
-        _refuse_purged(reading.conn, active, frozen, search)
-    taxonomy = reading.caches.taxonomy(reading.conn, frozen.categories_version)
-    categories = _category_ids(taxonomy, search.categories)
-    region = _region(reading.conn, frozen, search.region_id)
-    merged = merge(frozen.reaches, search.limit, frozen.total is None, make_ask(frozen, categories, region))
+        frozen = _unpacked(reading.cursors.decode(scope, query, search.cursor, reading.now))
+        _refuse_purged(reading, active, frozen, search)
+    return Settled(epoch, active, frozen, scope, query)
+
+
+def found_page(
+    reading: Reading,
+    settled: Settled,
+    search: AroundSearch,
+    merged: Merged[N],
+    hits: Sequence[H],
+    merchants: Mapping[UUID, Mapping[str, str]],
+) -> Found[H]:
+    """A page with its cursor, its total and what else the answer needs."""
+    frozen = settled.frozen
     total = frozen.total or merged.total or Total(0, True)
     cursor = None
     if merged.more:
         position = _packed(replace(frozen, total=total, after=merged.hits[-1].position))
-        cursor = reading.cursors.encode(scope, filters, position, reading.now)
-    coupons, world = _surroundings(reading, active, frozen, taxonomy, merged.hits)
-    return Found(
-        merged.hits, cursor, total, frozen, _attribution(world.cities, frozen, search.region_id), coupons, world
+        cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
+    world = World(
+        cities={city.city_id: city for city in settled.active.cities},
+        taxonomy=reading.caches.taxonomy(reading.conn, frozen.categories_version),
+        calendars=reading.caches.calendars(reading.conn, frozen.holidays_version),
+        merchants=merchants,
+        as_of=search.filters.open_at or frozen.as_of,
     )
+    attribution = _attribution(world.cities, frozen, search.filters.region_id)
+    return Found(tuple(hits), cursor, total, frozen, attribution, world)
+
+
+def place_hits(
+    reading: Reading, frozen: Frozen, near: Sequence[NearPlace]
+) -> tuple[list[PlaceHit], dict[UUID, Mapping[str, str]]]:
+    """What lists show of the places found, and the names of who runs them; one statement a city."""
+    cards: dict[UUID, PlaceCard] = {}
+    for reach in frozen.reaches:
+        ids = [hit.place_id for hit in near if hit.city_id == reach.city_id]
+        if ids:
+            cards |= place_cards(reading.conn, reach.city_id, reach.version, ids, frozen.as_of)
+    hits = [PlaceHit(hit.distance_mm, cards[hit.place_id]) for hit in near]
+    merchants = {
+        card.place.merchant_id: card.merchant
+        for card in cards.values()
+        if card.merchant is not None and card.place.merchant_id is not None
+    }
+    return hits, merchants
+
+
+def coupon_hits(
+    reading: Reading, frozen: Frozen, near: Sequence[NearCoupon]
+) -> tuple[list[CouponHit], dict[UUID, Mapping[str, str]]]:
+    """What lists show of the coupons found and of the nearest place of each; two statements a city."""
+    coupons: dict[UUID, CouponCard] = {}
+    places: dict[UUID, PlaceCard] = {}
+    for reach in frozen.reaches:
+        here = [hit for hit in near if hit.city_id == reach.city_id]
+        if here:
+            city_id, version, at = reach.city_id, reach.version, frozen.as_of
+            coupon_ids = [hit.coupon_id for hit in here]
+            coupons |= coupon_cards(reading.conn, city_id, version, coupon_ids, frozen.origin, at)
+            place_ids = list(dict.fromkeys(hit.place_id for hit in here))
+            places |= place_cards(reading.conn, city_id, version, place_ids, at, shown=0)
+    hits = [CouponHit(hit.distance_mm, coupons[hit.coupon_id], places[hit.place_id].place) for hit in near]
+    merchants = {card.coupon.merchant_id: card.merchant for card in coupons.values() if card.merchant is not None}
+    return hits, merchants
 
 
 def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Frozen:
@@ -169,91 +224,37 @@ def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Froze
         if lower_mm <= search.radius_mm:
             reaches.append(Reach(city.city_id, city.places_version, lower_mm))
     region_version = 0
-    if search.region_id is not None:
-        home = active.city(city_of(search.region_id))
+    if search.filters.region_id is not None:
+        home = active.city(city_of(search.filters.region_id))
         region_version = (home.regions_version if home is not None else None) or 0
     world = active.world
-    return Frozen(
-        search.origin, now, tuple(reaches), world.categories, world.holidays, region_version, total=None, after=None
-    )
+    versions = (world.categories, world.holidays, world.brands, region_version)
+    return Frozen(search.origin, now, tuple(reaches), *versions, total=None, after=None)
 
 
-def _refuse_purged(conn: Connection, active: ActiveDatasets, frozen: Frozen, search: AroundSearch) -> None:
+def _refuse_unbuilt(reading: Reading, epoch: int, frozen: Frozen) -> None:
+    """Raises SearchRowsMissing when a city's search rows hold another version than readers see."""
+    for reach in frozen.reaches:
+        if not reading.caches.searchable(reading.conn, epoch, reach.city_id, reach.version):
+            raise SearchRowsMissing(
+                "the search rows of a city are being built; operators run: fujin search-rows", retry_after_s=30
+            )
+
+
+def _refuse_purged(reading: Reading, active: ActiveDatasets, frozen: Frozen, search: AroundSearch) -> None:
     """Raises ExpiredCursor when a version that the pages read is gone."""
+    region_id = search.filters.region_id
     wanted = [(reach.city_id, "places", reach.version) for reach in frozen.reaches]
-    if search.region_id is not None:
-        wanted.append((city_of(search.region_id), "regions", frozen.region_version))
+    if region_id is not None:
+        wanted.append((city_of(region_id), "regions", frozen.region_version))
     cities = {city.city_id: city.versions for city in active.cities}
     old = [(city, kind, version) for city, kind, version in wanted if cities.get(city, {}).get(kind) != version]
-    if old and kept_versions(conn, old) != set(old):
+    if not old:
+        return
+    searched = {(city, version) for city, kind, version in old if kind == "places"}
+    built = versions_in_slots(reading.conn, sorted({city for city, _ in searched}))
+    if kept_versions(reading.conn, old) != set(old) or not searched <= built:
         raise ExpiredCursor("the data that this cursor reads were replaced; ask for the first page again")
-
-
-def _category_ids(taxonomy: Taxonomy, named: tuple[str, ...]) -> tuple[str, ...] | None:
-    if not named:
-        return None
-    unknown = [name for name in named if name not in taxonomy.by_id]
-    if unknown:
-        raise UnknownCategory(unknown)
-    return tuple(sorted({inner for name in named for inner in taxonomy.subtree(name)}))
-
-
-def _region(conn: Connection, frozen: Frozen, region_id: UUID | None) -> RegionFilter | None:
-    if region_id is None:
-        return None
-    home = city_of(region_id)
-    boundary = boundary_wkb(conn, home, frozen.region_version, region_id)
-    if boundary is None:
-        raise UnknownRegion
-    return RegionFilter(region_id, home, frozen.region_version, boundary)
-
-
-def _question(
-    search: AroundSearch,
-    frozen: Frozen,
-    reach: Reach,
-    categories: tuple[str, ...] | None,
-    region: RegionFilter | None,
-) -> dict[str, Any]:
-    """What both questions to a city share; one row more than the page shows whether something follows."""
-    return {
-        "reach": reach,
-        "origin": frozen.origin,
-        "radius_mm": search.radius_mm,
-        "as_of": frozen.as_of,
-        "category_ids": categories,
-        "region": region,
-        "after": frozen.after,
-        "limit": search.limit + 1,
-        "count": frozen.total is None,
-    }
-
-
-def _surroundings(
-    reading: Reading, active: ActiveDatasets, frozen: Frozen, taxonomy: Taxonomy, hits: tuple[H, ...]
-) -> tuple[PlaceCoupons, World]:
-    """Coupons of the page's places, one statement a city, and the names of its merchants in one."""
-    coupons: dict[UUID, tuple[int, tuple[CouponBrief, ...]]] = {}
-    merchants: set[UUID] = set()
-    by_city: dict[int, list[UUID]] = {}
-    for hit in hits:
-        if isinstance(hit, PlaceHit):
-            by_city.setdefault(hit.place.city_id, []).append(hit.place.place_id)
-            merchants |= {hit.place.merchant_id} - {None}  # type: ignore[arg-type]
-        elif isinstance(hit, CouponHit):
-            merchants.add(hit.coupon.merchant_id)
-    for city_id, place_ids in by_city.items():
-        coupons |= coupons_at(reading.conn, city_id, place_ids, frozen.as_of)
-    world = World(
-        cities={city.city_id: city for city in active.cities},
-        taxonomy=taxonomy,
-        calendars=reading.caches.calendars(reading.conn, frozen.holidays_version),
-        merchants={
-            known.merchant_id: known.names for known in merchants_by_ids(reading.conn, sorted(merchants)).values()
-        },
-        as_of=frozen.as_of,
-    )
-    return coupons, world
 
 
 def _attribution(cities: Mapping[int, ActiveCity], frozen: Frozen, region_id: UUID | None) -> tuple[str, ...]:
@@ -269,15 +270,28 @@ def _attribution(cities: Mapping[int, ActiveCity], frozen: Frozen, region_id: UU
     return tuple(found)
 
 
-def _filters(search: AroundSearch) -> dict[str, Any]:
+def asked_for(search: AroundSearch) -> dict[str, Any]:
     """Everything the query says but the page: what a cursor is bound to."""
-    return {
+    filters = search.filters
+    said: dict[str, Any] = {
         "at": search.given.xy,
         "radius_mm": search.radius_mm,
         "datum": search.datum.value,
-        "category": sorted(set(search.categories)),
-        "region": None if search.region_id is None else str(search.region_id),
+        "category": sorted(set(filters.categories)),
+        "region": None if filters.region_id is None else str(filters.region_id),
     }
+    rest = {
+        "exclude_category": sorted(set(filters.excluded)),
+        "brand": sorted(set(filters.brands)),
+        "attributes": sorted((name, sorted(values)) for name, values in filters.attributes),
+        "price": [filters.price_from, filters.price_to],
+        "q": filters.text,
+        "open_now": filters.open_now,
+        "open_at": None if filters.open_at is None else filters.open_at.isoformat(),
+        "include_unknown": filters.include_unknown,
+        "has_coupon": filters.has_coupon,
+    }
+    return said | rest
 
 
 def _packed(frozen: Frozen) -> dict[str, Any]:
@@ -287,14 +301,14 @@ def _packed(frozen: Frozen) -> dict[str, Any]:
         "o": frozen.origin.xy,
         "t": frozen.as_of.isoformat(),
         "r": [[reach.city_id, reach.version, reach.lower_mm] for reach in frozen.reaches],
-        "v": [frozen.categories_version, frozen.holidays_version, frozen.region_version],
+        "v": [frozen.categories_version, frozen.holidays_version, frozen.brands_version, frozen.region_version],
         "n": [frozen.total.value, frozen.total.exact],
         "k": [frozen.after[0], str(frozen.after[1])],
     }
 
 
 def _unpacked(position: Any) -> Frozen:
-    categories, holidays, regions = position["v"]
+    categories, holidays, brands, regions = position["v"]
     mm, last = position["k"]
     return Frozen(
         origin=LonLat(*position["o"]),
@@ -302,6 +316,7 @@ def _unpacked(position: Any) -> Frozen:
         reaches=tuple(Reach(*reach) for reach in position["r"]),
         categories_version=categories,
         holidays_version=holidays,
+        brands_version=brands,
         region_version=regions,
         total=Total(*position["n"]),
         after=(mm, UUID(last)),

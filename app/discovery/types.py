@@ -9,11 +9,34 @@ from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from app.places.opening_hours import HoursPattern
+from geo.bbox import Bbox
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum
 
 TOTAL_CAP = 1000
 """Totals are exact up to here."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlaceFilters:
+    """Which places: keys are joined by and, values of one key by or; empty filters nothing.
+
+    ``attributes`` are (name, values); ``open_at`` keeps places open at an instant, ``include_unknown`` those whose
+    hours, or price where prices are asked, nobody knows as well.
+    """
+
+    categories: tuple[str, ...] = ()
+    excluded: tuple[str, ...] = ()
+    brands: tuple[str, ...] = ()
+    attributes: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    price_from: int | None = None
+    price_to: int | None = None
+    text: str | None = None
+    region_id: UUID | None = None
+    open_now: bool = False
+    open_at: datetime | None = None
+    include_unknown: bool = False
+    has_coupon: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,8 +51,7 @@ class AroundSearch:
     origin: LonLat
     datum: Datum
     radius_mm: int
-    categories: tuple[str, ...]
-    region_id: UUID | None
+    filters: PlaceFilters
     limit: int
     cursor: str | None
 
@@ -37,10 +59,6 @@ class AroundSearch:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySearch(AroundSearch):
     """Places around a point."""
-
-    open_now: bool
-    include_unknown: bool
-    has_coupon: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,14 +87,15 @@ class RegionFilter:
     city_id: int
     version: int
     boundary: bytes
+    bbox: Bbox
 
 
 @dataclass(frozen=True, slots=True)
 class PatternsAt:
-    """Numbers of a version's hours patterns that are open at an instant, and those of which nothing is known."""
+    """A bit for each hours pattern of a version: those open at an instant, and those not known to be closed."""
 
-    opened: tuple[int, ...]
-    unknown: tuple[int, ...]
+    opened: bytes
+    not_closed: bytes
 
 
 Position = tuple[int, UUID]
@@ -103,8 +122,19 @@ class PlaceFacts:
     names: Mapping[str, str]
     category_id: str
     address: Mapping[str, Any]
+    price_level: int | None
     hours: HoursPattern | None
     merchant_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceCard:
+    """A place as lists show it: facts, names of who runs it, how many live coupons it has and the newest of them."""
+
+    place: PlaceFacts
+    merchant: Mapping[str, str] | None
+    coupon_count: int
+    coupons: tuple[CouponBrief, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +142,7 @@ class PlaceHit:
     """A place with its distance from the origin."""
 
     distance_mm: int
-    place: PlaceFacts
-
-    @property
-    def position(self) -> Position:
-        """Its place in the order."""
-        return self.distance_mm, self.place.place_id
+    card: PlaceCard
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,18 +200,21 @@ class CouponFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class CouponHit:
-    """A coupon with the nearest place where it can be used, and an area of its scope that covers the origin."""
+class CouponCard:
+    """A coupon as lists show it, names of its merchant, and an area of its scope that covers the origin."""
 
-    distance_mm: int
     coupon: CouponFacts
-    place: PlaceFacts
+    merchant: Mapping[str, str] | None
     service_area_id: UUID | None
 
-    @property
-    def position(self) -> Position:
-        """Its place in the order."""
-        return self.distance_mm, self.coupon.coupon_id
+
+@dataclass(frozen=True, slots=True)
+class CouponHit:
+    """A coupon with the nearest place where it can be used."""
+
+    distance_mm: int
+    card: CouponCard
+    place: PlaceFacts
 
 
 H = TypeVar("H")
@@ -206,10 +234,14 @@ class Hit(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class CityPage(Generic[H]):
-    """The nearest of one city past a position; ``total`` counts all of it, up to one more than the cap."""
+    """The nearest of one city past a position; ``total`` counts all of it, up to one more than the cap.
+
+    Not ``exact``: more rows than were looked at may belong to it.
+    """
 
     hits: Sequence[H]
     total: int
+    exact: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +261,7 @@ class Frozen:
     reaches: tuple[Reach, ...]
     categories_version: int
     holidays_version: int
+    brands_version: int
     region_version: int
     total: Total | None
     after: Position | None

@@ -31,7 +31,7 @@ class StrictParser(FlaskParser):
         faults = [
             Fault("give this once", parameter=name, code="repeated-parameter")
             for name, values in req.args.lists()
-            if len(values) > 1 and name not in several
+            if len(values) > 1 and name not in several and not name.startswith(getattr(schema, "repeatable", ()))
         ]
         given = super().load_querystring(req, schema)
         if faults:

@@ -49,6 +49,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("invalid-coordinate", 400, "A coordinate is not a finite number within its range"),
     Problem("invalid-radius", 400, "radius_m must lie in 1..50000"),
     Problem("unknown-category", 400, "A category is not known"),
+    Problem("unknown-brand", 400, "A brand is not known"),
+    Problem("search-rows-missing", 503, "A city can't be searched yet"),
     Problem("unknown-city", 400, "A city is not known"),
     Problem("unknown-region", 400, "A region is not known"),
     Problem("conflicting-parameters", 400, "Two parameters exclude each other"),

@@ -17,7 +17,7 @@ from app.cities import queries as cities
 from app.cities.tables import basemap_features
 from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
 from app.core.ids import new_city_id
-from app.imports import comparing, queries, readers
+from app.imports import comparing, queries, readers, search_rows
 from app.imports.errors import UnknownTerritory, UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.members import Unknown
 from app.imports.staging import Tally, Target, stage_places
@@ -143,6 +143,11 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     if kind in ("places", "regions"):
         queries.refresh_statistics(conn, _TABLES[kind])
         queries.rewrite_coupon_places(conn, city_id)
+        places = version if kind == "places" else queries.active_version_of(conn, city_id, "places")
+        if places is not None:
+            search_rows.after_activation(conn, city_id, places, now)
+    if kind == "categories":
+        search_rows.rebuild_all(conn, now)
     return replace(found[0], state="active", active=True, activated_at=now)
 
 
@@ -194,7 +199,10 @@ def _stage(
     path = request.path
     match request.kind:
         case "places":
-            return stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
+            tally = stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
+            queries.refresh_statistics(conn, place_facts)
+            search_rows.build(conn, request.city_id, target.version, target.now)
+            return tally
         case "regions":
             return stage_regions(conn, target, readers.read_regions(path, unknown, progress))
         case "basemap":

@@ -15,6 +15,7 @@ from app.places.tables import brands, categories, holidays, hours_patterns, plac
 from app.places.types import Brand, Category, Taxonomy
 
 MAX_CATEGORIES = 10_000
+MAX_BRANDS = 200_000
 MAX_PATTERNS = 200_000
 MAX_HOLIDAYS = 50_000
 
@@ -46,6 +47,13 @@ def brand(conn: Connection, version: int, brand_id: str) -> Brand | None:
         select(brands.c.brand_id, brands.c.names).where(brands.c.version == version, brands.c.brand_id == brand_id)
     ).one_or_none()
     return None if row is None else Brand(row.brand_id, row.names)
+
+
+def brand_ids(conn: Connection, version: int) -> frozenset[str]:
+    """Every chain of a version."""
+    return frozenset(
+        conn.execute(select(brands.c.brand_id).where(brands.c.version == version).limit(MAX_BRANDS)).scalars()
+    )
 
 
 def hours_patterns_of(conn: Connection, city_id: int, version: int) -> tuple[HoursPattern, ...]:

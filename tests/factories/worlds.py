@@ -13,6 +13,12 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
+from app.coupons.search_rows import put_coupon_lanes
+from app.places.queries import taxonomy
+from app.places.search_rows import live_places
+from app.postings.actions import put
+from app.postings.charts import slot_of
+from app.postings.queries import clear_slot, mark_slot
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 CATEGORIES = (
@@ -132,6 +138,18 @@ class World:
             dict(zip("wsen", box, strict=True)) | {"c": city_id, "k": kind, "v": version, "now": NOW},
         )
         self.versions[city_id, kind] = version
+        if kind == "places":
+            self.search_rows(city_id, version)
+        self.run("UPDATE dataset_epoch SET epoch = epoch + 1", {})
+
+    def search_rows(self, city_id: int, version: int) -> None:
+        """The search rows of a version as they are after a load."""
+        with self.engine.begin() as conn:
+            clear_slot(conn, city_id, slot_of(version))
+            for batch in live_places(conn, city_id, version, taxonomy(conn, 1)):
+                put(conn, city_id, version, batch)
+            mark_slot(conn, city_id, version, NOW)
+            put_coupon_lanes(conn, city_id, version)
 
     def hours(self, city_id: int, version: int, number: int, text: str, time_zone: str = "Asia/Shanghai") -> int:
         """A pattern of opening hours."""
@@ -162,6 +180,8 @@ class World:
             " :source_lon, :source_lat)",
             rows,
         )
+        if self.versions.get((city_id, "places")) == version:
+            self.search_rows(city_id, version)
         return ids
 
     def merchant(self, city_id: int, name: str = "商户", places: Sequence[UUID] = ()) -> UUID:
@@ -202,6 +222,9 @@ class World:
                 "INSERT INTO coupon_places VALUES (:city_id, :coupon_id, :place, NULL)",
                 [there | {"place": place_id} for place_id in places],
             )
+            if (city_id, "places") in self.versions:
+                with self.engine.begin() as conn:
+                    put_coupon_lanes(conn, city_id, self.versions[city_id, "places"], places)
         for scope_id in values["scopes"]:
             self.run(
                 "INSERT INTO coupon_scopes VALUES (:city_id, :coupon_id, :version, :scope)",

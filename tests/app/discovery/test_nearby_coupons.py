@@ -144,6 +144,7 @@ def test_a_city_counts_the_coupons_that_a_search_can_find(planted: Planted) -> N
     world = planted.world
     live, closed = planted.plant(8, [{"lon": 70, "lat": 0}, {"lon": 70.001, "lat": 0}])
     world.run("UPDATE place_facts SET closed = true WHERE place_id = :id", {"id": closed})
+    world.search_rows(8, 1)
     merchant = world.merchant(8)
     for places in ([live, closed], [closed], []):
         world.coupon(8, merchant, places)

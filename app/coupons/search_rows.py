@@ -1,0 +1,64 @@
+"""Which coupons' lanes a place stands in; called whenever a coupon's state, terms or places change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import Connection, text
+
+from app.coupons.tables import COUPON_KINDS
+from app.postings.charts import slot_of
+from app.postings.queries import number_facets
+from app.postings.types import FacetKey
+
+ANY_COUPON: FacetKey = ("coupon", "")
+GROUP_DEAL: FacetKey = ("coupon", "group_deal")
+
+_WANTED = """
+    WITH wanted AS (
+        SELECT DISTINCT cp.place_id, f.facet
+        FROM coupon_places cp
+        JOIN coupons c ON c.city_id = :city AND c.coupon_id = cp.coupon_id AND c.state = 'published'
+        JOIN coupon_versions v ON v.city_id = :city AND v.coupon_id = c.coupon_id AND v.version = c.current_version
+        JOIN search_facets f ON f.city_id = :city AND f.kind = 'coupon'
+          AND (f.key IN ('', v.kind) OR f.key = 'group_deal' AND v.group_price_minor IS NOT NULL)
+        WHERE cp.city_id = :city AND (CAST(:places AS uuid[]) IS NULL OR cp.place_id = ANY (CAST(:places AS uuid[]))))
+"""
+_REMOVE = text(f"""
+    {_WANTED}
+    DELETE FROM postings p
+    USING search_facets f
+    WHERE p.city_id = :city AND p.slot = :slot AND f.city_id = :city AND f.kind = 'coupon' AND p.facet = f.facet
+      AND (CAST(:places AS uuid[]) IS NULL OR p.place_id = ANY (CAST(:places AS uuid[])))
+      AND NOT EXISTS (SELECT 1 FROM wanted w WHERE (w.place_id, w.facet) = (p.place_id, p.facet))
+""")
+_ADD = text(f"""
+    {_WANTED}
+    INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
+    SELECT p.city_id, p.slot, w.facet, p.place_id, p.image, point(p.spot[0] + w.facet * 1e8, p.spot[1]), p.signature,
+           p.lon7, p.lat7, p.hours_no, p.price_level
+    FROM wanted w
+    JOIN postings p ON p.city_id = :city AND p.slot = :slot AND p.place_id = w.place_id AND p.facet = 0
+    ON CONFLICT DO NOTHING
+""")
+
+
+def coupon_kind(kind: str) -> FacetKey:
+    """The lane of the coupons of one kind."""
+    return ("coupon", kind)
+
+
+def put_coupon_lanes(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID] | None = None) -> None:
+    """Puts the places of published coupons (all, or some) into the lanes of coupons, and takes the others out.
+
+    A coupon's window is not looked at: searches test it at their own time.
+    """
+    number_facets(conn, city_id, [ANY_COUPON, GROUP_DEAL, *map(coupon_kind, COUPON_KINDS)])
+    values = {
+        "city": city_id,
+        "slot": slot_of(version),
+        "places": None if place_ids is None else list(place_ids),
+    }
+    conn.execute(_REMOVE, values)
+    conn.execute(_ADD, values)

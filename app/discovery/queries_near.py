@@ -1,0 +1,321 @@
+"""What is around a point in one city: the nearest of the search rows, and what they look like."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, LargeBinary, Row, TextClause, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, TEXT
+from sqlalchemy.dialects.postgresql import UUID as PGUUID
+
+from app.discovery.types import (
+    CityPage,
+    CouponBrief,
+    CouponCard,
+    CouponFacts,
+    GroupDeal,
+    PlaceCard,
+    PlaceFacts,
+    Position,
+    Reach,
+    RegionFilter,
+    SourcePoint,
+    Terms,
+)
+from app.places.opening_hours import HoursPattern
+from app.postings.charts import Frame, lane_y, slot_of
+from app.postings.types import signature
+from geo.coordinates import LonLat
+
+AnyRow = Row[*tuple[Any, ...]]
+COUPONS_SHOWN: Final = 3
+BUDGET: Final = 5_000
+"""How many search rows are looked at for a total; beyond them it is a lower bound."""
+
+
+@dataclass(frozen=True, slots=True)
+class FacetGroup:
+    """Facets of which a place must have one; ``steady`` when each row's signature tells of them."""
+
+    facets: tuple[int, ...]
+    steady: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NearQuestion:
+    """One city's part of a search, worked out to numbers; None filters nothing.
+
+    ``open_bits`` has a bit for each hours pattern that counts as open; number 0 stands for unknown hours.
+    """
+
+    reach: Reach
+    origin: LonLat
+    frame: Frame
+    radius_mm: int
+    groups: tuple[FacetGroup, ...]
+    avoid: tuple[int, ...]
+    open_bits: bytes | None
+    price_from: int | None
+    price_to: int | None
+    price_unknown: bool
+    coupon_at: datetime | None
+    region: RegionFilter | None
+
+
+NAMES: Final = (
+    "city", "slot", "lon", "lat", "x", "y", "west", "south", "east", "north", "polar", "reach", "radius_mm", "inner",
+    "facets", "starts", "masks", "avoid", "avoid_mask", "open", "price_from", "price_to", "price_unknown", "coupon_at",
+    "area_id", "area_version", "area",
+)  # fmt: skip
+_TYPES: Final[Mapping[str, Any]] = {
+    "facets": ARRAY(INTEGER),
+    "starts": ARRAY(INTEGER),
+    "masks": ARRAY(BIGINT),
+    "avoid": ARRAY(INTEGER),
+    "open": BYTEA,
+    "area": LargeBinary,
+    "area_id": PGUUID(as_uuid=True),
+    "after_id": PGUUID(as_uuid=True),
+    "kinds": ARRAY(TEXT),
+}
+_CASTS: Final[Mapping[str, str]] = {
+    "slot": "smallint", "facets": "integer[]", "starts": "integer[]", "masks": "bigint[]", "avoid": "integer[]",
+    "avoid_mask": "bigint", "open": "bytea", "price_from": "smallint", "price_to": "smallint",
+    "coupon_at": "timestamptz", "area_id": "uuid", "area_version": "integer", "area": "bytea", "radius_mm": "bigint",
+    "after_mm": "bigint", "after_id": "uuid", "kinds": "text[]", "group_deal": "boolean", "at": "timestamptz",
+}  # fmt: skip
+
+
+def call(function: str, columns: str, *more: str) -> TextClause:
+    """A call of a search function by the names that ``parameters`` gives, and more."""
+    names = (*NAMES, *more)
+    given = ", ".join(
+        f"p_{name} => " + (f"CAST(:{name} AS {_CASTS[name]})" if name in _CASTS else f":{name}") for name in names
+    )
+    statement = text(f"SELECT {columns} FROM {function}({given})")
+    return statement.bindparams(*(bindparam(name, type_=_TYPES[name]) for name in names if name in _TYPES))
+
+
+def parameters(asked: NearQuestion) -> dict[str, Any]:
+    """What the search functions take of a question."""
+    frame, slot = asked.frame, slot_of(asked.reach.version)
+    lane = lane_y(asked.reach.city_id, slot)
+    starts = [1]
+    for group in asked.groups:
+        starts.append(starts[-1] + len(group.facets))
+    region = asked.region
+    here = region is not None and region.city_id == asked.reach.city_id and region.region_id is not None
+    return {
+        "city": asked.reach.city_id,
+        "slot": slot,
+        "lon": asked.origin.lon,
+        "lat": asked.origin.lat,
+        "x": frame.x,
+        "y": frame.y + lane,
+        "west": frame.west,
+        "south": frame.south + lane,
+        "east": frame.east,
+        "north": frame.north + lane,
+        "polar": frame.polar,
+        "reach": frame.reach,
+        "radius_mm": asked.radius_mm,
+        "inner": frame.sure_m(asked.radius_mm / 1000),
+        "facets": [facet for group in asked.groups for facet in group.facets],
+        "starts": starts,
+        "masks": [signature(group.facets) if group.steady else None for group in asked.groups],
+        "avoid": list(asked.avoid) or None,
+        "avoid_mask": signature(asked.avoid),
+        "open": asked.open_bits,
+        "price_from": asked.price_from,
+        "price_to": asked.price_to,
+        "price_unknown": asked.price_unknown,
+        "coupon_at": asked.coupon_at,
+        "area_id": region.region_id if region is not None and here else None,
+        "area_version": region.version if region is not None and here else None,
+        "area": region.boundary if region is not None and not here else None,
+    }
+
+
+_PLACES = call(
+    "places_near", "place_id, distance_mm, total, total_exact", "lower", "after_mm", "after_id", "limit", "budget"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NearPlace:
+    """A place's id and distance, before anything else is known of it."""
+
+    distance_mm: int
+    city_id: int
+    place_id: UUID
+
+    @property
+    def position(self) -> Position:
+        """Its place in the order."""
+        return self.distance_mm, self.place_id
+
+
+def places_near(
+    conn: Connection, asked: NearQuestion, after: Position | None, limit: int, count: bool
+) -> CityPage[NearPlace]:
+    """The first ``limit`` places of one city past ``after``, nearest first, ties by id."""
+    given = parameters(asked) | {
+        "lower": 0.0 if after is None else asked.frame.sure_m((after[0] - 1) / 1000),
+        "after_mm": None if after is None else after[0],
+        "after_id": None if after is None else after[1],
+        "limit": limit,
+        "budget": BUDGET if count else 0,
+    }
+    rows = conn.execute(_PLACES, given).all()
+    city_id = asked.reach.city_id
+    hits = [NearPlace(row.distance_mm, city_id, row.place_id) for row in rows]
+    return CityPage(hits, rows[0].total if rows else 0, rows[0].total_exact if rows else True)
+
+
+_CARDS = text("""
+    SELECT * FROM place_cards(:city, :version, CAST(:places AS uuid[]), :at, :shown)
+""").bindparams(bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))
+
+
+def place_cards(
+    conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID], at: datetime, shown: int = COUPONS_SHOWN
+) -> dict[UUID, PlaceCard]:
+    """What lists show of some places of a city's version: facts, who runs them, the newest of their live coupons."""
+    rows = conn.execute(
+        _CARDS, {"city": city_id, "version": version, "places": list(place_ids), "at": at, "shown": shown}
+    )
+    return {row.place_id: card_of(city_id, row) for row in rows}
+
+
+def card_of(city_id: int, row: AnyRow) -> PlaceCard:
+    """A card from a row of ``place_cards``."""
+    hours = None
+    if row.hours_no is not None:
+        hours = HoursPattern(
+            row.hours_no, row.opening_hours, row.time_zone, row.calendar, row.workday_calendar, row.parsed
+        )
+    facts = PlaceFacts(
+        city_id=city_id,
+        place_id=row.place_id,
+        location=LonLat(row.lon, row.lat),
+        source=SourcePoint(row.source_datum, row.source_lon, row.source_lat),
+        names=orjson.loads(row.names),
+        category_id=row.category_id,
+        address=orjson.loads(row.address),
+        price_level=row.price_level,
+        hours=hours,
+        merchant_id=row.merchant_id,
+    )
+    merchant = None if row.merchant_names is None else orjson.loads(row.merchant_names)
+    return PlaceCard(facts, merchant, row.coupon_count or 0, _briefs(row.coupons))
+
+
+def _briefs(listed: str | None) -> tuple[CouponBrief, ...]:
+    if listed is None:
+        return ()
+    return tuple(
+        CouponBrief(UUID(coupon_id), kind, titles, Terms(kind, *terms))
+        for coupon_id, kind, titles, *terms in orjson.loads(listed)
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CouponsNear:
+    """What is asked of coupons beside their places."""
+
+    kinds: tuple[str, ...]
+    group_deal: bool | None
+    served: bool
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class NearCoupon:
+    """A coupon's id with the nearest place where it can be used, before anything else is known of it."""
+
+    distance_mm: int
+    city_id: int
+    coupon_id: UUID
+    place_id: UUID
+
+    @property
+    def position(self) -> Position:
+        """Its place in the order."""
+        return self.distance_mm, self.coupon_id
+
+
+_COUPONS = call(
+    "coupons_near",
+    "coupon_id, place_id, distance_mm, total, total_exact",
+    *("kinds", "group_deal", "served", "at", "after_mm", "after_id", "limit", "first", "budget"),
+)
+
+
+def coupons_near(
+    conn: Connection, asked: NearQuestion, coupons: CouponsNear, after: Position | None, limit: int, count: bool
+) -> CityPage[NearCoupon]:
+    """The first ``limit`` coupons of one city past ``after``, nearest first, ties by id."""
+    given = parameters(asked) | {
+        "kinds": list(coupons.kinds) or None,
+        "group_deal": coupons.group_deal,
+        "served": coupons.served,
+        "at": coupons.at,
+        "after_mm": None if after is None else after[0],
+        "after_id": None if after is None else after[1],
+        "limit": limit,
+        "first": 4 * limit,
+        "budget": BUDGET if count else 0,
+    }
+    rows = conn.execute(_COUPONS, given).all()
+    city_id = asked.reach.city_id
+    hits = [NearCoupon(row.distance_mm, city_id, row.coupon_id, row.place_id) for row in rows]
+    return CityPage(hits, rows[0].total if rows else 0, rows[0].total_exact if rows else True)
+
+
+_COUPON_CARDS = text("""
+    SELECT * FROM coupon_cards(:city, :version, CAST(:coupons AS uuid[]), :lon, :lat, :at)
+""").bindparams(bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))))
+
+
+def coupon_cards(
+    conn: Connection, city_id: int, version: int, coupon_ids: Sequence[UUID], origin: LonLat, at: datetime
+) -> dict[UUID, CouponCard]:
+    """What lists show of some coupons of a city, and which of its areas serves a point."""
+    given = {
+        "city": city_id, "version": version, "coupons": list(coupon_ids), "lon": origin.lon, "lat": origin.lat,
+        "at": at,
+    }  # fmt: skip
+    return {row.coupon_id: _coupon_card(city_id, row) for row in conn.execute(_COUPON_CARDS, given)}
+
+
+def _coupon_card(city_id: int, row: AnyRow) -> CouponCard:
+    group = None
+    if row.group_price_minor is not None:
+        group = GroupDeal(row.group_target, row.group_seats, row.group_price_minor)
+    facts = CouponFacts(
+        city_id=city_id,
+        coupon_id=row.coupon_id,
+        version=row.version,
+        merchant_id=row.merchant_id,
+        state=row.state,
+        terms=Terms(
+            row.kind, row.currency, row.price_minor, row.list_price_minor, row.face_value_minor, row.percent_off_bp,
+            row.cap_minor, row.min_spend_minor,
+        ),
+        titles=orjson.loads(row.titles),
+        summaries=orjson.loads(row.summaries),
+        time_zone=row.time_zone,
+        claim_until=row.claim_until,
+        use_until=row.use_until,
+        stock_left=row.stock_left,
+        group_deal=group,
+        fulfilment=row.fulfilment,
+        place_count=row.place_count,
+    )  # fmt: skip
+    merchant = None if row.merchant_names is None else orjson.loads(row.merchant_names)
+    return CouponCard(facts, merchant, row.service_area_id)

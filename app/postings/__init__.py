@@ -1,0 +1,1 @@
+"""The search rows: a place once for each of its facets, where nearest-neighbour scans find it."""
