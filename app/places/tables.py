@@ -125,6 +125,7 @@ hours_patterns = declare(
         name="hours_patterns_text_uq",
         postgresql_nulls_not_distinct=True,
     ),
+    CheckConstraint("hours_no > 0", name="hours_no"),
 )
 
 place_facts = declare(

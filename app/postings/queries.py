@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, delete, func, insert, select, tuple_
+from sqlalchemy import Connection, and_, delete, func, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.postings.charts import LANE_M, lane_y, slot_of, spots_of
@@ -90,10 +90,26 @@ def rows_of(city_id: int, version: int, place: Listed, numbers: Mapping[FacetKey
     ]  # fmt: skip
 
 
+_INSERT = text(f"""
+    INSERT INTO postings ({", ".join(COLUMNS)})
+    SELECT * FROM unnest(CAST(:city_id AS integer[]), CAST(:slot AS smallint[]), CAST(:facet AS integer[]),
+        CAST(:place_id AS uuid[]), CAST(:image AS smallint[]), CAST(:spot AS point[]), CAST(:signature AS bigint[]),
+        CAST(:lon7 AS integer[]), CAST(:lat7 AS integer[]), CAST(:hours_no AS integer[]),
+        CAST(:price_level AS smallint[]))
+""")
+
+
 def insert_rows(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Adds search rows, in one statement for a few hundred."""
-    for at in range(0, len(rows), 500):
-        conn.execute(insert(postings).values([dict(zip(COLUMNS, row, strict=True)) for row in rows[at : at + 500]]))
+    """Adds search rows in one statement."""
+    if rows:
+        columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
+        conn.execute(
+            _INSERT,
+            {
+                name: list(map(str, values)) if name in ("place_id", "spot") else list(values)
+                for name, values in columns
+            },
+        )
 
 
 def delete_rows(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID]) -> int:

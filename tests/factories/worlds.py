@@ -14,11 +14,7 @@ import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
 from app.coupons.search_rows import put_coupon_lanes
-from app.places.queries import taxonomy
-from app.places.search_rows import live_places
-from app.postings.actions import put
-from app.postings.charts import slot_of
-from app.postings.queries import clear_slot, mark_slot
+from app.imports.search_rows import build
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 CATEGORIES = (
@@ -138,17 +134,16 @@ class World:
             dict(zip("wsen", box, strict=True)) | {"c": city_id, "k": kind, "v": version, "now": NOW},
         )
         self.versions[city_id, kind] = version
-        if kind == "places":
-            self.search_rows(city_id, version)
+        if kind in ("places", "categories"):
+            for (city, what), number in self.versions.items():
+                if what == "places" and city_id in (city, 1):
+                    self.search_rows(city, number)
         self.run("UPDATE dataset_epoch SET epoch = epoch + 1", {})
 
     def search_rows(self, city_id: int, version: int) -> None:
         """The search rows of a version as they are after a load."""
         with self.engine.begin() as conn:
-            clear_slot(conn, city_id, slot_of(version))
-            for batch in live_places(conn, city_id, version, taxonomy(conn, 1)):
-                put(conn, city_id, version, batch)
-            mark_slot(conn, city_id, version, NOW)
+            build(conn, city_id, version, NOW)
             put_coupon_lanes(conn, city_id, version)
 
     def hours(self, city_id: int, version: int, number: int, text: str, time_zone: str = "Asia/Shanghai") -> int:

@@ -115,13 +115,13 @@ def plant_places(world: World, draw: random.Random, tree: dict[str, str | None])
         _copy(world.engine, "places", ("city_id", "place_id", "created_at"), [(city_id, i, NOW) for i in ids[city_id]])
         for version in (1, 2):
             world.dataset(city_id, "places", version)
-            for number, (text, _) in enumerate(PATTERNS):
+            for number, (text, _) in enumerate(PATTERNS, 1):
                 world.hours(city_id, version, number, text, ZONES[city_id])
             rows = []
             for place_id, point in zip(ids[city_id], points, strict=True):
                 lon, lat = point if version == 2 else (round(point[0] * 0.999, 7), round(point[1] * 0.999, 7))
                 where = f"SRID=4326;POINT({lon!r} {lat!r})"
-                hours = draw.choice([*range(len(PATTERNS)), None])
+                hours = draw.choice([*range(1, len(PATTERNS) + 1), None])
                 others = "{" + ",".join(draw.sample(leaves, draw.choice((0, 0, 0, 1, 2)))) + "}"
                 stated = (where, "店", names, draw.choice(leaves), others, "{}", hours, "{}", draw.random() < 0.03)
                 rows.append((city_id, version, place_id, *stated, str(place_id), "wgs84", lon, lat))

@@ -164,9 +164,9 @@ def test_missing_url_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_locked_table_ends_a_migration_after_seconds_and_leaves_the_old_schema(blank: tuple[str, sa.Engine]) -> None:
     url, engine = blank
-    migrate(url, "head")
+    last = "0013"  # later ones make functions alone, which no reader locks
+    migrate(url, last)
     before = catalogue(engine)
-    last = MIGRATIONS[-1].split("_")[0]
     with engine.connect() as reader:
         reader.exec_driver_sql("SELECT 1 FROM audit.coupon, audit.claim, audit.transfer, audit.search_row").all()
         done = alembic(url, "downgrade", "base")
