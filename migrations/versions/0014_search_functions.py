@@ -189,11 +189,6 @@ BEGIN
         v_k := v_k * 4;
     END LOOP;
     IF p_budget > 0 THEN
-        SELECT count(*) INTO v_rows FROM (
-            SELECT 1 FROM unnest(v_drive) AS l (f)
-            CROSS JOIN LATERAL (SELECT 1 FROM postings p WHERE p.spot <@ {BOX} AND p.city_id = p_city
-                                LIMIT p_budget + 1) AS few LIMIT p_budget + 1) AS seen;
-        v_exact := v_rows <= p_budget;
         IF cardinality(v_drive) = 1 THEN
             SELECT count(*) INTO v_total FROM (
                 SELECT 1 FROM unnest(v_drive) AS l (f)
@@ -213,7 +208,13 @@ BEGIN
                                         OR sphere_mm(p.lon7, p.lat7, p_lon, p_lat) <= p_radius_mm)
                     LIMIT 1001) AS i LIMIT 1001) AS seen;
         END IF;
-        v_exact := v_exact OR v_total > 1000;
+        IF v_total <= 1000 THEN
+            SELECT count(*) INTO v_rows FROM (
+                SELECT 1 FROM unnest(v_drive) AS l (f)
+                CROSS JOIN LATERAL (SELECT 1 FROM postings p WHERE p.spot <@ {BOX} AND p.city_id = p_city
+                                    LIMIT p_budget + 1) AS few LIMIT p_budget + 1) AS seen;
+            v_exact := v_rows <= p_budget;
+        END IF;
         v_total := greatest(v_total, coalesce(cardinality(v_ids), 0));
     END IF;
     RETURN QUERY SELECT u.place_id, u.mm, v_total, v_exact
