@@ -177,6 +177,27 @@ def places_near(
     return CityPage(hits, rows[0].total if rows else 0, rows[0].total_exact if rows else True)
 
 
+_WITHIN = call("places_within", "place_id, distance_mm, hours_no, price_level", "cap")
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A place within the circle that meets the filters, in no order; hours and price 0 are not known."""
+
+    distance_mm: int
+    city_id: int
+    place_id: UUID
+    hours_no: int
+    price_level: int
+
+
+def places_within(conn: Connection, asked: NearQuestion, cap: int) -> list[Match]:
+    """Every place of one city that a question asks for, at most ``cap``; reads them all."""
+    rows = conn.execute(_WITHIN, parameters(asked) | {"cap": cap})
+    city_id = asked.reach.city_id
+    return [Match(row.distance_mm, city_id, row.place_id, row.hours_no, row.price_level) for row in rows]
+
+
 _CARDS = text("""
     SELECT * FROM place_cards(:city, :version, CAST(:places AS uuid[]), :at, :shown)
 """).bindparams(bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))

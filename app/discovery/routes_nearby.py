@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import as_features, coupons_answer, places_answer
-from app.discovery.schemas import CouponsNearbyQuery, PlacesNearbyQuery
+from app.discovery.schemas_near import CouponsNearbyQuery, PlacesNearbyQuery
 from app.discovery.search import search_coupons, search_places
 from app.discovery.shapes import CouponsSchema, PlacesSchema
 from app.discovery.types import CouponSearch, NearbySearch

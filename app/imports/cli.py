@@ -15,7 +15,7 @@ from app.cities import queries as cities
 from app.cities.types import Origin, Territory
 from app.core.clock import system_clock
 from app.core.settings import Settings
-from app.imports import actions, seeding
+from app.imports import actions, search_rows, seeding
 from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
     USER_FAULT,
@@ -54,9 +54,28 @@ def seed(scale: int | None, number: int, as_json: bool) -> None:
         changed = _seed_territories(conn, console, now)
         if chosen.demo:
             changed |= _seed_demo(conn, console, number, now, chosen)
+        changed |= search_rows.rebuild_all(conn, now, only_missing=True) > 0
+        conn.commit()
         if changed:
             conn.execute(text("ANALYZE"))
             conn.commit()
+
+
+@click.command("search-rows", cls=FujinCommand)
+@click.option("--city", help="Slug of one territory; every one without it.")
+@click.option("--missing", is_flag=True, help="Only where the version that readers see has none.")
+@_json
+@guarded
+def build_search_rows(city: str | None, missing: bool, as_json: bool) -> None:
+    """Write the search rows of the places that readers see anew; readers go on with the old ones meanwhile."""
+    console = Console(as_json)
+    with connected(import_engine(settings())) as conn:
+        only = None if city is None else _territory(conn, city).city_id
+        started = time.monotonic()
+        done = search_rows.rebuild_all(conn, system_clock(), only_missing=missing, city_id=only)
+        conn.commit()
+        took = time.monotonic() - started
+        console.result(f"search rows of {done} cities written in {took:.1f} s", {"cities": done, "seconds": took})
 
 
 def _seed_territories(conn: Connection, console: Console, now: datetime) -> bool:
@@ -348,4 +367,4 @@ def _tell(
         console.say(f"  {line}")
 
 
-commands: list[click.Command] = [seed, import_file, datasets, demo_endpoint, passwords]
+commands: list[click.Command] = [seed, import_file, datasets, build_search_rows, demo_endpoint, passwords]

@@ -58,13 +58,14 @@ def after_activation(conn: Connection, city_id: int, version: int, now: datetime
     put_coupon_lanes(conn, city_id, version)
 
 
-def rebuild_all(conn: Connection, now: datetime, *, only_missing: bool = False) -> int:
+def rebuild_all(conn: Connection, now: datetime, *, only_missing: bool = False, city_id: int | None = None) -> int:
     """Search rows of every city's places that readers see, written anew (or where missing); how many cities."""
     done = 0
     for city in cities.active_datasets(conn):
         version = city.places_version
-        if version is None:
+        if version is None or city_id not in (None, city.city_id):
             continue
+        cities.lock_versions(conn, city.city_id)
         if only_missing and queries.version_in_slot(conn, city.city_id, slot_of(version)) == version:
             continue
         build(conn, city.city_id, version, now)

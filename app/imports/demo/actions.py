@@ -13,6 +13,7 @@ from sqlalchemy import Connection, Table, insert, select
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, ActiveCity, ActiveDatasets
 from app.claims.tables import claims
+from app.coupons.search_rows import put_coupon_lanes
 from app.coupons.tables import coupon_scopes, coupon_stock, coupon_versions, coupons
 from app.imports.demo import people, terms, words
 from app.imports.demo.areas import AREAS, drawn
@@ -76,6 +77,8 @@ def put_demo(conn: Connection, number: int, now: datetime, secret_key: str, code
     planting.write(conn)
     for city in active.cities:
         rewrite_coupon_places(conn, city.city_id)
+        if city.places_version is not None:
+            put_coupon_lanes(conn, city.city_id, city.places_version)
     return {
         str(table.name): planting.count(table)
         for table in (members, merchants, place_operators, service_areas, coupons)
