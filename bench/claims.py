@@ -92,7 +92,7 @@ class Bench:
             text=True,
             check=True,
         ).stdout
-        return _read_wrk(said)
+        return read_wrk(said)
 
     def sold_exactly(self, coupon: UUID, wanted: int | None = None) -> int:
         """How many claims a coupon has; what does not add up is told at the end."""
@@ -102,7 +102,7 @@ class Bench:
         return claims
 
 
-def _read_wrk(said: str) -> Load:
+def read_wrk(said: str) -> Load:
     lines = [line.split() for line in said.splitlines()]
     found = {words[0]: words for words in lines if words}
     refused = next((int(words[-1]) for words in lines if words[:1] == ["Non-2xx"]), 0)
