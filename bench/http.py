@@ -150,7 +150,7 @@ def rounds(settings: Settings, folder: Path, given: argparse.Namespace) -> Itera
         workers=2,
         threads=8,
         application="bench.http_app:app",
-        FUJIN_RATE_LIMIT_PER_MINUTE="100000000",
+        FUJIN_RATE_LIMIT_PER_MINUTE="1000000",
         FUJIN_LOG_LEVEL="WARNING",
     )
     web.start()

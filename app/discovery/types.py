@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from app.places.opening_hours import HoursPattern
@@ -102,8 +102,7 @@ Position = tuple[int, UUID]
 """Where a page ends: distance in millimetres, then id."""
 
 
-@dataclass(frozen=True, slots=True)
-class SourcePoint:
+class SourcePoint(NamedTuple):
     """The digits that the source gave, in its own datum."""
 
     datum: str
@@ -111,8 +110,7 @@ class SourcePoint:
     lat: float
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceFacts:
+class PlaceFacts(NamedTuple):
     """What the version in force states about one place; ``merchant_id`` is who runs it, if anyone does."""
 
     city_id: int
@@ -127,8 +125,7 @@ class PlaceFacts:
     merchant_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceCard:
+class PlaceCard(NamedTuple):
     """A place as lists show it: facts, names of who runs it, how many live coupons it has and the newest of them."""
 
     place: PlaceFacts
@@ -137,16 +134,14 @@ class PlaceCard:
     coupons: tuple[CouponBrief, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class PlaceHit:
+class PlaceHit(NamedTuple):
     """A place with its distance from the origin."""
 
     distance_mm: int
     card: PlaceCard
 
 
-@dataclass(frozen=True, slots=True)
-class CouponBrief:
+class CouponBrief(NamedTuple):
     """A coupon as a place lists it."""
 
     coupon_id: UUID
@@ -155,8 +150,7 @@ class CouponBrief:
     terms: Terms
 
 
-@dataclass(frozen=True, slots=True)
-class Terms:
+class Terms(NamedTuple):
     """What a coupon costs and gives, enough for a badge and a summary; minor units of ``currency``."""
 
     kind: str
