@@ -15,7 +15,7 @@ from app.cities.types import ActiveDatasets
 from app.core.kept import Kept
 from app.discovery.types import PatternsAt, RegionFilter
 from app.places import queries as places
-from app.places.opening_hours import Calendar, open_patterns
+from app.places.opening_hours import Calendar, HoursPattern, open_patterns
 from app.places.types import Taxonomy
 from app.postings.charts import slot_of
 from app.postings.queries import facets_by_key, version_in_slot
@@ -80,6 +80,11 @@ class Caches:
             return PatternsAt(_bits(opened, last), _bits((NO_HOURS, *opened, *unknown), last))
 
         return self._get(("open", epoch, city_id, version, holidays_version, minute), make)
+
+    def hours_at(self, holidays_version: int, instant: datetime) -> dict[HoursPattern, dict[str, Any]]:
+        """What answers say of each pattern of hours in a minute, to be filled by those who say it."""
+        made: dict[HoursPattern, dict[str, Any]] = {}
+        return self._get(("hours", holidays_version, int(instant.timestamp()) // 60), lambda: made)
 
     def facets(self, conn: Connection, city_id: int, keys: Sequence[FacetKey]) -> Mapping[FacetKey, int]:
         """Numbers of a city's facets; they never change, and what is not there yet is asked for each time."""

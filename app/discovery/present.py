@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -42,6 +42,7 @@ class View:
     languages: Sequence[str]
     datum: Datum
     world: World
+    categories: dict[tuple[str, int], Json] = field(default_factory=dict)
 
     def default_language(self, city_id: int) -> str:
         """The language of a city."""
@@ -88,20 +89,26 @@ def position(place: PlaceFacts, datum: Datum) -> Json:
 
 
 def category_ref(category_id: str, view: View, city_id: int) -> Json:
-    """A category's id and name; the id stands for the name of one that is retired."""
-    node = view.world.taxonomy.by_id.get(category_id)
-    if node is None:
-        return {"category_id": category_id, "name": category_id}
-    return {"category_id": category_id, "name": pick_name(node.names, view.languages_in(city_id), "en")[0]}
+    """A category's id and name, which is the id of one that is retired; not to be changed."""
+    known = view.categories.get((category_id, city_id))
+    if known is None:
+        node = view.world.taxonomy.by_id.get(category_id)
+        name = category_id if node is None else pick_name(node.names, view.languages_in(city_id), "en")[0]
+        known = view.categories[category_id, city_id] = {"category_id": category_id, "name": name}
+    return known
 
 
 def hours_now(pattern: HoursPattern | None, view: View) -> Json:
-    """The state at the time of the search, and when it changes, on the place's own clock."""
+    """The state at the time of the search, and when it changes, on the place's own clock; not to be changed."""
     if pattern is None:
         return {"state": "unknown", "next_change_at": None}
-    calendar = view.world.calendars.get(pattern.calendar or "", NO_CALENDAR)
-    state, change = state_at(pattern, calendar, view.world.as_of)
-    return {"state": state, "next_change_at": None if change is None else local_time(change, pattern.time_zone)}
+    known = view.world.hours.get(pattern)
+    if known is None:
+        calendar = view.world.calendars.get(pattern.calendar or "", NO_CALENDAR)
+        state, change = state_at(pattern, calendar, view.world.as_of)
+        next_change_at = None if change is None else local_time(change, pattern.time_zone)
+        known = view.world.hours[pattern] = {"state": state, "next_change_at": next_change_at}
+    return known
 
 
 def local_time(instant: datetime, zone: str) -> str:

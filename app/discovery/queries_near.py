@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -213,13 +214,17 @@ def place_cards(
     return {row.place_id: card_of(city_id, row) for row in rows}
 
 
+@lru_cache(maxsize=16384)
+def _pattern(*columns: Any) -> HoursPattern:
+    """One value for all places of a pattern."""
+    return HoursPattern(*columns)
+
+
 def card_of(city_id: int, row: AnyRow) -> PlaceCard:
     """A card from a row of ``place_cards``."""
     hours = None
     if row.hours_no is not None:
-        hours = HoursPattern(
-            row.hours_no, row.opening_hours, row.time_zone, row.calendar, row.workday_calendar, row.parsed
-        )
+        hours = _pattern(row.hours_no, row.opening_hours, row.time_zone, row.calendar, row.workday_calendar, row.parsed)
     facts = PlaceFacts(
         city_id=city_id,
         place_id=row.place_id,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import floor
 from typing import Any, Generic, TypeVar
@@ -42,11 +42,12 @@ from app.discovery.types import (
     Reach,
     Total,
 )
-from app.places.opening_hours import Calendar
+from app.places.opening_hours import Calendar, HoursPattern
 from app.places.types import Taxonomy
 from app.postings.queries import versions_in_slots
 from geo.coordinates import LonLat
 from geo.distance import distance_to_bbox_m
+from geo.units import METRES_PER_DEGREE
 
 H = TypeVar("H")
 N = TypeVar("N", NearPlace, NearCoupon)
@@ -61,6 +62,7 @@ class World:
     calendars: Mapping[str, Calendar]
     merchants: Mapping[UUID, Mapping[str, str]]
     as_of: datetime
+    hours: dict[HoursPattern, dict[str, Any]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,12 +168,14 @@ def found_page(
     if merged.more:
         position = _packed(replace(frozen, total=total, after=merged.hits[-1].position))
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
+    instant = search.filters.open_at or frozen.as_of
     world = World(
         cities={city.city_id: city for city in settled.active.cities},
         taxonomy=reading.caches.taxonomy(reading.conn, frozen.categories_version),
         calendars=reading.caches.calendars(reading.conn, frozen.holidays_version),
         merchants=merchants,
-        as_of=search.filters.open_at or frozen.as_of,
+        as_of=instant,
+        hours=reading.caches.hours_at(frozen.holidays_version, instant),
     )
     attribution = _attribution(world.cities, frozen, search.filters.region_id)
     return Found(tuple(hits), cursor, total, frozen, attribution, world)
@@ -217,10 +221,14 @@ def coupon_hits(
 def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Frozen:
     """Settles a new search: every city whose places may lie within the radius, in the version now in force."""
     reaches = []
+    far_deg = search.radius_mm / 1000 / METRES_PER_DEGREE + 1e-6
     for city in active.cities:
         if city.places_version is None or city.places_extent is None:
             continue
-        lower_mm = floor(distance_to_bbox_m(search.origin, city.places_extent) * 1000)
+        box, lat = city.places_extent, search.origin.lat
+        if max(box.south - lat, lat - box.north) > far_deg:
+            continue  # most cities, by two subtractions
+        lower_mm = floor(distance_to_bbox_m(search.origin, box) * 1000)
         if lower_mm <= search.radius_mm:
             reaches.append(Reach(city.city_id, city.places_version, lower_mm))
     region_version = 0
