@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import floor
@@ -27,7 +27,7 @@ from app.discovery.queries_near import (
     coupon_cards,
     coupons_near,
     place_cards,
-    places_near,
+    places_page,
 )
 from app.discovery.types import (
     AroundSearch,
@@ -36,6 +36,7 @@ from app.discovery.types import (
     CouponHit,
     CouponSearch,
     Frozen,
+    Hit,
     NearbySearch,
     PlaceCard,
     PlaceHit,
@@ -50,7 +51,7 @@ from geo.distance import distance_to_bbox_m
 from geo.units import METRES_PER_DEGREE
 
 H = TypeVar("H")
-N = TypeVar("N", NearPlace, NearCoupon)
+N = TypeVar("N", bound=Hit)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,16 +104,16 @@ def search_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
     settled = settle(reading, "places/nearby", search, asked_for(search))
     filtering = Filtering(reading.conn, reading.caches, settled.frozen, settled.epoch, search)
 
-    def ask(reach: Reach) -> CityPage[NearPlace]:
+    frozen = settled.frozen
+
+    def ask(reach: Reach) -> CityPage[PlaceHit]:
         question = filtering.question(reach)
         if question is None:
             return CityPage((), 0)
-        frozen = settled.frozen
-        return places_near(reading.conn, question, frozen.after, search.limit + 1, frozen.total is None)
+        return places_page(reading.conn, question, frozen.after, search.limit + 1, frozen.total is None, frozen.as_of)
 
-    merged = merge(settled.frozen.reaches, search.limit, settled.frozen.total is None, ask)
-    hits, merchants = place_hits(reading, settled.frozen, merged.hits)
-    return found_page(reading, settled, search, merged, hits, merchants)
+    merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
+    return found_page(reading, settled, search, merged, merged.hits, merchants_of(hit.card for hit in merged.hits))
 
 
 def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
@@ -190,13 +191,16 @@ def place_hits(
         ids = [hit.place_id for hit in near if hit.city_id == reach.city_id]
         if ids:
             cards |= place_cards(reading.conn, reach.city_id, reach.version, ids, frozen.as_of)
-    hits = [PlaceHit(hit.distance_mm, cards[hit.place_id]) for hit in near]
-    merchants = {
+    return [PlaceHit(hit.distance_mm, cards[hit.place_id]) for hit in near], merchants_of(cards.values())
+
+
+def merchants_of(cards: Iterable[PlaceCard]) -> dict[UUID, Mapping[str, str]]:
+    """The names of those who run some places."""
+    return {
         card.place.merchant_id: card.merchant
-        for card in cards.values()
+        for card in cards
         if card.merchant is not None and card.place.merchant_id is not None
     }
-    return hits, merchants
 
 
 def coupon_hits(

@@ -140,6 +140,11 @@ class PlaceHit(NamedTuple):
     distance_mm: int
     card: PlaceCard
 
+    @property
+    def position(self) -> Position:
+        """Its place in the order."""
+        return self.distance_mm, self.card.place.place_id
+
 
 class CouponBrief(NamedTuple):
     """A coupon as a place lists it."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from app.discovery.types import GroupDeal, Terms
@@ -37,9 +35,9 @@ def test_amounts_follow_their_currency(minor: int, currency: str, text: str) -> 
     [
         (AMOUNT, "−¥20", "−¥20"),
         (PERCENT, "8.5折", "−15%"),
-        (replace(PERCENT, percent_off_bp=2000), "8折", "−20%"),
-        (replace(PERCENT, percent_off_bp=1250), "8.75折", "−12.5%"),
-        (replace(PERCENT, percent_off_bp=10000), "免费", "−100%"),
+        (PERCENT._replace(percent_off_bp=2000), "8折", "−20%"),
+        (PERCENT._replace(percent_off_bp=1250), "8.75折", "−12.5%"),
+        (PERCENT._replace(percent_off_bp=10000), "免费", "−100%"),
         (VOUCHER, "¥100", "¥100"),
         (PACKAGE, "€24.90", "€24.90"),
         (GIFT, "赠品", "Gift"),
