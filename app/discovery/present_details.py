@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
@@ -15,15 +14,15 @@ from app.discovery.present import (
     coupon_item,
     coupon_place,
     drawing,
-    hours_now,
     local_time,
     localised,
     money,
     place_item,
 )
+from app.discovery.present_hours import day_json, hours_detail, today_in
 from app.discovery.queries_details import CouponDetail, PlaceDetail
 from app.discovery.types import PlaceCard, PlaceFacts
-from app.places.opening_hours import DAY_MIN, NO_CALENDAR, Day, HoursPattern, clock_time, week
+from app.places.opening_hours import NO_CALENDAR, week
 from app.places.types import Brand, Category
 from app.regions.types import Region
 
@@ -40,7 +39,7 @@ def place_detail(
         "phone": place.phone,
         "website": place.website,
         "opening_hours": facts.hours.opening_hours if facts.hours is not None else None,
-        "hours": hours_now(facts.hours, view) | {"week": _week(facts.hours, view)},
+        "hours": hours_detail(facts.hours, place.attributes, view),
         "time_zone": facts.hours.time_zone if facts.hours is not None else city.time_zone,
         "attributes": dict(place.attributes),
         "brand": None if brand is None else {"brand_id": brand.brand_id, **localised(brand.names, view, facts.city_id)},
@@ -51,33 +50,13 @@ def place_detail(
     }
 
 
-def _week(pattern: HoursPattern | None, view: View) -> list[Any] | None:
-    """Seven days, Monday first, of the week at hand; a day that is partly unknown is null."""
-    if pattern is None or not pattern.parsed:
-        return None
-    calendar = view.world.calendars.get(pattern.calendar or "", NO_CALENDAR)
-    today = _today(pattern.time_zone, view)
-    days = week(pattern.opening_hours, today, calendar, workday_calendar=pattern.workday_calendar)
-    return None if days is None else [_day(day) for day in days]
-
-
 def _use_week(use_hours: str | None, time_zone: str, city: ActiveCity | None, view: View) -> list[Any] | None:
     """When a coupon can be used, in the same shape, after the city's calendar."""
     if use_hours is None:
         return None
     calendar = view.world.calendars.get(city.calendar or "", NO_CALENDAR) if city is not None else NO_CALENDAR
-    days = week(use_hours, _today(time_zone, view), calendar)
-    return None if days is None else [_day(day) for day in days]
-
-
-def _today(time_zone: str, view: View) -> date:
-    return view.world.as_of.astimezone(ZoneInfo(time_zone)).date()
-
-
-def _day(day: Day) -> list[Json] | None:
-    if any(span.state == "unknown" for span in day):
-        return None
-    return [{"from": clock_time(span.start % DAY_MIN), "until": clock_time(span.end)} for span in day]
+    days = week(use_hours, today_in(time_zone, view), calendar)
+    return None if days is None else [day_json(day) for day in days]
 
 
 def _categories(place: PlaceFacts, alternates: Iterable[str], view: View) -> list[Json]:

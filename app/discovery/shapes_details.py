@@ -34,10 +34,31 @@ def week() -> fields.Field[Any]:
     return nullable(fields.List, cls_or_instance=fields.List(fields.Nested(OpenSpanSchema), allow_none=True))
 
 
-class HoursOfWeekSchema(HoursSchema):
-    """The state now, and the week: seven days, Monday first; a day partly unknown is null."""
+class OutlookSchema(HoursSchema):
+    """The state now, when it changes, and when the place next opens or closes for sure; 14 days are looked ahead."""
+
+    next_open_at = nullable(fields.DateTime)
+    next_close_at = nullable(fields.DateTime)
+    always_open = fields.Boolean(required=True)
+
+
+class SpecialDaySchema(Schema):
+    """A date that differs from its weekday; ``spans`` is null when a part of it is unknown."""
+
+    on = fields.Date(required=True)
+    kind = Choice("holiday", "makeup_workday", "dated", required=True)
+    spans = nullable(fields.List, cls_or_instance=fields.Nested(OpenSpanSchema))
+
+
+class HoursOfWeekSchema(OutlookSchema):
+    """The state now, the week (seven days, Monday first; a day partly unknown is null), and the days that differ.
+
+    ``secondary`` holds other kinds of hours by name, such as ``kitchen``.
+    """
 
     week = week()
+    special_days = fields.List(fields.Nested(SpecialDaySchema), required=True)
+    secondary = fields.Dict(keys=fields.String(), values=fields.Nested(OutlookSchema), required=True)
 
 
 class BrandSchema(Schema):

@@ -158,6 +158,21 @@ def week(
     return tuple(day if day is not None else (Span(0, DAY_MIN, "unknown"),) for day in days)
 
 
+def special_days(pattern: HoursPattern, calendar: Calendar, first: date, days: int = HORIZON_DAYS) -> dict[date, Day]:
+    """What starts on each date from ``first`` on that differs from the plain week: holidays, make-up workdays, dates.
+
+    A date that can't be told is one span of unknown. The plain week is that of ``first``, told without a calendar and
+    from dates twenty weeks off, which a dated rule for these days does not reach.
+    """
+    text, found = pattern.opening_hours, {}
+    for on in (first + timedelta(days=n) for n in range(days)):
+        here = day_of(text, *_rules_on(on, calendar, pattern.workday_calendar))
+        plain = day_of(text, on + timedelta(weeks=20), False, on.weekday())
+        if here != plain:
+            found[on] = here if here is not None else (Span(0, DAY_MIN, "unknown"),)
+    return found
+
+
 def clock_time(minute: int) -> str:
     """``HH:MM`` of a minute of the day; past midnight it goes on from 00:00, and the end of a day is 24:00."""
     minute = minute - DAY_MIN if minute > DAY_MIN else minute

@@ -57,6 +57,9 @@ def test_a_place_tells_all(planted: Planted) -> None:
     assert place["address"]["text"] == "杭州市湖滨路28号"
     assert place["hours"]["state"] == "closed"
     assert place["hours"]["next_change_at"] == "2026-11-23T11:00:00+08:00"
+    assert place["hours"]["next_open_at"] == "2026-11-23T11:00:00+08:00"
+    assert (place["hours"]["next_close_at"], place["hours"]["always_open"]) == (None, False)
+    assert (place["hours"]["special_days"], place["hours"]["secondary"]) == ([], {})
     day = [{"from": "11:00", "until": "14:00"}, {"from": "17:00", "until": "02:00"}]
     assert place["hours"]["week"] == [day, day, day, day, day, [{"from": "00:00", "until": "24:00"}], []]
     assert [node["category_id"] for node in place["categories"]] == [
@@ -86,6 +89,19 @@ def test_a_place_tells_how_old_its_data_are(planted: Planted) -> None:
         assert planted.get(f"/v1/places/{planted.scenes['places'][0]}")["source"]["retrieved_on"] == "2026-11-20"
     finally:
         planted.world.run("UPDATE datasets SET retrieved_on = NULL WHERE city_id = :c", {"c": 2})
+
+
+def test_other_kinds_of_hours_stand_beside_the_place_s_own(planted: Planted) -> None:
+    first = planted.scenes["places"][0]
+    kitchen = '{"opening_hours:kitchen": "Mo-Su 12:00-19:00", "opening_hours:drive_through": "24/7"}'
+    change = "UPDATE place_facts SET attributes = CAST(:a AS jsonb) WHERE place_id = :id"
+    planted.world.run(change, {"a": kitchen, "id": first})
+    try:
+        others = planted.get(f"/v1/places/{first}")["hours"]["secondary"]
+    finally:
+        planted.world.run(change, {"a": "{}", "id": first})
+    assert others["drive_through"]["always_open"] is True
+    assert (others["kitchen"]["state"], others["kitchen"]["next_close_at"]) == ("open", "2026-11-22T19:00:00+08:00")
 
 
 def test_a_place_that_was_merged_says_where_to(planted: Planted) -> None:
