@@ -13,6 +13,8 @@ import orjson
 
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
+from app.discovery.masks import masked
+from app.discovery.relaxing import is_outside, what_was_relaxed
 from app.discovery.search import Found, World
 from app.discovery.types import (
     AroundSearch,
@@ -32,6 +34,8 @@ from geo.grid_shift import Datum, from_wgs84
 
 Json = dict[str, Any]
 ADDRESS_PARTS = ("street", "house_number", "postcode", "city")
+ALWAYS = ("place_id", "outside_requested")
+"""Members of a place that no mask hides."""
 _DECIMALS = 7
 
 
@@ -236,8 +240,15 @@ def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Seque
         "open_now": filters.open_now,
         "include_unknown": filters.include_unknown,
         "has_coupon": filters.has_coupon,
+        "relaxed": what_was_relaxed(search),
+        "fields": None if search.fields is None else list(search.fields.named),
     }
     items = [place_hit(hit, view) for hit in found.hits]
+    if search.relaxed_from is not None:
+        for item, hit in zip(items, found.hits, strict=True):
+            if is_outside(hit, search, found):
+                item["outside_requested"] = True
+    items = [masked(item, search.fields, *ALWAYS) for item in items]
     return _listing(items, found, applied)
 
 

@@ -25,6 +25,7 @@ from app.discovery.types import PlaceCard, PlaceFacts
 from app.places.opening_hours import NO_CALENDAR, week
 from app.places.types import Brand, Category
 from app.regions.types import Region
+from geo.grid_shift import Datum
 
 
 def place_detail(
@@ -45,7 +46,7 @@ def place_detail(
         "brand": None if brand is None else {"brand_id": brand.brand_id, **localised(brand.names, view, facts.city_id)},
         "categories": _categories(facts, place.alternate_category_ids, view),
         "regions": [region_item(region, view) for region in regions],
-        "source": _source(city, place.source_key),
+        "source": _source(city, place),
         "dataset_version": city.places_version,
     }
 
@@ -99,15 +100,21 @@ def region_item(region: Region, view: View) -> Json:
     }
 
 
-def _source(city: ActiveCity, key: str) -> Json | None:
+def _source(city: ActiveCity, place: PlaceDetail) -> Json | None:
+    """Where the facts come from, and the position as it stood there: its digits, their datum, how they became ours."""
+    given = place.facts.source
     for origin in city.attributions:
         if origin.kind == "places":
             return {
                 "name": origin.source_name,
                 "licence": origin.licence,
                 "attribution": origin.attribution,
-                "key": key,
+                "key": place.source_key,
                 "retrieved_on": None if origin.retrieved_on is None else origin.retrieved_on.isoformat(),
+                "datum": given.datum,
+                "lon": given.lon,
+                "lat": given.lat,
+                "method": "as_given" if given.datum == Datum.WGS84.value else f"{given.datum}_inverse",
             }
     return None
 

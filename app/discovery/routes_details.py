@@ -6,8 +6,11 @@ from uuid import UUID
 
 from app.discovery import details
 from app.discovery.asking import asking, languages, shown_in
+from app.discovery.masks import masked
 from app.discovery.present import feature
 from app.discovery.schemas import DatumQuery, PlaceView
+from app.discovery.schemas_more import PlaceQuery
+from app.discovery.shapes import MaskedPlaceSchema
 from app.discovery.shapes_details import CouponDetailSchema, MovedSchema, PlaceDetailSchema
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
@@ -26,8 +29,8 @@ MERCHANT_ROLES = ("owner", "staff", "partner")
 @blueprint.get(
     "/v1/places/<uuid:place_id>",
     policy=PUBLIC,
-    query=DatumQuery,
-    answer={"oneOf": [PlaceDetailSchema, MovedSchema]},
+    query=PlaceQuery,
+    answer={"anyOf": [PlaceDetailSchema, MaskedPlaceSchema, MovedSchema]},
     media_types=(JSON, GEOJSON),
     other_statuses=NOT_MODIFIED,
     problems=("not-found", "no-such-route", "gone", "not-acceptable"),
@@ -38,7 +41,9 @@ def place(place_id: UUID, query: PlaceView) -> Answer:
     geojson = wants_geojson()
     with asking() as reading:
         found = details.place(reading, place_id, languages(), shown_in(query.datum, geojson=geojson))
-    if geojson and "location" in found:
+    if "moved_to" not in found:
+        found = masked(found, query.fields, "place_id")
+    if geojson and "moved_to" not in found:
         return tagged(Answer(feature(found, "place_id"), media_type=GEOJSON), max_age_s=60)
     return tagged(Answer(found), max_age_s=60)
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import as_features, coupons_answer, places_answer
+from app.discovery.relaxing import search_relaxed
 from app.discovery.schemas_near import CouponsNearbyQuery, PlacesNearbyQuery
-from app.discovery.search import search_coupons, search_places
-from app.discovery.shapes import CouponsSchema, PlacesSchema
+from app.discovery.search import search_coupons
+from app.discovery.shapes import CouponsSchema, MaskedPlacesSchema, PlacesSchema
 from app.discovery.types import CouponSearch, NearbySearch
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
@@ -31,7 +32,7 @@ PROBLEMS = (
     "/v1/places/nearby",
     policy=PUBLIC,
     query=PlacesNearbyQuery,
-    answer=PlacesSchema,
+    answer={"anyOf": [PlacesSchema, MaskedPlacesSchema]},
     media_types=(JSON, GEOJSON),
     problems=PROBLEMS,
 )
@@ -39,8 +40,8 @@ def places_nearby(query: NearbySearch) -> Answer:
     """Places within a radius, nearest first, ties by id."""
     geojson = wants_geojson()
     with asking() as reading:
-        found = search_places(reading, query)
-    listing = places_answer(found, query, languages(), shown_in(query.datum, geojson=geojson))
+        found, search = search_relaxed(reading, query)
+    listing = places_answer(found, search, languages(), shown_in(query.datum, geojson=geojson))
     if geojson:
         return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
     return Answer(listing)

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
+from app.discovery.masks import FieldMask
 from app.http.fields import Choice, Id, Instant, Text, WholeNumber, fault, latitude, longitude
 from app.regions.tables import REGION_KINDS
 from geo.coordinates import LonLat
@@ -88,13 +89,14 @@ def point_of(data: Mapping[str, Any]) -> tuple[LonLat, LonLat, Datum]:
 
 @dataclass(frozen=True, slots=True)
 class PlaceView:
-    """In which datum to show one thing."""
+    """In which datum to show one thing, and which of its members."""
 
     datum: Datum
+    fields: FieldMask | None = None
 
 
 class DatumQuery(Schema):
-    """``GET /v1/places/{id}`` and ``/v1/coupons/{id}``."""
+    """``GET /v1/coupons/{id}``."""
 
     datum = _datum()
 

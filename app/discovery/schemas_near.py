@@ -9,7 +9,10 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, pre_load
 
 from app.coupons.tables import COUPON_KINDS
+from app.discovery.relaxing import RELAX
 from app.discovery.schemas import DEFAULT_LIMIT, PointQuery, cursor_field, limit_field, point_of, told
+from app.discovery.schemas_more import Mask, Words
+from app.discovery.shapes import FLAGS, PlaceHitSchema
 from app.discovery.types import CouponSearch, NearbySearch, PlaceFilters
 from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault
 from app.postings.tokens import asked_of
@@ -152,10 +155,20 @@ class PlacesNearbyQuery(AroundQuery):
     """``GET /v1/places/nearby``."""
 
     has_coupon = told(Flag(load_default=False), "only places where a coupon that can be claimed now can be used")
+    relax = told(
+        Words(*RELAX, load_default=None),
+        "what may be widened when nothing is found: `radius` doubles up to 20 km, then `open_now` (or `open_at`) is"
+        " dropped; `applied` says what was, and what lies outside of what was asked has `outside_requested`",
+    )
+    mask = told(
+        Mask(PlaceHitSchema, without=FLAGS, data_key="fields", load_default=None),
+        "which members to show of each place, with commas between them; `place_id` is always shown",
+        "name,location,hours.state,distance_m",
+    )
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> NearbySearch:
-        return NearbySearch(**_around(data, original))
+        return NearbySearch(relax=data["relax"] or (), fields=data["mask"], **_around(data, original))
 
 
 class CouponsNearbyQuery(AroundQuery):

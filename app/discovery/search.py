@@ -41,6 +41,7 @@ from app.discovery.types import (
     PlaceCard,
     PlaceHit,
     Reach,
+    Relaxed,
     Total,
 )
 from app.places.opening_hours import Calendar, HoursPattern
@@ -169,7 +170,7 @@ def found_page(
     if merged.more:
         position = _packed(replace(frozen, total=total, after=merged.hits[-1].position))
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
-    instant = search.filters.open_at or frozen.as_of
+    instant = (search.relaxed_from or search).filters.open_at or frozen.as_of
     world = World(
         cities={city.city_id: city for city in settled.active.cities},
         taxonomy=reading.caches.taxonomy(reading.conn, frozen.categories_version),
@@ -241,7 +242,10 @@ def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Froze
         region_version = (home.regions_version if home is not None else None) or 0
     world = active.world
     versions = (world.categories, world.holidays, world.brands, region_version)
-    return Frozen(search.origin, now, tuple(reaches), *versions, total=None, after=None)
+    relaxed = None
+    if search.relaxed_from is not None:
+        relaxed = Relaxed(search.radius_mm, search.filters != search.relaxed_from.filters)
+    return Frozen(search.origin, now, tuple(reaches), *versions, total=None, after=None, relaxed=relaxed)
 
 
 def _refuse_unbuilt(reading: Reading, epoch: int, frozen: Frozen) -> None:
@@ -283,7 +287,9 @@ def _attribution(cities: Mapping[int, ActiveCity], frozen: Frozen, region_id: UU
 
 
 def asked_for(search: AroundSearch) -> dict[str, Any]:
-    """Everything the query says but the page: what a cursor is bound to."""
+    """Everything the query says but the page: what a cursor is bound to. A search that was widened says what was
+    asked."""
+    search = search.relaxed_from or search
     filters = search.filters
     said: dict[str, Any] = {
         "at": search.given.xy,
@@ -303,6 +309,8 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         "include_unknown": filters.include_unknown,
         "has_coupon": filters.has_coupon,
     }
+    if isinstance(search, NearbySearch):
+        rest["relax"] = sorted(search.relax)
     return said | rest
 
 
@@ -316,6 +324,7 @@ def _packed(frozen: Frozen) -> dict[str, Any]:
         "v": [frozen.categories_version, frozen.holidays_version, frozen.brands_version, frozen.region_version],
         "n": [frozen.total.value, frozen.total.exact],
         "k": [frozen.after[0], str(frozen.after[1])],
+        "x": None if frozen.relaxed is None else list(frozen.relaxed),
     }
 
 
@@ -332,4 +341,5 @@ def _unpacked(position: Any) -> Frozen:
         region_version=regions,
         total=Total(*position["n"]),
         after=(mm, UUID(last)),
+        relaxed=Relaxed(*position["x"]) if position.get("x") else None,
     )

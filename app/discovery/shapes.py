@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from marshmallow import Schema, fields
+from marshmallow import INCLUDE, Schema, fields
 
 from app.coupons.tables import COUPON_KINDS
 from app.http.fields import Choice
@@ -105,9 +105,25 @@ class PlaceSchema(Schema):
 
 
 class PlaceHitSchema(PlaceSchema):
-    """A place with its distance."""
+    """A place with its distance; ``outside_requested`` when only a wider search than the one asked found it."""
 
     distance_m = fields.Float(required=True)
+    outside_requested = fields.Boolean()
+
+
+FLAGS = ("outside_requested",)
+"""Members that say something of the search; no mask hides them."""
+
+
+class MaskedPlaceSchema(Schema):
+    """The members of a place that ``fields`` names, each in its usual shape; its id is always there."""
+
+    class Meta:
+        """Other members are named by the caller."""
+
+        unknown = INCLUDE
+
+    place_id = fields.UUID(required=True)
 
 
 class AppliedSchema(Schema):
@@ -137,6 +153,14 @@ class AppliedToPlacesSchema(AppliedSchema):
     open_now = fields.Boolean(required=True)
     include_unknown = fields.Boolean(required=True)
     has_coupon = fields.Boolean(required=True)
+    relaxed = fields.List(Choice("radius", "open_now"), required=True)
+    mask = nullable(fields.List, cls_or_instance=fields.String(), data_key="fields")
+
+
+class AppliedWithMaskSchema(AppliedToPlacesSchema):
+    """As for every search of places, with the members that were asked for."""
+
+    mask = fields.List(fields.String(), required=True, data_key="fields")
 
 
 class AppliedToCouponsSchema(AppliedSchema):
@@ -154,6 +178,13 @@ class PlacesSchema(Schema):
     next_cursor = nullable()
     total = fields.Nested(TotalSchema, required=True)
     applied = fields.Nested(AppliedToPlacesSchema, required=True)
+
+
+class MaskedPlacesSchema(PlacesSchema):
+    """A page of places of which ``fields`` names the members."""
+
+    items = fields.List(fields.Nested(MaskedPlaceSchema), required=True)
+    applied = fields.Nested(AppliedWithMaskSchema, required=True)
 
 
 class GroupDealSchema(Schema):

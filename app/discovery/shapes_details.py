@@ -98,13 +98,20 @@ class RegionSchema(Schema):
 
 
 class SourceSchema(Schema):
-    """Where a place's data come from, on what terms, its key there, and when they were taken from there."""
+    """Where a place's data come from, on what terms, its key there, and when they were taken from there.
+
+    ``lon`` and ``lat`` are the source's own digits in its ``datum``; ``method`` says how WGS 84 was made of them.
+    """
 
     name = fields.String(required=True)
     licence = fields.String(required=True)
     attribution = fields.String(required=True)
     key = fields.String(required=True)
     retrieved_on = nullable(fields.Date)
+    datum = datum()
+    lon = fields.Float(required=True)
+    lat = fields.Float(required=True)
+    method = Choice("as_given", "gcj02_inverse", "bd09_inverse", required=True)
 
 
 class PlaceDetailSchema(PlaceSchema):

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
+from app.discovery.masks import FieldMask
 from app.places.opening_hours import HoursPattern
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
@@ -44,7 +45,7 @@ class AroundSearch:
     """What both searches around a point share.
 
     ``given`` are the digits as they came, in ``datum``; ``origin`` is the same point in WGS 84, seven decimals.
-    The radius is in whole millimetres and its edge is inside.
+    The radius is in whole millimetres and its edge is inside. ``relaxed_from`` is what was asked where this is wider.
     """
 
     given: LonLat
@@ -54,11 +55,15 @@ class AroundSearch:
     filters: PlaceFilters
     limit: int
     cursor: str | None
+    relaxed_from: AroundSearch | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySearch(AroundSearch):
-    """Places around a point."""
+    """Places around a point; ``relax`` names what may be widened when nothing is found: radius, open_now."""
+
+    relax: tuple[str, ...] = ()
+    fields: FieldMask | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +256,13 @@ class Total:
     exact: bool
 
 
+class Relaxed(NamedTuple):
+    """How far a search was widened: its radius, and whether places that are not open count."""
+
+    radius_mm: int
+    any_hours: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Frozen:
     """What the first page settles for all that follow it; travels in the cursor."""
@@ -264,3 +276,4 @@ class Frozen:
     region_version: int
     total: Total | None
     after: Position | None
+    relaxed: Relaxed | None = None

@@ -19,7 +19,14 @@ import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
 # A value of the right shape that names nothing: the one kind of refusal that a positive case may meet.
-NAMES_NOTHING = {"unknown-category", "unknown-city", "unknown-region", "invalid-cursor", "precondition-failed"}
+NAMES_NOTHING = {
+    "unknown-brand",
+    "unknown-category",
+    "unknown-city",
+    "unknown-region",
+    "invalid-cursor",
+    "precondition-failed",
+}
 # A key of an earlier call with another body: the stateful phase learns headers too, after our hooks have seen a case.
 LEARNED = {"idempotency-key-mismatch"}
 # Well-formed data that business says no to: no schema knows what is sold out, used, paid or reachable.
@@ -103,6 +110,10 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         query["lat"], query["lon"] = draw.choice(VALUES["points"])
     if "at" in query:
         query["at"] = draw.choice(INSTANTS)  # RFC 3339 has years that no service area was there in
+    if query.get("open_now") not in (None, False, "false"):
+        query.pop("open_at", None)  # they exclude each other
+    if str(query.get("price_min", 1)) > str(query.get("price_max", 4)):
+        query.pop("price_max")
     if draw.random() < 0.9:
         query.pop("cursor", None)
     for name in ("category", "region", "city", "parent"):

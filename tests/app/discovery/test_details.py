@@ -77,6 +77,10 @@ def test_a_place_tells_all(planted: Planted) -> None:
         "attribution": "© places of 2",
         "key": f"test:{first}",
         "retrieved_on": None,
+        "datum": "wgs84",
+        "lon": 0.5,
+        "lat": 0.5,
+        "method": "as_given",
     }
     assert (place["dataset_version"], place["time_zone"], place["brand"]) == (1, "Asia/Shanghai", None)
 
