@@ -48,14 +48,17 @@ class Database:
         out for the next.
         """
         limits = (
-            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = 1000;"
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL lock_timeout = 1000;"
             f" SET LOCAL statement_timeout = {int(self.read_timeout_s * 1000)}; "
         )
         with self.reading.connect() as conn:
+            # The driver sends a BEGIN of its own in a message of its own; ours goes with the first statement.
+            driver: Any = conn.connection.driver_connection
+            driver.autocommit = True
             try:
                 yield conn.execution_options(limits=limits)
             finally:
-                conn.rollback()
+                _roll_back(conn, driver)
 
     @contextmanager
     def read_primary(self) -> Iterator[Connection]:
@@ -122,6 +125,19 @@ def _engine(url: str, settings: Settings) -> Engine:
     return engine
 
 
+def _roll_back(conn: Connection, driver: Any) -> None:
+    """Ends a transaction that the driver does not know of; a connection that can't is thrown away."""
+    if driver.closed:
+        return
+    try:
+        if driver.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
+            with driver.cursor() as cursor:
+                cursor.execute("ROLLBACK")
+        driver.autocommit = False
+    except psycopg2.Error:
+        conn.invalidate()
+
+
 def _with_limits(cursor: Any, statement: str, parameters: Any, context: Any) -> bool:
     """Sends a transaction's limits in one message with its first statement; by themselves they cost a round trip."""
     limits = _limits_due(cursor, context)
@@ -138,7 +154,7 @@ def _limits_before_many(cursor: Any, _statement: str, _parameters: Any, context:
 
 def _limits_due(cursor: Any, context: Any) -> str | None:
     """The limits of the unit of work, before the first statement of each of its transactions."""
-    if cursor.connection.status != psycopg2.extensions.STATUS_READY:
+    if cursor.connection.info.transaction_status != psycopg2.extensions.TRANSACTION_STATUS_IDLE:
         return None
     limits: str | None = context.execution_options.get("limits")
     return limits

@@ -37,6 +37,7 @@ class Caches:
     def __init__(self) -> None:
         self._kept: Kept[Hashable, Any] = Kept(ROOM)
         self._facets: Kept[tuple[int, FacetKey], int] = Kept(FACETS_ROOM)
+        self.last_seen: tuple[int, ActiveDatasets] | None = None  # what ``active`` answered last, perhaps old by now
 
     def _get(self, key: Hashable, make: Callable[[], T]) -> T:
         found: T = self._kept.get(key, make)
@@ -57,7 +58,8 @@ class Caches:
     def active(self, conn: Connection) -> tuple[int, ActiveDatasets]:
         """The epoch of what the pointer says, and all of it; read again when the epoch has changed."""
         epoch = cities.epoch(conn)
-        return epoch, self._get(("active", epoch), lambda: cities.everything_active(conn))
+        self.last_seen = (epoch, self._get(("active", epoch), lambda: cities.everything_active(conn)))
+        return self.last_seen
 
     def searchable(self, conn: Connection, epoch: int, city_id: int, version: int) -> bool:
         """Whether the search rows of a version are built; a version that is not is asked again."""

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import orjson
 from sqlalchemy import Connection, LargeBinary, Row, TextClause, bindparam, text
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 
@@ -101,6 +102,11 @@ def call(function: str, columns: str, *more: str, around: str = "{}") -> TextCla
     )
     statement = text(around.format(f"SELECT {columns} FROM {function}({given})"))
     return statement.bindparams(*(bindparam(name, type_=_TYPES[name]) for name in names if name in _TYPES))
+
+
+def driver_words(statement: TextClause) -> str:
+    """A statement with the driver's own placeholders, for ``exec_driver_sql``."""
+    return str(statement.compile(dialect=postgresql.psycopg2.dialect()))  # type: ignore[no-untyped-call]
 
 
 def parameters(asked: NearQuestion) -> dict[str, Any]:
@@ -209,17 +215,20 @@ CARD = (
 _CARDS = text(f"""
     SELECT {CARD} FROM place_cards(:city, :version, CAST(:places AS uuid[]), :at, :shown)
 """).bindparams(bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))
-_PAGE = call(
-    "places_near",
-    "place_id, distance_mm, total, total_exact",
-    *_MORE,
-    around=f"""
+# In the driver's own words: the hottest statement there is, and its text and types never change.
+_PAGE = driver_words(
+    call(
+        "places_near",
+        "place_id, distance_mm, total, total_exact",
+        *_MORE,
+        around=f"""
         WITH near AS MATERIALIZED ({{}})
-        SELECT near.distance_mm, near.total, near.total_exact, {CARD}
+        SELECT near.distance_mm, near.total, near.total_exact, (SELECT epoch FROM dataset_epoch) AS epoch, {CARD}
         FROM near
         JOIN place_cards(:city, :version, (SELECT array_agg(place_id) FROM near), :at, :shown) USING (place_id)
         ORDER BY near.distance_mm, place_id
     """,
+    )
 )
 
 
@@ -229,10 +238,12 @@ def places_page(
     """``places_near`` with what lists show of each place, in one statement."""
     given = _given(asked, after, limit, count)
     given |= {"version": asked.reach.version, "at": at, "shown": COUPONS_SHOWN}
-    rows = conn.execute(_PAGE, given).all()
+    rows = conn.exec_driver_sql(_PAGE, given).all()
+    if not rows:
+        return CityPage((), 0)
     city_id = asked.reach.city_id
-    hits = [PlaceHit(row[0], _card(city_id, *row[3:])) for row in rows]
-    return CityPage(hits, rows[0].total if rows else 0, rows[0].total_exact if rows else True)
+    hits = [PlaceHit(row[0], _card(city_id, *row[4:])) for row in rows]
+    return CityPage(hits, rows[0].total, rows[0].total_exact, rows[0].epoch)
 
 
 def place_cards(

@@ -12,6 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.cities.types import ActiveCity, ActiveDatasets
+from app.core.errors import AppError
 from app.core.ids import city_of
 from app.core.paging import CursorCodec, ExpiredCursor
 from app.coupons.search_rows import ANY_COUPON, GROUP_DEAL, coupon_kind
@@ -101,20 +102,45 @@ class Settled:
 
 
 def search_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
-    """Places around a point."""
-    settled = settle(reading, "places/nearby", search, asked_for(search))
-    filtering = Filtering(reading.conn, reading.caches, settled.frozen, settled.epoch, search)
+    """Places around a point.
 
+    What the process saw of the pointer last is taken for granted; the statement of the page tells whether it still
+    holds, and if not, or when something is refused that may have come since, all is done again from a fresh look.
+    """
+    assumed = reading.caches.last_seen
+    if assumed is not None:
+        try:
+            found, epoch = _places(reading, search, assumed)
+        except AppError:
+            pass
+        else:
+            if assumed[0] == (epoch or reading.caches.active(reading.conn)[0]):
+                return found
+    return _places(reading, search, reading.caches.active(reading.conn))[0]
+
+
+def _places(
+    reading: Reading, search: NearbySearch, seen: tuple[int, ActiveDatasets]
+) -> tuple[Found[PlaceHit], int | None]:
+    """A page, and the epoch that its statements were run under; None when there was none to tell."""
+    settled = settle(reading, "places/nearby", search, asked_for(search), seen)
+    filtering = Filtering(reading.conn, reading.caches, settled.frozen, settled.epoch, search)
     frozen = settled.frozen
+    epochs: list[int | None] = []
 
     def ask(reach: Reach) -> CityPage[PlaceHit]:
         question = filtering.question(reach)
         if question is None:
             return CityPage((), 0)
-        return places_page(reading.conn, question, frozen.after, search.limit + 1, frozen.total is None, frozen.as_of)
+        count = frozen.total is None
+        page = places_page(reading.conn, question, frozen.after, search.limit + 1, count, frozen.as_of)
+        epochs.append(page.epoch)
+        return page
 
     merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
-    return found_page(reading, settled, search, merged, merged.hits, merchants_of(hit.card for hit in merged.hits))
+    merchants = merchants_of(hit.card for hit in merged.hits)
+    found = found_page(reading, settled, search, merged, merged.hits, merchants)
+    return found, next((epoch for epoch in epochs if epoch is not None), None)
 
 
 def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
@@ -143,9 +169,15 @@ def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
     return found_page(reading, settled, search, merged, hits, merchants)
 
 
-def settle(reading: Reading, scope: str, search: AroundSearch, query: Mapping[str, Any]) -> Settled:
-    """Decides what all pages of a search see, or takes it from the cursor."""
-    epoch, active = reading.caches.active(reading.conn)
+def settle(
+    reading: Reading,
+    scope: str,
+    search: AroundSearch,
+    query: Mapping[str, Any],
+    seen: tuple[int, ActiveDatasets] | None = None,
+) -> Settled:
+    """Decides what all pages of a search see, or takes it from the cursor; ``seen`` spares a look at the pointer."""
+    epoch, active = reading.caches.active(reading.conn) if seen is None else seen
     if search.cursor is None:
         frozen = _first(active, search, reading.now)
         _refuse_unbuilt(reading, epoch, frozen)

@@ -240,12 +240,13 @@ class Hit(Protocol):
 class CityPage(Generic[H]):
     """The nearest of one city past a position; ``total`` counts all of it, up to one more than the cap.
 
-    Not ``exact``: more rows than were looked at may belong to it.
+    Not ``exact``: more rows than were looked at may belong to it. ``epoch``: the one it was read under, where told.
     """
 
     hits: Sequence[H]
     total: int
     exact: bool = True
+    epoch: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
