@@ -37,7 +37,7 @@ from geo.coordinates import LonLat
 
 AnyRow = Row[*tuple[Any, ...]]
 COUPONS_SHOWN: Final = 3
-BUDGET: Final = 5_000
+BUDGET: Final = 4_000
 """How many search rows are looked at for a total; beyond them it is a lower bound."""
 
 
