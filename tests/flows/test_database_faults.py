@@ -137,7 +137,7 @@ def test_a_silent_database_ends_each_request_in_time(site: Site) -> None:
 
 
 def test_a_held_lock_ends_in_time_and_a_crowd_behind_it_too(site: Site) -> None:
-    with _held(site.owner_url, "cities"):
+    with _held(site.owner_url, "dataset_epoch"):
         for reply in site.at_once(*[SEARCH] * 8):
             _is_unavailable(reply, SILENT_S)
         assert site.ask("/healthz").status == 200
