@@ -29,6 +29,7 @@ from app.discovery.types import (
 )
 from app.discovery.wording import Tongue, address_line, badge, summary, tongue_for
 from app.places.opening_hours import NO_CALENDAR, HoursPattern, state_at
+from geo.bands import distance_band
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, from_wgs84
 
@@ -248,6 +249,7 @@ def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Seque
         for item, hit in zip(items, found.hits, strict=True):
             if is_outside(hit, search, found):
                 item["outside_requested"] = True
+    _tell_bands(items, found, search)
     items = [masked(item, search.fields, *ALWAYS) for item in items]
     return _listing(items, found, applied)
 
@@ -260,7 +262,18 @@ def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Seq
         "group_deal": search.group_deal,
         "in_service_area": search.in_service_area,
     }
-    return _listing([coupon_hit(hit, view) for hit in found.hits], found, applied)
+    items = [coupon_hit(hit, view) for hit in found.hits]
+    _tell_bands(items, found, search)
+    return _listing(items, found, applied)
+
+
+def _tell_bands(items: list[Json], found: Found[Any], search: AroundSearch) -> None:
+    """Puts bands in place of distances where a cell was given in place of a point."""
+    if search.cell is not None:
+        for item, hit in zip(items, found.hits, strict=True):
+            band = distance_band(hit.distance_mm / 1000)
+            item["distance_m"] = None
+            item["distance_band"] = {"from_m": band.from_m, "to_m": band.until_m}
 
 
 def _listing(items: list[Json], found: Found[Any], applied: Json) -> Json:
@@ -279,6 +292,7 @@ def _applied(found: Found[Any], search: AroundSearch) -> Json:
     return {
         "lat": search.given.lat,
         "lon": search.given.lon,
+        "cell": search.cell,
         "radius_m": whole if rest == 0 else search.radius_mm / 1000,
         "datum": search.datum.value,
         "as_of": frozen.as_of.isoformat(),

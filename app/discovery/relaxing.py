@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from app.discovery.search import Found, Reading, asked_for, search_places
+from app.discovery.banded import find_places
+from app.discovery.search import Found, Reading, asked_for
 from app.discovery.types import NearbySearch, PlaceHit, Relaxed
 from app.places.opening_hours import NO_CALENDAR, state_at
 
@@ -24,12 +25,12 @@ def search_relaxed(reading: Reading, search: NearbySearch) -> tuple[Found[PlaceH
         kept = reading.cursors.decode("places/nearby", asked_for(search), search.cursor, reading.now).get("x")
         if kept is not None:
             search = widened(search, Relaxed(*kept))
-    found = search_places(reading, search)
+    found = find_places(reading, search)
     if found.hits or search.cursor is not None:
         return found, search
     for terms in steps(search):
         search = widened(search, terms)
-        found = search_places(reading, search)
+        found = find_places(reading, search)
         if found.hits:
             break
     return found, search
@@ -66,7 +67,7 @@ def is_outside(hit: PlaceHit, search: NearbySearch, found: Found[PlaceHit]) -> b
     asked = search.relaxed_from
     if asked is None:
         return False
-    if hit.distance_mm > asked.radius_mm:
+    if hit.distance_mm > asked.radius_mm or asked.cell is not None:
         return True
     if search.filters == asked.filters:
         return False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from app.discovery.asking import asking, languages, shown_in
+from app.discovery.banded import find_coupons
 from app.discovery.present import as_features, coupons_answer, places_answer
 from app.discovery.relaxing import search_relaxed
 from app.discovery.schemas_near import CouponsNearbyQuery, PlacesNearbyQuery
-from app.discovery.search import search_coupons
 from app.discovery.shapes import CouponsSchema, MaskedPlacesSchema, PlacesSchema
 from app.discovery.types import CouponSearch, NearbySearch
 from app.http.answers import GEOJSON, JSON, Answer
@@ -18,6 +18,8 @@ blueprint = Blueprint("nearby", __name__, description="What is around a point")
 PROBLEMS = (
     "invalid-coordinate",
     "invalid-radius",
+    "invalid-cell",
+    "conflicting-parameters",
     "unknown-category",
     "unknown-brand",
     "search-rows-missing",
@@ -59,7 +61,7 @@ def coupons_nearby(query: CouponSearch) -> Answer:
     """Coupons by distance to the nearest place where they can be used, ties by id."""
     geojson = wants_geojson()
     with asking() as reading:
-        found = search_coupons(reading, query)
+        found = find_coupons(reading, query)
     listing = coupons_answer(found, query, languages(), shown_in(query.datum, geojson=geojson))
     if geojson:
         return Answer(as_features(listing, "coupon_id", ("place", "location")), media_type=GEOJSON)

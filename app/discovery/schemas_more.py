@@ -12,6 +12,8 @@ from app.discovery.masks import mask_of
 from app.discovery.schemas import DatumQuery, PlaceView, told
 from app.discovery.shapes_details import PlaceDetailSchema
 from app.http.fields import Text, fault
+from geo.cells import parse_cell
+from geo.errors import GeoError
 from geo.grid_shift import Datum
 
 MOST_WORDS = 50
@@ -73,3 +75,16 @@ class PlaceQuery(DatumQuery):
     @post_load
     def _view(self, data: dict[str, Any], **_: Any) -> PlaceView:
         return PlaceView(Datum(data["datum"]), data["mask"])
+
+
+class CellCode(Text):
+    """A geohash of six characters."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(longest=60, metadata={"pattern": "^[0-9b-hjkmnp-z]{6}$"}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
+        try:
+            return parse_cell(super()._deserialize(value, attr, data, **options))
+        except GeoError as error:
+            raise fault(error.detail, error.code, error.hint) from None

@@ -6,22 +6,24 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, pre_load
+from marshmallow import ValidationError, fields, post_load, pre_load, validates_schema
 
 from app.coupons.tables import COUPON_KINDS
 from app.discovery.relaxing import RELAX
 from app.discovery.schemas import DEFAULT_LIMIT, PointQuery, cursor_field, limit_field, point_of, told
-from app.discovery.schemas_more import Mask, Words
+from app.discovery.schemas_more import CellCode, Mask, Words
 from app.discovery.shapes import FLAGS, PlaceHitSchema
 from app.discovery.types import CouponSearch, NearbySearch, PlaceFilters
-from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault
+from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault, latitude, longitude
 from app.postings.tokens import asked_of
+from geo.grid_shift import Datum
 
 MAX_RADIUS_M = 50_000
 DEFAULT_RADIUS_M = 3_000
 MAX_VALUES = 50
 MAX_ATTRIBUTES = 5
 ATTRIBUTE = "attr."
+MISSING = "missing-parameter"
 ATTRIBUTE_NAME = re.compile(r"[\w:]{1,60}")
 
 
@@ -43,6 +45,13 @@ class AroundQuery(PointQuery):
 
     repeatable = (ATTRIBUTE,)
 
+    lat = told(latitude(load_default=None), "latitude in degrees; rounded to 7 decimals", 30.25)
+    lon = told(longitude(load_default=None), "longitude in degrees; rounded to 7 decimals", 120.16)
+    cell = told(
+        CellCode(load_default=None),
+        "a geohash of six characters in place of `lat` and `lon`: the search starts from its middle, answers tell"
+        " bands of distance and sort by band and id",
+    )
     radius_m = told(
         RadiusMetres(load_default=float(DEFAULT_RADIUS_M)),
         f"radius in metres, 1 to {MAX_RADIUS_M}, at most three decimals; its edge is inside",
@@ -77,6 +86,17 @@ class AroundQuery(PointQuery):
     limit = limit_field(DEFAULT_LIMIT)
     cursor = cursor_field()
 
+    @validates_schema(pass_original=True, skip_on_field_errors=False)
+    def _point_or_cell(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
+        given = getattr(original, "data", original)
+        if "cell" not in given:
+            said = {"detail": "this parameter is required, or a cell in place of lat and lon", "code": MISSING}
+            missing = {name: said for name in ("lat", "lon") if name not in given}
+            if missing:
+                raise ValidationError(missing)
+        elif data.get("cell") is not None and ("lat" in given or "lon" in given):
+            raise refused("cell", "give lat and lon, or a cell, not both", "conflicting-parameters")
+
     @pre_load
     def _take_attributes_out(self, data: Any, **_: Any) -> Any:
         given = getattr(data, "data", data)
@@ -87,12 +107,21 @@ class AroundQuery(PointQuery):
         return {name: given.getlist(name) if name in lists else given[name] for name in given if name not in names}
 
 
+def _where(data: Mapping[str, Any]) -> dict[str, Any]:
+    """The point, or the middle of the cell that stands in its place."""
+    cell = data["cell"]
+    if cell is None:
+        given, origin, datum = point_of(data)
+        return {"given": given, "origin": origin, "datum": datum}
+    if data["datum"] != Datum.WGS84.value:
+        raise refused("datum", "a cell is of WGS 84: leave datum out, or give lat and lon")
+    middle = cell.center.rounded()
+    return {"given": middle, "origin": middle, "datum": Datum.WGS84, "cell": cell.code}
+
+
 def _around(data: Mapping[str, Any], original: Any) -> dict[str, Any]:
-    given, origin, datum = point_of(data)
     return {
-        "given": given,
-        "origin": origin,
-        "datum": datum,
+        **_where(data),
         "radius_mm": round(data["radius_m"] * 1000),
         "filters": _filters(data, original),
         "limit": data["limit"],

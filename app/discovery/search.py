@@ -48,6 +48,7 @@ from app.discovery.types import (
 from app.places.opening_hours import Calendar, HoursPattern
 from app.places.types import Taxonomy
 from app.postings.queries import versions_in_slots
+from app.postings.types import FacetKey
 from geo.coordinates import LonLat
 from geo.distance import distance_to_bbox_m
 from geo.units import METRES_PER_DEGREE
@@ -145,14 +146,9 @@ def _places(
 
 def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
     """Coupons around a point."""
-    more = {
-        "kind": sorted(set(search.kinds)),
-        "group_deal": search.group_deal,
-        "in_service_area": search.in_service_area,
-    }
+    more, lanes = coupon_lanes(search)
     settled = settle(reading, "coupons/nearby", search, asked_for(search) | more)
     frozen = settled.frozen
-    lanes = [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
     filtering = Filtering(reading.conn, reading.caches, frozen, settled.epoch, search, lanes)
     coupons = CouponsNear(
         kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
@@ -167,6 +163,17 @@ def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
     merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
     hits, merchants = coupon_hits(reading, frozen, merged.hits)
     return found_page(reading, settled, search, merged, hits, merchants)
+
+
+def coupon_lanes(search: CouponSearch) -> tuple[dict[str, Any], list[FacetKey]]:
+    """What a search of coupons says beside its places, and the lanes in which their places stand."""
+    more = {
+        "kind": sorted(set(search.kinds)),
+        "group_deal": search.group_deal,
+        "in_service_area": search.in_service_area,
+    }
+    lanes = [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
+    return more, lanes
 
 
 def settle(
@@ -327,6 +334,7 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         "at": search.given.xy,
         "radius_mm": search.radius_mm,
         "datum": search.datum.value,
+        "cell": search.cell,
         "category": sorted(set(filters.categories)),
         "region": None if filters.region_id is None else str(filters.region_id),
     }

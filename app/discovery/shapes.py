@@ -104,10 +104,18 @@ class PlaceSchema(Schema):
     coupon_count = fields.Integer(required=True)
 
 
+class DistanceBandSchema(Schema):
+    """In place of a distance: from so many metres up to, but not including, so many; null is no end."""
+
+    from_m = fields.Integer(required=True)
+    to_m = nullable(fields.Integer)
+
+
 class PlaceHitSchema(PlaceSchema):
     """A place with its distance; ``outside_requested`` when only a wider search than the one asked found it."""
 
-    distance_m = fields.Float(required=True)
+    distance_m = nullable(fields.Float)
+    distance_band = fields.Nested(DistanceBandSchema)
     outside_requested = fields.Boolean()
 
 
@@ -131,6 +139,7 @@ class AppliedSchema(Schema):
 
     lat = fields.Float(required=True)
     lon = fields.Float(required=True)
+    cell = nullable()
     radius_m = fields.Float(required=True)
     datum = datum()
     as_of = fields.DateTime(required=True)
@@ -235,7 +244,8 @@ class CouponPlaceSchema(Schema):
 class CouponHitSchema(CouponSchema):
     """A coupon with the nearest place where it can be used."""
 
-    distance_m = fields.Float(required=True)
+    distance_m = nullable(fields.Float)
+    distance_band = fields.Nested(DistanceBandSchema)
     place = fields.Nested(CouponPlaceSchema, required=True)
     service_area_id = nullable(fields.UUID)
 

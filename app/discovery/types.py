@@ -44,6 +44,8 @@ class PlaceFilters:
 class AroundSearch:
     """What both searches around a point share.
 
+    A ``cell`` stands in place of the point: both are its middle then, and answers tell bands of distance.
+
     ``given`` are the digits as they came, in ``datum``; ``origin`` is the same point in WGS 84, seven decimals.
     The radius is in whole millimetres and its edge is inside. ``relaxed_from`` is what was asked where this is wider.
     """
@@ -55,6 +57,7 @@ class AroundSearch:
     filters: PlaceFilters
     limit: int
     cursor: str | None
+    cell: str | None = None
     relaxed_from: AroundSearch | None = None
 
 

@@ -48,6 +48,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("missing-parameter", 400, "A required parameter is missing"),
     Problem("invalid-coordinate", 400, "A coordinate is not a finite number within its range"),
     Problem("invalid-radius", 400, "radius_m must lie in 1..50000"),
+    Problem("invalid-cell", 400, "A cell is a geohash of six characters"),
     Problem("unknown-category", 400, "A category is not known"),
     Problem("unknown-brand", 400, "A brand is not known"),
     Problem("search-rows-missing", 503, "A city can't be searched yet"),

@@ -68,6 +68,8 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
 NOT_OF_AN_OPERATION = {"no-such-route"}
 INSTANTS = ("2026-11-22T09:30:00Z", "2026-11-22T18:30:00.5+08:00", "1970-01-01T00:00:00Z", "2100-12-31T23:59:59-11:00")
 
+AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby")
+
 VALUES: dict[str, Any] = json.loads(Path(os.environ["CAMPAIGN_FILE"]).read_text())
 ANSWERS: Counter[tuple[str, int]] = Counter()
 
@@ -86,8 +88,9 @@ def map_case(context: Any, case: Any) -> Any:
     chosen = real and (own or draw.random() < 0.7)
     if chosen and case.path_parameters and _positive(case, ParameterLocation.PATH):
         case.path_parameters = {**case.path_parameters, **draw.choice(real)}
-    if isinstance(case.query, dict) and case.query and _positive(case, ParameterLocation.QUERY):
-        case.query = _query(path, dict(case.query), draw)
+    asked = case.query or ({} if path in AROUND_A_POINT else None)
+    if isinstance(asked, dict) and _positive(case, ParameterLocation.QUERY):
+        case.query = _query(path, dict(asked), draw)
     match = "If-Match" in (case.headers or {}) and _positive(case, ParameterLocation.HEADER)
     if match and draw.random() < 0.7:
         case.headers = {**case.headers, "If-Match": "*"}
@@ -106,6 +109,11 @@ def _content(case: Any) -> str:
 def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     # Numbers in a query string are plain decimals, not 1e-9; JSON Schema has no word for that.
     query = {name: round(value, 3) if isinstance(value, float) else value for name, value in query.items()}
+    if path in AROUND_A_POINT:  # a point or a cell
+        if "cell" in query and draw.random() < 0.5:
+            query = {name: value for name, value in query.items() if name not in ("lat", "lon", "datum")}
+        else:
+            query = {"lat": 0.0, "lon": 0.0} | {name: value for name, value in query.items() if name != "cell"}
     if "lat" in query and "lon" in query and draw.random() < 0.7:
         query["lat"], query["lon"] = draw.choice(VALUES["points"])
     if "at" in query:
@@ -114,6 +122,8 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         query.pop("open_at", None)  # they exclude each other
     if str(query.get("price_min", 1)) > str(query.get("price_max", 4)):
         query.pop("price_max")
+    if "q" in query and not any(character.isalnum() for character in str(query["q"])):
+        query["q"] = "cafe"  # signs alone are no words
     if draw.random() < 0.9:
         query.pop("cursor", None)
     for name in ("category", "region", "city", "parent"):

@@ -24,6 +24,8 @@ REQUESTS = (
     f"/v1/places/nearby?{POINT}&radius_m=20000&limit=1",
     f"/v1/places/nearby?{POINT}&radius_m=20000&category=food&open_now=true&has_coupon=true&region={{region}}",
     f"/v1/coupons/nearby?{POINT}&radius_m=20000",
+    "/v1/places/nearby?cell=wtmknp&radius_m=20000&relax=radius,open_now&open_now=true&fields=name",
+    "/v1/coupons/nearby?cell=wtmknp&radius_m=20000",
     "/v1/places/{place}",
     "/v1/coupons/{coupon}",
     "/v1/coupons/{area_coupon}",

@@ -1,0 +1,140 @@
+"""Searches from a cell in place of a point: by band of distance and then by id, so that no order tells a position."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TypeVar
+from uuid import UUID
+
+from app.discovery.filters import Filtering
+from app.discovery.merge import Merged, merge
+from app.discovery.queries_bands import coupons_in_ring, places_in_ring
+from app.discovery.queries_near import (
+    CouponsNear,
+    NearCoupon,
+    NearPlace,
+    NearQuestion,
+    coupons_near,
+    places_near,
+)
+from app.discovery.search import (
+    Found,
+    Reading,
+    asked_for,
+    coupon_hits,
+    coupon_lanes,
+    found_page,
+    place_hits,
+    search_coupons,
+    search_places,
+    settle,
+)
+from app.discovery.types import (
+    AroundSearch,
+    CityPage,
+    CouponHit,
+    CouponSearch,
+    Frozen,
+    NearbySearch,
+    PlaceHit,
+    Reach,
+)
+from app.postings.types import FacetKey
+from geo.bands import DISTANCE_BANDS
+
+N = TypeVar("N", NearPlace, NearCoupon)
+Ring = Callable[[NearQuestion, int, UUID | None], Sequence[N]]
+
+
+def find_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
+    """Places around a point or a cell."""
+    if search.cell is None:
+        return search_places(reading, search)
+    settled = settle(reading, "places/nearby", search, asked_for(search))
+    frozen = settled.frozen
+    asking = _Asking(reading, frozen, settled.epoch, search)
+
+    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> Sequence[NearPlace]:
+        return places_in_ring(reading.conn, question, low_mm, past, search.limit + 1)
+
+    def count(reach: Reach) -> CityPage[NearPlace]:
+        question = asking.question(reach, search.radius_mm)
+        return CityPage((), 0) if question is None else places_near(reading.conn, question, None, 1, True)
+
+    merged = asking.walk(ring)
+    if frozen.total is None:
+        merged = replace(merged, total=merge(frozen.reaches, 1, True, count).total)
+    hits, merchants = place_hits(reading, frozen, merged.hits)
+    return found_page(reading, settled, search, merged, hits, merchants)
+
+
+def find_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
+    """Coupons around a point or a cell."""
+    if search.cell is None:
+        return search_coupons(reading, search)
+    more, lanes = coupon_lanes(search)
+    settled = settle(reading, "coupons/nearby", search, asked_for(search) | more)
+    frozen = settled.frozen
+    asking = _Asking(reading, frozen, settled.epoch, search, lanes)
+    coupons = CouponsNear(
+        kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
+    )
+
+    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> Sequence[NearCoupon]:
+        return coupons_in_ring(reading.conn, question, coupons, low_mm, past, search.limit + 1)
+
+    def count(reach: Reach) -> CityPage[NearCoupon]:
+        question = asking.question(reach, search.radius_mm)
+        return CityPage((), 0) if question is None else coupons_near(reading.conn, question, coupons, None, 1, True)
+
+    merged = asking.walk(ring)
+    if frozen.total is None:
+        merged = replace(merged, total=merge(frozen.reaches, 1, True, count).total)
+    hits, merchants = coupon_hits(reading, frozen, merged.hits)
+    return found_page(reading, settled, search, merged, hits, merchants)
+
+
+def rings(radius_mm: int) -> Iterator[tuple[int, int]]:
+    """The bands within a radius, nearest first: the first and the last millimetre of each."""
+    for band in DISTANCE_BANDS:
+        if band.from_m * 1000 <= radius_mm:
+            last = radius_mm if band.until_m is None else band.until_m * 1000 - 1
+            yield band.from_m * 1000, min(last, radius_mm)
+
+
+class _Asking:
+    """Asks the cities of a search ring by ring."""
+
+    def __init__(
+        self, reading: Reading, frozen: Frozen, epoch: int, search: AroundSearch, lanes: Sequence[FacetKey] = ()
+    ) -> None:
+        self._reading, self._frozen, self._epoch, self._search, self._lanes = reading, frozen, epoch, search, lanes
+        self._filterings: dict[int, Filtering] = {}
+
+    def question(self, reach: Reach, radius_mm: int) -> NearQuestion | None:
+        """What to ask a city about a circle."""
+        filtering = self._filterings.get(radius_mm)
+        if filtering is None:
+            reading, smaller = self._reading, replace(self._search, radius_mm=radius_mm)
+            filtering = Filtering(reading.conn, reading.caches, self._frozen, self._epoch, smaller, self._lanes)
+            self._filterings[radius_mm] = filtering
+        return filtering.question(reach)
+
+    def walk(self, ring: Ring[N]) -> Merged[N]:
+        """A page in the order (band, id); whole rings are read, so pages neither repeat nor leave out."""
+        after, limit = self._frozen.after, self._search.limit
+        held: list[N] = []
+        for low_mm, last_mm in rings(self._search.radius_mm):
+            if after is not None and low_mm < after[0]:
+                continue
+            past = after[1] if after is not None and low_mm == after[0] else None
+            here: list[N] = []
+            for reach in self._frozen.reaches:
+                question = self.question(reach, last_mm) if reach.lower_mm <= last_mm else None
+                if question is not None:
+                    here += ring(question, low_mm, past)
+            held += sorted(here, key=lambda hit: hit.position)
+            if len(held) > limit:
+                break
+        return Merged(tuple(held[:limit]), len(held) > limit, None)
