@@ -9,7 +9,7 @@ from sqlalchemy import Connection, text
 
 from app.coupons.tables import COUPON_KINDS
 from app.postings.charts import slot_of
-from app.postings.queries import number_facets
+from app.postings.queries import hold_rows, number_facets
 from app.postings.types import FacetKey
 
 ANY_COUPON: FacetKey = ("coupon", "")
@@ -42,6 +42,34 @@ _ADD = text(f"""
     JOIN postings p ON p.city_id = :city AND p.slot = :slot AND p.place_id = w.place_id AND p.facet = 0
     ON CONFLICT DO NOTHING
 """)
+# Coupons of some moved places by regions of their scope: where they count now; returns places for which that is new.
+_REGIONS = text("""
+    WITH inside AS (
+        SELECT DISTINCT c.coupon_id, o.place_id
+        FROM place_operators o
+        JOIN coupons c ON c.city_id = :city AND c.merchant_id = o.merchant_id
+        JOIN coupon_versions v ON v.city_id = :city AND v.coupon_id = c.coupon_id AND v.version = c.current_version
+         AND v.scope_kind = 'regions'
+        JOIN coupon_scopes s ON s.city_id = :city AND s.coupon_id = c.coupon_id AND s.version = c.current_version
+        JOIN region_facts r ON r.city_id = :city AND r.region_id = s.scope_id AND r.version = (
+             SELECT a.version FROM active_dataset a WHERE a.city_id = :city AND a.kind = 'regions')
+        JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = o.place_id
+        WHERE o.city_id = :city AND o.place_id = ANY (CAST(:places AS uuid[]))
+          AND st_covers(r.boundary, f.location::geometry)),
+    gone AS (
+        DELETE FROM coupon_places cp USING coupons c, coupon_versions v
+        WHERE cp.city_id = :city AND cp.place_id = ANY (CAST(:places AS uuid[]))
+          AND c.city_id = :city AND c.coupon_id = cp.coupon_id
+          AND v.city_id = :city AND v.coupon_id = c.coupon_id AND v.version = c.current_version
+          AND v.scope_kind = 'regions'
+          AND NOT EXISTS (SELECT 1 FROM inside i WHERE (i.coupon_id, i.place_id) = (cp.coupon_id, cp.place_id))
+        RETURNING cp.place_id),
+    fresh AS (
+        INSERT INTO coupon_places (city_id, coupon_id, place_id, service_area_id)
+        SELECT :city, i.coupon_id, i.place_id, NULL FROM inside i
+        ON CONFLICT DO NOTHING RETURNING place_id)
+    SELECT place_id FROM gone UNION SELECT place_id FROM fresh
+""")
 
 
 def coupon_kind(kind: str) -> FacetKey:
@@ -52,8 +80,26 @@ def coupon_kind(kind: str) -> FacetKey:
 def put_coupon_lanes(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID] | None = None) -> None:
     """Puts the places of published coupons (all, or some) into the lanes of coupons, and takes the others out.
 
-    A coupon's window is not looked at: searches test it at their own time.
+    A coupon's window is not looked at: searches test it at their own time. Waits for edits of the city's places, and
+    makes them wait until the transaction ends: a place that moves meanwhile would leave a row where it was.
     """
+    hold_rows(conn, city_id)
+    _put_lanes(conn, city_id, version, place_ids)
+
+
+def follow_places(conn: Connection, city_id: int, version: int, moved: Sequence[UUID], back: Sequence[UUID]) -> None:
+    """What coupons do after an edit of places, in its transaction: moved ones may leave a region or come into one.
+
+    ``back`` are places that had no search rows. The edit shares the city's search rows and has locked the places.
+    """
+    values = {"city": city_id, "version": version, "places": list(moved)}
+    changed = conn.execute(_REGIONS, values).scalars().all() if moved else []
+    places = [*dict.fromkeys((*changed, *back))]
+    if places:
+        _put_lanes(conn, city_id, version, places)
+
+
+def _put_lanes(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID] | None) -> None:
     number_facets(conn, city_id, [ANY_COUPON, GROUP_DEAL, *map(coupon_kind, COUPON_KINDS)])
     values = {
         "city": city_id,

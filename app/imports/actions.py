@@ -30,7 +30,9 @@ from app.imports.staging_areas import (
 )
 from app.imports.territory import widened
 from app.imports.types import Change, IdMaker, LoadReport, LoadRequest, Progress
+from app.places.actions import apply_corrections
 from app.places.tables import brands, categories, holidays, place_facts
+from app.postings.queries import hold_rows
 from app.regions.tables import region_facts
 from geo.bbox import Bbox
 
@@ -124,8 +126,12 @@ def active_number(conn: Connection, city_id: int, kind: str) -> int | None:
 
 
 def activate(conn: Connection, city_id: int, kind: str, version: int, now: datetime) -> DatasetVersion:
-    """Shows a staged or retired version to every reader by moving the one pointer; the old one is kept as retired."""
+    """Shows a staged or retired version to every reader by moving the one pointer; the old one is kept as retired.
+
+    Edits of places wait meanwhile; corrections that the version was loaded without are applied to it first.
+    """
     cities.lock_versions(conn, city_id)
+    hold_rows(conn, city_id)
     found = [v for v in cities.versions_of(conn, city_id, kind) if v.version == version]
     if not found:
         raise UnknownVersion(f"there is no version {version} of {kind}")
@@ -138,6 +144,8 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     old = cities.active_version(conn, city_id, kind)
     if old is not None:
         cities.set_state(conn, city_id, kind, old.version, state="retired", only_from=("active",))
+    if kind == "places":
+        apply_corrections(conn, city_id, version, now)
     extent, rows = _extent(conn, city_id, kind, version)
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
@@ -201,7 +209,7 @@ def _stage(
         case "places":
             tally = stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
             queries.refresh_statistics(conn, place_facts)
-            search_rows.build(conn, request.city_id, target.version, target.now)
+            search_rows.build_staged(conn, request.city_id, target.version, target.now)
             return tally
         case "regions":
             return stage_regions(conn, target, readers.read_regions(path, unknown, progress))

@@ -27,6 +27,7 @@ from app.imports.console import (
     settings,
 )
 from app.imports.demo.cli import demo_endpoint, passwords
+from app.imports.edits.cli import places
 from app.imports.errors import UnknownTerritory, UnreadableFile
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.types import Change, LoadReport, LoadRequest
@@ -367,4 +368,4 @@ def _tell(
         console.say(f"  {line}")
 
 
-commands: list[click.Command] = [seed, import_file, datasets, build_search_rows, demo_endpoint, passwords]
+commands: list[click.Command] = [seed, import_file, datasets, build_search_rows, places, demo_endpoint, passwords]

@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
+from app.cities.types import WORLD_CITY_ID
 from app.coupons.search_rows import put_coupon_lanes
 from app.imports.copying import copy_rows
 from app.imports.queries import refresh_statistics
@@ -44,9 +45,24 @@ def build(conn: Connection, city_id: int, version: int, now: datetime, progress:
     refresh_statistics(conn, postings)
 
 
+def build_staged(conn: Connection, city_id: int, version: int, now: datetime) -> None:
+    """Search rows of a version that may be shown soon, unless its slot holds those that readers see now.
+
+    Then they are built when it is shown.
+    """
+    active = cities.active_version(conn, city_id, "places")
+    if active is None or slot_of(active.version) != slot_of(version):
+        build(conn, city_id, version, now)
+
+
 def ensure_built(conn: Connection, city_id: int, version: int, now: datetime) -> bool:
-    """Builds the search rows of a version whose slot another took; False when they were there."""
-    if queries.version_in_slot(conn, city_id, slot_of(version)) == version:
+    """Builds the search rows of a version whose slot another took, or that stand in lanes of an older category tree.
+
+    False when they were there as they should be.
+    """
+    built_at = queries.built_at(conn, city_id, version)
+    tree = cities.active_version(conn, WORLD_CITY_ID, "categories")
+    if built_at is not None and (tree is None or tree.activated_at is None or tree.activated_at <= built_at):
         return False
     build(conn, city_id, version, now)
     return True
@@ -61,14 +77,17 @@ def after_activation(conn: Connection, city_id: int, version: int, now: datetime
 def rebuild_all(conn: Connection, now: datetime, *, only_missing: bool = False, city_id: int | None = None) -> int:
     """Search rows of every city's places that readers see, written anew (or where missing); how many cities."""
     done = 0
-    for city in cities.active_datasets(conn):
-        version = city.places_version
-        if version is None or city_id not in (None, city.city_id):
+    for known in cities.active_datasets(conn):
+        if city_id not in (None, known.city_id):
             continue
-        cities.lock_versions(conn, city.city_id)
-        if only_missing and queries.version_in_slot(conn, city.city_id, slot_of(version)) == version:
+        cities.lock_versions(conn, known.city_id)
+        queries.hold_rows(conn, known.city_id)
+        active = cities.active_version(conn, known.city_id, "places")
+        if active is None:
             continue
-        build(conn, city.city_id, version, now)
-        put_coupon_lanes(conn, city.city_id, version)
+        if only_missing and queries.built_at(conn, known.city_id, active.version) is not None:
+            continue
+        build(conn, known.city_id, active.version, now)
+        put_coupon_lanes(conn, known.city_id, active.version)
         done += 1
     return done

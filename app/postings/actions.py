@@ -1,4 +1,4 @@
-"""Search rows follow the places: put, remove, and set the facets of one kind; in the transaction of the writer."""
+"""Search rows follow the places: put and remove, in the transaction of the writer, who shares the city's rows."""
 
 from __future__ import annotations
 
@@ -12,10 +12,12 @@ from app.postings.types import Listed
 
 
 def put(conn: Connection, city_id: int, version: int, places: Sequence[Listed]) -> None:
-    """Writes the search rows of some live places anew, whatever they were before."""
-    queries.delete_rows(conn, city_id, version, [place.place_id for place in places])
+    """Makes the search rows of some live places, each given once, what they should be, whatever they were before.
+
+    In lanes of coupons the places stay where they stand; those lanes follow coupons, not places.
+    """
     numbers = queries.number_facets(conn, city_id, {key for place in places for key in place.facets})
-    queries.insert_rows(conn, [row for place in places for row in queries.rows_of(city_id, version, place, numbers)])
+    queries.put_rows(conn, city_id, version, places, numbers)
 
 
 def remove(conn: Connection, city_id: int, version: int, place_ids: Iterable[UUID]) -> None:

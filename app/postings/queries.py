@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, delete, func, select, text, tuple_
+from sqlalchemy import Connection, and_, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.postings.charts import LANE_M, lane_y, slot_of, spots_of
@@ -22,17 +22,37 @@ COLUMNS: Final = (
 )  # fmt: skip
 
 
+_ROWS_LOCK: Final = 0x66756A72  # first half of the advisory locks on a city's search rows; the second is the city
+
+_BY_KEY = text("""
+    SELECT f.kind, f.key, f.facet
+    FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS w (kind, key)
+    JOIN search_facets f ON f.city_id = :city AND f.kind = w.kind AND f.key = w.key
+""")
+_NUMBER = text("""
+    INSERT INTO search_facets (city_id, kind, key, facet)
+    SELECT :city, * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:facets AS integer[]))
+    ON CONFLICT DO NOTHING
+""")
+
+
+def share_rows(conn: Connection, city_id: int) -> None:
+    """Makes an edit of single places wait for who holds the city's search rows, until the transaction ends."""
+    conn.execute(select(func.pg_advisory_xact_lock_shared(_ROWS_LOCK, city_id)))
+
+
+def hold_rows(conn: Connection, city_id: int) -> None:
+    """Keeps everybody else from a city's search rows and from the version they follow, until the transaction ends."""
+    conn.execute(select(func.pg_advisory_xact_lock(_ROWS_LOCK, city_id)))
+
+
 def facets_by_key(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> dict[FacetKey, int]:
     """Numbers of those facets that a city knows."""
     wanted = sorted(set(keys))
     found: dict[FacetKey, int] = {}
     for at in range(0, len(wanted), 5_000):
-        rows = conn.execute(
-            select(search_facets.c.kind, search_facets.c.key, search_facets.c.facet).where(
-                search_facets.c.city_id == city_id,
-                tuple_(search_facets.c.kind, search_facets.c.key).in_(wanted[at : at + 5_000]),
-            )
-        )
+        kinds, words = zip(*wanted[at : at + 5_000], strict=True)
+        rows = conn.execute(_BY_KEY, {"city": city_id, "kinds": list(kinds), "keys": list(words)})
         found |= {(row.kind, row.key): row.facet for row in rows}
     return found
 
@@ -62,12 +82,10 @@ def number_facets(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> d
     wanted = set(keys)
     found = facets_by_key(conn, city_id, wanted)
     while missing := sorted(wanted - found.keys()):
-        rows = [
-            {"city_id": city_id, "kind": kind, "key": key, "facet": 1 + secrets.randbelow(MOST_FACETS - 1)}
-            for kind, key in missing
-        ]
-        for at in range(0, len(rows), 5_000):
-            conn.execute(upsert(search_facets).values(rows[at : at + 5_000]).on_conflict_do_nothing())
+        for at in range(0, len(missing), 5_000):
+            kinds, words = zip(*missing[at : at + 5_000], strict=True)
+            facets = [1 + secrets.randbelow(MOST_FACETS - 1) for _ in words]
+            conn.execute(_NUMBER, {"city": city_id, "kinds": list(kinds), "keys": list(words), "facets": facets})
         found |= facets_by_key(conn, city_id, missing)
     return found
 
@@ -90,26 +108,75 @@ def rows_of(city_id: int, version: int, place: Listed, numbers: Mapping[FacetKey
     ]  # fmt: skip
 
 
-_INSERT = text(f"""
-    INSERT INTO postings ({", ".join(COLUMNS)})
-    SELECT * FROM unnest(CAST(:city_id AS integer[]), CAST(:slot AS smallint[]), CAST(:facet AS integer[]),
-        CAST(:place_id AS uuid[]), CAST(:image AS smallint[]), CAST(:spot AS point[]), CAST(:signature AS bigint[]),
-        CAST(:lon7 AS integer[]), CAST(:lat7 AS integer[]), CAST(:hours_no AS integer[]),
-        CAST(:price_level AS smallint[]))
+# One statement: its parts see the rows as they were, and none touches a row twice. Rows of coupons stay, moved along.
+_PUT = text("""
+    WITH place AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:places AS uuid[]), CAST(:signatures AS bigint[]), CAST(:lon7 AS integer[]),
+            CAST(:lat7 AS integer[]), CAST(:hours AS integer[]), CAST(:prices AS smallint[]))
+            AS g (place_id, signature, lon7, lat7, hours_no, price_level)),
+    spot AS (SELECT * FROM unnest(CAST(:spot_places AS uuid[]), CAST(:images AS smallint[]),
+        CAST(:xs AS double precision[]), CAST(:ys AS double precision[])) AS g (place_id, image, x, y)),
+    old AS MATERIALIZED (
+        SELECT p.facet, p.place_id, p.image, p.spot, p.signature, p.lon7, p.lat7, p.hours_no, p.price_level
+        FROM postings p WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = ANY (CAST(:places AS uuid[]))),
+    lane AS (
+        SELECT * FROM unnest(CAST(:lane_places AS uuid[]), CAST(:facets AS integer[])) AS g (place_id, facet)
+        UNION
+        SELECT o.place_id, o.facet FROM old o JOIN search_facets f
+          ON f.city_id = :city AND f.kind = 'coupon' AND f.facet = o.facet),
+    wanted AS MATERIALIZED (
+        SELECT lane.facet, place.place_id, spot.image, point(spot.x + lane.facet * 1e8, spot.y) AS spot,
+               place.signature, place.lon7, place.lat7, place.hours_no, place.price_level
+        FROM place JOIN spot USING (place_id) JOIN lane USING (place_id)),
+    gone AS (
+        DELETE FROM postings p USING old o
+        WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = o.place_id AND p.facet = o.facet
+          AND p.image = o.image AND NOT EXISTS (
+              SELECT 1 FROM wanted w WHERE (w.place_id, w.facet, w.image) = (o.place_id, o.facet, o.image))),
+    changed AS (
+        UPDATE postings p SET spot = w.spot, signature = w.signature, lon7 = w.lon7, lat7 = w.lat7,
+               hours_no = w.hours_no, price_level = w.price_level
+        FROM wanted w JOIN old o ON (o.place_id, o.facet, o.image) = (w.place_id, w.facet, w.image)
+        WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = w.place_id AND p.facet = w.facet
+          AND p.image = w.image
+          AND ((o.signature, o.lon7, o.lat7, o.hours_no, o.price_level, o.spot[0], o.spot[1])
+               <> (w.signature, w.lon7, w.lat7, w.hours_no, w.price_level, w.spot[0], w.spot[1])))
+    INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
+    SELECT :city, :slot, w.facet, w.place_id, w.image, w.spot, w.signature, w.lon7, w.lat7, w.hours_no, w.price_level
+    FROM wanted w
+    WHERE NOT EXISTS (SELECT 1 FROM old o WHERE (o.place_id, o.facet, o.image) = (w.place_id, w.facet, w.image))
 """)
 
 
-def insert_rows(conn: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-    """Adds search rows in one statement."""
-    if rows:
-        columns = zip(COLUMNS, zip(*rows, strict=True), strict=True)
-        conn.execute(
-            _INSERT,
-            {
-                name: list(map(str, values)) if name in ("place_id", "spot") else list(values)
-                for name, values in columns
-            },
-        )
+def put_rows(
+    conn: Connection, city_id: int, version: int, places: Sequence[Listed], numbers: Mapping[FacetKey, int]
+) -> None:
+    """Makes the rows of some places what they should be in one statement; rows that are so already stay untouched."""
+    slot = slot_of(version)
+    lane = lane_y(city_id, slot)
+    facets = [[numbers[key] for key in place.facets] for place in places]
+    spots = [(place.place_id, spot) for place in places for spot in spots_of(place.location)]
+    conn.execute(
+        _PUT,
+        {
+            "city": city_id,
+            "slot": slot,
+            "places": [place.place_id for place in places],
+            "signatures": [signature(own) for own in facets],
+            "lon7": [round(place.location.lon * 1e7) for place in places],
+            "lat7": [round(place.location.lat * 1e7) for place in places],
+            "hours": [place.hours_no for place in places],
+            "prices": [place.price_level for place in places],
+            "spot_places": [place_id for place_id, _ in spots],
+            "images": [spot.image for _, spot in spots],
+            "xs": [spot.x for _, spot in spots],
+            "ys": [spot.y + lane for _, spot in spots],
+            "lane_places": [
+                place.place_id for place, own in zip(places, facets, strict=True) for _ in range(len(own) + 1)
+            ],
+            "facets": [facet for own in facets for facet in (EVERY_PLACE, *own)],
+        },
+    )
 
 
 def delete_rows(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID]) -> int:
@@ -128,6 +195,13 @@ def version_in_slot(conn: Connection, city_id: int, slot: int) -> int | None:
     """The dataset version that a slot holds; None while it is empty."""
     return conn.execute(
         select(search_slots.c.version).where(search_slots.c.city_id == city_id, search_slots.c.slot == slot)
+    ).scalar_one_or_none()
+
+
+def built_at(conn: Connection, city_id: int, version: int) -> datetime | None:
+    """When the search rows of a version were built as a whole; None when its slot holds none of it."""
+    return conn.execute(
+        select(search_slots.c.built_at).where(search_slots.c.city_id == city_id, search_slots.c.version == version)
     ).scalar_one_or_none()
 
 

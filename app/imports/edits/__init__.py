@@ -1,0 +1,1 @@
+"""Edits of single places by hand."""
