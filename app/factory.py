@@ -38,6 +38,7 @@ from app.merchants import routes as merchants_routes
 from app.merchants.queries import employment_of
 from app.outbox import routes_endpoints, routes_feed
 from app.outbox.cli import commands as outbox_commands
+from app.ranks.cli import commands as ranks_commands
 from app.web.pages import create_pages
 from app.worker import worker
 
@@ -114,7 +115,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
 
 def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
-    for command in (*imports_commands, *members_commands, *audit_commands, *outbox_commands, worker):
+    for command in (*imports_commands, *members_commands, *audit_commands, *outbox_commands, *ranks_commands, worker):
         group.add_command(command)
     return group
 

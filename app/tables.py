@@ -13,6 +13,7 @@ import app.outbox.tables
 import app.payments.tables
 import app.places.tables
 import app.postings.tables
+import app.ranks.tables
 import app.redemption.tables
 import app.regions.tables
 import app.service_areas.tables  # noqa: F401

@@ -35,6 +35,7 @@ from app.outbox.relay import relay_once
 from app.outbox.sender import Sender
 from app.outbox.types import Job
 from app.payments import rules
+from app.ranks.actions import take_due
 
 log = logging.getLogger("fujin.worker")
 
@@ -85,6 +86,7 @@ class Worker:
             Loop("sweepers", self.sweep, 2.0),
             Loop("partners", lambda: self._flow.partner_work(self._now()), 0.25),
             Loop("keeping", self.keep_house, 30.0),
+            Loop("ranks", self.take_ranks, 600.0),
         )
 
     def run_jobs(self) -> int:
@@ -135,6 +137,18 @@ class Worker:
                 if self._stopping.is_set():
                     return 0
                 run_job(plan)
+        return 0
+
+    def take_ranks(self) -> int:
+        """Works out anew, once a day, how popular the places of each city are; always rests afterwards."""
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        for city_id in cities:
+            if self._stopping.is_set():
+                return 0
+            with self._database.write() as conn:
+                take_due(conn, city_id, self._now())
+                conn.commit()
         return 0
 
     def keep_house(self) -> int:

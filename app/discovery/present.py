@@ -14,6 +14,7 @@ import orjson
 from app.cities.types import ActiveCity
 from app.core.languages import pick_name
 from app.discovery.masks import masked
+from app.discovery.present_ranked import ranking_applied, standing_json
 from app.discovery.relaxing import is_outside, what_was_relaxed
 from app.discovery.search import Found, World
 from app.discovery.types import (
@@ -233,7 +234,13 @@ def total_json(total: Total) -> Json:
     return {"value": total.value, "relation": "eq" if total.exact else "gte"}
 
 
-def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Sequence[str], datum: Datum) -> Json:
+def places_answer(
+    found: Found[PlaceHit],
+    search: NearbySearch,
+    languages: Sequence[str],
+    datum: Datum,
+    facets: Json | None = None,
+) -> Json:
     """A page of places; positions in ``datum``."""
     view = View(languages, datum, found.world)
     filters = search.filters
@@ -244,14 +251,15 @@ def places_answer(found: Found[PlaceHit], search: NearbySearch, languages: Seque
         "relaxed": what_was_relaxed(search),
         "fields": None if search.fields is None else list(search.fields.named),
     }
-    items = [place_hit(hit, view) for hit in found.hits]
+    applied |= ranking_applied(found, search)
+    items = [place_hit(hit, view) | {"score": standing_json(hit, search)} for hit in found.hits]
     if search.relaxed_from is not None:
         for item, hit in zip(items, found.hits, strict=True):
             if is_outside(hit, search, found):
                 item["outside_requested"] = True
     _tell_bands(items, found, search)
     items = [masked(item, search.fields, *ALWAYS) for item in items]
-    return _listing(items, found, applied)
+    return _listing(items, found, applied) | {"facets": facets}
 
 
 def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Sequence[str], datum: Datum) -> Json:

@@ -85,12 +85,19 @@ _TYPES: Final[Mapping[str, Any]] = {
     "area_id": PGUUID(as_uuid=True),
     "after_id": PGUUID(as_uuid=True),
     "kinds": ARRAY(TEXT),
+    "snapshot": PGUUID(as_uuid=True),
+    "wanted": ARRAY(TEXT),
+    "bands": ARRAY(BIGINT),
 }
 _CASTS: Final[Mapping[str, str]] = {
     "slot": "smallint", "facets": "integer[]", "starts": "integer[]", "masks": "bigint[]", "avoid": "integer[]",
     "avoid_mask": "bigint", "open": "bytea", "price_from": "smallint", "price_to": "smallint",
     "coupon_at": "timestamptz", "area_id": "uuid", "area_version": "integer", "area": "bytea", "radius_mm": "bigint",
     "after_mm": "bigint", "after_id": "uuid", "kinds": "text[]", "group_deal": "boolean", "at": "timestamptz",
+    "distance": "double precision", "popularity": "double precision", "coupon": "double precision",
+    "bucket_mm": "bigint", "coupon_facet": "integer", "snapshot": "uuid", "collapse": "boolean",
+    "after_score": "bigint", "wanted": "text[]",
+    "bands": "bigint[]",
 }  # fmt: skip
 
 

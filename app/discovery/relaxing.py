@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Final
 
-from app.discovery.banded import find_places
 from app.discovery.search import Found, Reading, asked_for
+from app.discovery.search_ranked import find_places
 from app.discovery.types import NearbySearch, PlaceHit, Relaxed
 from app.places.opening_hours import NO_CALENDAR, state_at
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.banded import find_coupons
-from app.discovery.present import as_features, coupons_answer, places_answer
+from app.discovery.facets import facet_counts, facets_json
+from app.discovery.present import View, as_features, coupons_answer, places_answer
 from app.discovery.relaxing import search_relaxed
 from app.discovery.schemas_near import CouponsNearbyQuery, PlacesNearbyQuery
 from app.discovery.shapes import CouponsSchema, MaskedPlacesSchema, PlacesSchema
@@ -36,14 +37,17 @@ PROBLEMS = (
     query=PlacesNearbyQuery,
     answer={"anyOf": [PlacesSchema, MaskedPlacesSchema]},
     media_types=(JSON, GEOJSON),
-    problems=PROBLEMS,
+    problems=(*PROBLEMS, "ratings-missing"),
 )
 def places_nearby(query: NearbySearch) -> Answer:
-    """Places within a radius, nearest first, ties by id."""
+    """Places within a radius, nearest first or by score, ties by distance and id."""
     geojson = wants_geojson()
     with asking() as reading:
         found, search = search_relaxed(reading, query)
-    listing = places_answer(found, search, languages(), shown_in(query.datum, geojson=geojson))
+        counts = facet_counts(reading, search, found.frozen)
+    wanted = languages()
+    facets = None if counts is None else facets_json(counts, View(wanted, query.datum, found.world))
+    listing = places_answer(found, search, wanted, shown_in(query.datum, geojson=geojson), facets)
     if geojson:
         return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
     return Answer(listing)

@@ -9,11 +9,12 @@ from typing import Any
 from marshmallow import ValidationError, fields, post_load, pre_load, validates_schema
 
 from app.coupons.tables import COUPON_KINDS
+from app.discovery.ranking import DEFAULT_WEIGHTS, MAX_BUCKET_M, POPULARITY_ALONE, Ranking, weights_of
 from app.discovery.relaxing import RELAX
 from app.discovery.schemas import DEFAULT_LIMIT, PointQuery, cursor_field, limit_field, point_of, told
 from app.discovery.schemas_more import CellCode, Mask, Words
 from app.discovery.shapes import FLAGS, PlaceHitSchema
-from app.discovery.types import CouponSearch, NearbySearch, PlaceFilters
+from app.discovery.types import FACETS, CouponSearch, NearbySearch, PlaceFilters
 from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault, latitude, longitude
 from app.postings.tokens import asked_of
 from geo.grid_shift import Datum
@@ -194,10 +195,71 @@ class PlacesNearbyQuery(AroundQuery):
         "which members to show of each place, with commas between them; `place_id` is always shown",
         "name,location,hours.state,distance_m",
     )
+    sort = told(
+        Choice("distance", "blend", "popularity", "rating", load_default="distance"),
+        "nearest first, or by score; `rating` is refused while no data set brings ratings",
+        "distance",
+    )
+    weights = told(
+        Text(longest=100, load_default=None),
+        "with `sort=blend`: parts and how much each counts; normalised to a sum of 1, a part left out counts 0;"
+        " `distance:0.5,rating:0.2,popularity:0.2,coupon:0.1` when left out",
+    )
+    distance_bucket_m = told(
+        WholeNumber(low=0, high=MAX_BUCKET_M, load_default=None),
+        "with `sort=blend`: distances within one bucket of so many metres count alike; 0: each counts as it is",
+    )
+    min_rating = told(
+        DecimalNumber(low=0, high=5, code="invalid-parameter", load_default=None),
+        "refused while no data set brings ratings",
+    )
+    collapse = told(
+        Choice("none", "merchant", load_default="none"),
+        "`merchant`: of each merchant in a city the nearest place alone; places that nobody runs stay",
+        "none",
+    )
+    facets = told(
+        Words(*FACETS, load_default=None),
+        f"counts beside the first page, of {', '.join(FACETS)}, joined by commas; each under all other filters",
+        "category,price",
+    )
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> NearbySearch:
-        return NearbySearch(relax=data["relax"] or (), fields=data["mask"], **_around(data, original))
+        return NearbySearch(
+            sort=data["sort"],
+            ranking=_ranking(data),
+            collapse=data["collapse"] == "merchant",
+            facets=data["facets"] or (),
+            relax=data["relax"] or (),
+            fields=data["mask"],
+            **_around(data, original),
+        )
+
+
+def _ranking(data: Mapping[str, Any]) -> Ranking | None:
+    if data["min_rating"] is not None:
+        raise refused("min_rating", "no data set brings ratings yet; leave it out", "ratings-missing")
+    if data["sort"] == "rating":
+        raise refused(
+            "sort", "no data set brings ratings yet; sort by distance, blend or popularity", "ratings-missing"
+        )
+    for name in ("weights", "distance_bucket_m"):
+        if data[name] is not None and data["sort"] != "blend":
+            raise refused(name, "this goes with sort=blend alone; leave it out, or sort by blend")
+    if data["cell"] is not None and (data["sort"], data["collapse"]) != ("distance", "none"):
+        raise refused(
+            "cell", "other orders and collapse go with lat and lon, not with a cell", "conflicting-parameters"
+        )
+    if data["sort"] == "distance":
+        return None
+    if data["sort"] == "popularity":
+        return Ranking(POPULARITY_ALONE)
+    try:
+        weights = DEFAULT_WEIGHTS if data["weights"] is None else weights_of(data["weights"])
+    except ValueError as error:
+        raise refused("weights", str(error)) from None
+    return Ranking(weights, (data["distance_bucket_m"] or 0) * 1000)
 
 
 class CouponsNearbyQuery(AroundQuery):

@@ -201,13 +201,14 @@ def found_page(
     merged: Merged[N],
     hits: Sequence[H],
     merchants: Mapping[UUID, Mapping[str, str]],
+    after_score: int | None = None,
 ) -> Found[H]:
     """A page with its cursor, its total and what else the answer needs."""
     frozen = settled.frozen
     total = frozen.total or merged.total or Total(0, True)
     cursor = None
     if merged.more:
-        position = _packed(replace(frozen, total=total, after=merged.hits[-1].position))
+        position = _packed(replace(frozen, total=total, after=merged.hits[-1].position, after_score=after_score))
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
     instant = (search.relaxed_from or search).filters.open_at or frozen.as_of
     world = World(
@@ -338,7 +339,7 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         "category": sorted(set(filters.categories)),
         "region": None if filters.region_id is None else str(filters.region_id),
     }
-    rest = {
+    rest: dict[str, Any] = {
         "exclude_category": sorted(set(filters.excluded)),
         "brand": sorted(set(filters.brands)),
         "attributes": sorted((name, sorted(values)) for name, values in filters.attributes),
@@ -351,6 +352,10 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
     }
     if isinstance(search, NearbySearch):
         rest["relax"] = sorted(search.relax)
+    if isinstance(search, NearbySearch):
+        ranking = search.ranking
+        rest["order"] = [search.sort, search.collapse]
+        rest["ranking"] = None if ranking is None else [ranking.weights.by_name(), ranking.bucket_mm]
     return said | rest
 
 
@@ -365,6 +370,8 @@ def _packed(frozen: Frozen) -> dict[str, Any]:
         "n": [frozen.total.value, frozen.total.exact],
         "k": [frozen.after[0], str(frozen.after[1])],
         "x": None if frozen.relaxed is None else list(frozen.relaxed),
+        "s": [[city, None if snapshot is None else str(snapshot)] for city, snapshot in frozen.snapshots],
+        "w": frozen.after_score,
     }
 
 
@@ -382,4 +389,6 @@ def _unpacked(position: Any) -> Frozen:
         total=Total(*position["n"]),
         after=(mm, UUID(last)),
         relaxed=Relaxed(*position["x"]) if position.get("x") else None,
+        snapshots=tuple((city, None if snapshot is None else UUID(snapshot)) for city, snapshot in position["s"]),
+        after_score=position["w"],
     )

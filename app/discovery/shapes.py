@@ -111,11 +111,48 @@ class DistanceBandSchema(Schema):
     to_m = nullable(fields.Integer)
 
 
+class ScorePartsSchema(Schema):
+    """What a score is made from, each from 0 to 1."""
+
+    distance = fields.Float(required=True)
+    rating = fields.Float(required=True)
+    popularity = fields.Float(required=True)
+    coupon = fields.Float(required=True)
+
+
+class ScoreSchema(Schema):
+    """Millionths; ``missing`` names the parts that stand for a median because nothing is known."""
+
+    value = fields.Integer(required=True)
+    parts = fields.Nested(ScorePartsSchema, required=True)
+    missing = fields.List(Choice("rating", "popularity"), required=True)
+
+
+class BucketSchema(Schema):
+    """How many places a value of a facet has."""
+
+    key = fields.String(required=True)
+    name = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class FacetsSchema(Schema):
+    """The facets asked for; ``approximate``: more than 10,000 places matched, the nearest of them are counted."""
+
+    category = fields.List(fields.Nested(BucketSchema))
+    price = fields.List(fields.Nested(BucketSchema))
+    coupon_kind = fields.List(fields.Nested(BucketSchema))
+    district = fields.List(fields.Nested(BucketSchema))
+    distance = fields.List(fields.Nested(BucketSchema))
+    approximate = fields.Boolean(required=True)
+
+
 class PlaceHitSchema(PlaceSchema):
     """A place with its distance; ``outside_requested`` when only a wider search than the one asked found it."""
 
     distance_m = nullable(fields.Float)
     distance_band = fields.Nested(DistanceBandSchema)
+    score = nullable(fields.Nested, nested=ScoreSchema)
     outside_requested = fields.Boolean()
 
 
@@ -170,6 +207,11 @@ class AppliedWithMaskSchema(AppliedToPlacesSchema):
     """As for every search of places, with the members that were asked for."""
 
     mask = fields.List(fields.String(), required=True, data_key="fields")
+    sort = Choice("distance", "blend", "popularity", required=True)
+    weights = nullable(fields.Dict, keys=fields.String(), values=fields.Float())
+    distance_bucket_m = nullable(fields.Integer)
+    rank_snapshots = nullable(fields.Dict, keys=fields.String(), values=fields.String(allow_none=True))
+    collapse = Choice("none", "merchant", required=True)
 
 
 class AppliedToCouponsSchema(AppliedSchema):
@@ -187,6 +229,7 @@ class PlacesSchema(Schema):
     next_cursor = nullable()
     total = fields.Nested(TotalSchema, required=True)
     applied = fields.Nested(AppliedToPlacesSchema, required=True)
+    facets = nullable(fields.Nested, nested=FacetsSchema)
 
 
 class MaskedPlacesSchema(PlacesSchema):

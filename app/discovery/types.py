@@ -9,11 +9,13 @@ from typing import Any, Generic, NamedTuple, Protocol, TypeVar
 from uuid import UUID
 
 from app.discovery.masks import FieldMask
+from app.discovery.ranking import Ranking, Snapshots, Standing
 from app.places.opening_hours import HoursPattern
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum
 
+FACETS = ("category", "price", "coupon_kind", "district", "distance")
 TOTAL_CAP = 1000
 """Totals are exact up to here."""
 
@@ -63,8 +65,15 @@ class AroundSearch:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NearbySearch(AroundSearch):
-    """Places around a point; ``relax`` names what may be widened when nothing is found: radius, open_now."""
+    """Places around a point; ``relax`` names what may be widened when nothing is found: radius, open_now.
 
+    ``ranking`` None orders by distance; ``facets`` are counted beside the first page.
+    """
+
+    sort: str = "distance"
+    ranking: Ranking | None = None
+    collapse: bool = False
+    facets: tuple[str, ...] = ()
     relax: tuple[str, ...] = ()
     fields: FieldMask | None = None
 
@@ -143,10 +152,11 @@ class PlaceCard(NamedTuple):
 
 
 class PlaceHit(NamedTuple):
-    """A place with its distance from the origin."""
+    """A place with its distance from the origin, and its score where that orders."""
 
     distance_mm: int
     card: PlaceCard
+    standing: Standing | None = None
 
     @property
     def position(self) -> Position:
@@ -281,3 +291,5 @@ class Frozen:
     total: Total | None
     after: Position | None
     relaxed: Relaxed | None = None
+    snapshots: Snapshots = ()
+    after_score: int | None = None

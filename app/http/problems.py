@@ -50,6 +50,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("invalid-radius", 400, "radius_m must lie in 1..50000"),
     Problem("invalid-cell", 400, "A cell is a geohash of six characters"),
     Problem("unknown-category", 400, "A category is not known"),
+    Problem("ratings-missing", 400, "No ratings are known yet"),
     Problem("unknown-brand", 400, "A brand is not known"),
     Problem("search-rows-missing", 503, "A city can't be searched yet"),
     Problem("unknown-city", 400, "A city is not known"),

@@ -72,6 +72,12 @@ redemptions = declare(
     CheckConstraint("not reversal_pending or state = 'committed'", name="reversal"),
 )
 Index("redemptions_lease_ix", redemptions.c.city_id, redemptions.c.lease_until, postgresql_where=text("state = 'held'"))
+Index(
+    "redemptions_committed_ix",
+    redemptions.c.city_id,
+    redemptions.c.committed_at,
+    postgresql_where=text("state = 'committed'"),
+)
 
 redemption_units = declare(
     "redemption_units",

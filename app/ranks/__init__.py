@@ -1,0 +1,1 @@
+"""How popular places are: snapshots of a city's redemptions, which searches order by."""
