@@ -26,12 +26,16 @@ def run_rule(conn: Connection, rule: DataRule, now: datetime, limit: int, *, cou
     """What a rule finds, ``limit`` violations at most; rows read are counted when asked for."""
     if missing_relations(conn, rule.needs):
         return RuleResult(rule.name, rule.invariant, rule.title, None, (), skipped=True)
-    statement = text(f"/* cross-city */ SELECT * FROM ({rule.sql}) AS found (thing, detail) ORDER BY 1, 2 LIMIT :limit")
-    rows = conn.execute(statement, {"limit": limit + 1, "now": now}).all()
-    found = tuple(Violation(rule.name, rule.invariant, row.thing, row.detail) for row in rows[:limit])
     read: int | None = None
     if count:
         read = conn.execute(text(f"/* cross-city */ SELECT count(*) FROM {rule.reads}")).scalar_one()
+    if rule.check is not None:
+        wrong = rule.check(conn, limit + 1)
+        named = tuple(Violation(rule.name, rule.invariant, thing, detail) for thing, detail in wrong[:limit])
+        return RuleResult(rule.name, rule.invariant, rule.title, read, named, more=len(wrong) > limit)
+    statement = text(f"/* cross-city */ SELECT * FROM ({rule.sql}) AS found (thing, detail) ORDER BY 1, 2 LIMIT :limit")
+    rows = conn.execute(statement, {"limit": limit + 1, "now": now}).all()
+    found = tuple(Violation(rule.name, rule.invariant, row.thing, row.detail) for row in rows[:limit])
     return RuleResult(rule.name, rule.invariant, rule.title, read, found, more=len(rows) > limit)
 
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+Check = Callable[[Connection, int], list[tuple[str, str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +30,7 @@ class DataRule:
 
     ``needs`` are the relations without which the rule is skipped, ``reads`` a FROM clause whose rows it looks at.
     ``each_login`` runs it once for every database role of the settings, because each sees its own sessions alone.
+    ``check`` takes the place of ``sql`` where rows have to be read to decide: it returns so many (thing, detail).
     """
 
     name: str
@@ -34,6 +40,7 @@ class DataRule:
     reads: str
     sql: str
     each_login: bool = False
+    check: Check | None = None
 
 
 @dataclass(frozen=True, slots=True)

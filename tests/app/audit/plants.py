@@ -56,6 +56,10 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "stray-refunded": {"ledger-derived": 1},
     "redemption-in-ledger": {"ledger-derived": 2},
     "orphan-redemptions_merchant_fk": {"unit-of-its-claim": 1},
+    "coupon-terms-there": {"search-row-coupons": 1},
+    "brand-known": {"search-row-words": 1},
+    "category-known": {"search-row-categories": 1},
+    "hours-resolve": {"search-row-true": 7},
 }
 
 # rule → statements that break it; {names} are ids of the planted world.
@@ -172,6 +176,24 @@ PLANTS = {
     " UPDATE place_facts SET hours_no = 9 WHERE place_id = '{place1}'",
     "category-known": "UPDATE place_facts SET category_id = 'moon_base' WHERE place_id = '{place1}'",
     "brand-known": "UPDATE place_facts SET brand_id = 'nobody' WHERE place_id = '{place1}'",
+    "search-slot": "UPDATE search_slots SET version = 5 WHERE city_id = {here}",
+    "search-row-there": "DELETE FROM postings WHERE place_id = '{place1}' AND facet = 0",
+    "search-row-stray": "INSERT INTO postings SELECT city_id, slot, facet, '{place3}', image, spot, signature, lon7,"
+    " lat7, hours_no, price_level FROM postings WHERE place_id = '{place1}' AND facet = 0",
+    "search-row-true": "UPDATE postings SET hours_no = 2 WHERE place_id = '{place1}' AND facet = 0",
+    "search-row-images": "INSERT INTO postings SELECT city_id, slot, facet, place_id, 1, spot, signature, lon7, lat7,"
+    " hours_no, price_level FROM postings WHERE place_id = '{place1}' AND facet = 0",
+    "search-row-spot": "UPDATE postings SET spot = point(spot[0] + 2, spot[1])"
+    " WHERE place_id = '{place1}' AND facet = 0",
+    "search-facet-known": "INSERT INTO postings SELECT city_id, slot, 777, place_id, image,"
+    " point(spot[0] + 777e8, spot[1]), signature, lon7, lat7, hours_no, price_level FROM postings"
+    " WHERE place_id = '{place1}' AND facet = 0",
+    "search-row-categories": "DELETE FROM postings p USING search_facets f WHERE p.place_id = '{place1}'"
+    " AND (f.city_id, f.facet, f.kind, f.key) = (p.city_id, p.facet, 'category', 'food')",
+    "search-row-coupons": "DELETE FROM postings p USING search_facets f WHERE p.place_id = '{place1}'"
+    " AND (f.city_id, f.facet, f.kind, f.key) = (p.city_id, p.facet, 'coupon', '')",
+    "search-row-words": "DELETE FROM postings p USING search_facets f WHERE p.place_id = '{place1}'"
+    " AND (f.city_id, f.facet, f.kind, f.key) = (p.city_id, p.facet, 'word', 'place')",
     "id-names-city": "INSERT INTO places VALUES ({here}, '{new_there}', '{now}', NULL)",
     **{
         f"orphan-{name}": f"ALTER TABLE {table} DROP CONSTRAINT {name}; {breaking};"
