@@ -65,6 +65,11 @@ class Filtering:
             self._frame = self._frame.cut(self._region.bbox)
 
     @property
+    def group_names(self) -> list[str]:
+        """What each group of facets of a question is of, in their order."""
+        return [*(str(group[0][0]) for group, _ in self._groups), *("word" for _ in self._words)]
+
+    @property
     def instant(self) -> datetime:
         """The time for which open places are asked."""
         return self._filters.open_at or self._frozen.as_of

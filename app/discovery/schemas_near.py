@@ -223,6 +223,12 @@ class PlacesNearbyQuery(AroundQuery):
         f"counts beside the first page, of {', '.join(FACETS)}, joined by commas; each under all other filters",
         "category,price",
     )
+    explain = told(
+        Flag(load_default=False),
+        "each place with the verdict of every filter: all places for operators and admins, for people of a merchant"
+        " their own; refused to everyone else",
+        False,
+    )
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> NearbySearch:
@@ -233,6 +239,7 @@ class PlacesNearbyQuery(AroundQuery):
             facets=data["facets"] or (),
             relax=data["relax"] or (),
             fields=data["mask"],
+            explain=data["explain"],
             **_around(data, original),
         )
 

@@ -147,6 +147,38 @@ class FacetsSchema(Schema):
     approximate = fields.Boolean(required=True)
 
 
+class VerdictSchema(Schema):
+    """A filter's word on a place, with the values that it looked at."""
+
+    class Meta:
+        """Each filter has values of its own."""
+
+        unknown = INCLUDE
+
+    filter = fields.String(required=True)
+    ok = fields.Boolean(required=True)
+
+
+class ExplanationSchema(Schema):
+    """The word of each filter on a place, under what was asked; null for a place that is not the caller's."""
+
+    dataset_version = fields.Integer(required=True)
+    verdicts = fields.List(fields.Nested(VerdictSchema), required=True)
+
+
+class PlanSchema(Schema):
+    """How a city was asked: what its groups of facets are of, and the one that led.
+
+    ``lead`` is null where nothing could match; ``rows`` of it lie around, 400 standing for any larger number.
+    """
+
+    city_id = fields.Integer(required=True)
+    lead = nullable()
+    lanes = fields.Integer(required=True)
+    rows = nullable(fields.Integer)
+    groups = fields.List(fields.String(), required=True)
+
+
 class PlaceHitSchema(PlaceSchema):
     """A place with its distance; ``outside_requested`` when only a wider search than the one asked found it."""
 
@@ -154,9 +186,10 @@ class PlaceHitSchema(PlaceSchema):
     distance_band = fields.Nested(DistanceBandSchema)
     score = nullable(fields.Nested, nested=ScoreSchema)
     outside_requested = fields.Boolean()
+    explain = fields.Nested(ExplanationSchema, allow_none=True)
 
 
-FLAGS = ("outside_requested",)
+FLAGS = ("outside_requested", "explain")
 """Members that say something of the search; no mask hides them."""
 
 
@@ -230,6 +263,7 @@ class PlacesSchema(Schema):
     total = fields.Nested(TotalSchema, required=True)
     applied = fields.Nested(AppliedToPlacesSchema, required=True)
     facets = nullable(fields.Nested, nested=FacetsSchema)
+    plans = fields.List(fields.Nested(PlanSchema))
 
 
 class MaskedPlacesSchema(PlacesSchema):

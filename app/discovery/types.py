@@ -76,6 +76,7 @@ class NearbySearch(AroundSearch):
     facets: tuple[str, ...] = ()
     relax: tuple[str, ...] = ()
     fields: FieldMask | None = None
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ ROOT = Path(__file__).parent.parent.parent
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 PRINCIPALS = ("anonymous", "member1", "staff1", "owner1", "operator1", "admin", "partner1")
 AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby", "/v1/regions/lookup", "/v1/service-areas/containing")
+WHY_NOT = "/v1/places/{place_id}/why-not"
 REDEMPTION, PAYMENT = "/v1/redemptions/{redemption_id}", "/v1/payments/{payment_id}"
 BY_REQUEST, ENDPOINT = "/v1/redemptions/by-request/{request_no}", "/v1/webhook-endpoints/{endpoint_id}"
 STEPS: dict[str, dict[str, str]] = {"commit": {}, "void": {"reason": "left"}, "reverse": {"reason": "wrong table"}}
@@ -109,6 +110,10 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         near = (
             "SELECT source_lat, source_lon FROM place_facts WHERE md5(place_id::text) LIKE '01%' ORDER BY 1, 2 LIMIT 80"
         )
+        operated = conn.execute(sa.text("SELECT merchant_id::text, place_id::text FROM place_operators ORDER BY 1, 2"))
+        run_by: dict[str, list[dict[str, str]]] = {}
+        for merchant_id, place_id in operated:
+            run_by.setdefault(merchant_id, []).append({"place_id": place_id})
         points = [[round(lat, 4), round(lon, 4)] for lat, lon in conn.execute(sa.text(near))]
     engine.dispose()
     cities.sort(key=lambda slug: slug != FIRST_CITY)  # the first operator's own city comes first
@@ -123,6 +128,8 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         "names": {
             "/v1/places/nearby category": categories,
             "/v1/coupons/nearby category": categories,
+            f"{WHY_NOT} category": categories,
+            f"{WHY_NOT} region": regions,
             "/v1/places/nearby region": regions,
             "/v1/coupons/nearby region": regions,
             "/v1/regions city": cities,
@@ -131,11 +138,12 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         },
         "points": points,
         "first": {
-            **{f"GET {path}": here for path in AROUND_A_POINT},
+            **{f"GET {path}": here for path in (*AROUND_A_POINT, WHY_NOT)},
             "POST /v1/auth/token": {"body": partner},
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
         "partner_sign_in": partner,
+        "run_by": run_by,
     }
 
 
@@ -150,6 +158,7 @@ def _paths(
     ]
     return {
         "/v1/places/{place_id}": [{"place_id": one} for one in places],
+        WHY_NOT: [{"place_id": one} for one in places],
         "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
         "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
         "/v1/merchants/{merchant_id}/places": [{"merchant_id": one} for one in merchants],
@@ -266,6 +275,7 @@ def own_values(values: Mapping[str, Any], principal: str, facts: Mapping[str, An
     own = dict(values["paths"])
     if "merchant_id" in facts:
         mine = [{"merchant_id": facts["merchant_id"]}]
+        own[WHY_NOT] = values["run_by"].get(facts["merchant_id"]) or own[WHY_NOT]
         own["/v1/merchants/{merchant_id}/staff"] = mine * 20 + own["/v1/merchants/{merchant_id}/staff"]
     if principal == "member1":  # the payments of redemptions are the merchants'
         own |= {f"{PAYMENT}{ending}": values["of_members"]["payment"] for ending in ("", "/resolve")}

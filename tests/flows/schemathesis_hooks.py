@@ -68,7 +68,7 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
 NOT_OF_AN_OPERATION = {"no-such-route"}
 INSTANTS = ("2026-11-22T09:30:00Z", "2026-11-22T18:30:00.5+08:00", "1970-01-01T00:00:00Z", "2100-12-31T23:59:59-11:00")
 
-AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby")
+AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby", "/v1/places/{place_id}/why-not")
 
 VALUES: dict[str, Any] = json.loads(Path(os.environ["CAMPAIGN_FILE"]).read_text())
 ANSWERS: Counter[tuple[str, int]] = Counter()

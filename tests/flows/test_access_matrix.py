@@ -18,6 +18,7 @@ from app.core.settings import Settings
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
 from tests.flows.made_things import Made
 
+SEE_ALL = ("operator1", "operator2", "admin")
 OWNERS_OF_MERCHANT_1 = {"staff1", "owner1", "partner1"}
 
 
@@ -96,6 +97,12 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "other city's": Case({"place_id": one(far_place)}),
                 "missing": Case({"place_id": str(new_city_id(2))}, frozenset()),
             },
+            "/v1/places/{place_id}/why-not": {
+                "own": Case({"place_id": one(place, merchant=first)}, frozenset({*OWNERS_OF_MERCHANT_1, *SEE_ALL})),
+                "other merchant's": Case({"place_id": one(place, merchant=second)}, frozenset({"owner2", *SEE_ALL})),
+                "other city's": Case({"place_id": one(far_place)}, frozenset(SEE_ALL)),
+                "missing": Case({"place_id": str(new_city_id(2))}, frozenset()),
+            },
             "/v1/coupons/{coupon_id}": {
                 "own": Case(
                     {"coupon_id": one(coupon, merchant=first, state="draft")},
@@ -170,6 +177,7 @@ OPEN = {
     "GET /problems": "",
     "GET /.well-known/jwks.json": "",
 }
+QUERIES = {"/v1/places/{place_id}/why-not": "?lat=30.25&lon=120.16"}
 TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
     "/v1/tiles/{layer}.json": "/v1/tiles/places.json",
@@ -200,6 +208,7 @@ def test_roles_reach_what_the_document_says_and_nothing_else(
             for name in ROLES:
                 token = None if name == "anonymous" else demo_tokens[name]["token"]
                 target = case.values.get("", path).format(**{k: v for k, v in case.values.items() if k})
+                target += QUERIES.get(path, "")
                 answer = ask(live_server_url, method, target, token)
                 tried += 1
                 expected = _expected(operation, case, name)

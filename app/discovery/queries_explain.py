@@ -1,0 +1,99 @@
+"""What an explanation reads: filters' facts of some places, a place's position, the lane that leads a search."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+from sqlalchemy import Connection, LargeBinary, bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
+from sqlalchemy.dialects.postgresql import UUID as PGUUID
+
+from app.discovery.queries_near import FacetGroup, NearQuestion, call, parameters
+
+MANY: Final = 400
+"""So many rows around are as good as any number when a leading lane is chosen."""
+
+_TESTED = text("""
+    SELECT f.place_id, f.closed, f.category_id, f.alternate_category_ids, f.brand_id, f.names::text AS names,
+           f.attributes::text AS attributes,
+           CASE WHEN CAST(:area AS bytea) IS NULL THEN NULL
+                ELSE st_covers(st_geomfromwkb(CAST(:area AS bytea), 4326), f.location::geometry) END AS in_region
+    FROM place_facts f
+    WHERE f.city_id = :city AND f.version = :version AND f.place_id = ANY (CAST(:places AS uuid[]))
+""").bindparams(bindparam("area", type_=LargeBinary), bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))
+
+
+@dataclass(frozen=True, slots=True)
+class FilterFacts:
+    """What beside its card the filters look at in a place; ``in_region`` None where no area was asked."""
+
+    closed: bool
+    category_ids: tuple[str, ...]
+    brand_id: str | None
+    names: Mapping[str, str]
+    attributes: Mapping[str, Any]
+    in_region: bool | None
+
+
+def filter_facts(
+    conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID], area: bytes | None
+) -> dict[UUID, FilterFacts]:
+    """Facts of some places of a city's version, closed ones too; what is not in it is left out."""
+    rows = conn.execute(_TESTED, {"city": city_id, "version": version, "places": list(place_ids), "area": area})
+    return {
+        row.place_id: FilterFacts(
+            row.closed,
+            (row.category_id, *row.alternate_category_ids),
+            row.brand_id,
+            orjson.loads(row.names),
+            orjson.loads(row.attributes),
+            row.in_region,
+        )
+        for row in rows
+    }
+
+
+_AHEAD = call(
+    "places_within",
+    "place_id, distance_mm",
+    "cap",
+    around="""
+        SELECT count(*) FILTER (WHERE w.distance_mm < :low
+                                OR w.distance_mm <= :high AND w.place_id < CAST(:place AS uuid)) AS ahead,
+               count(*) FILTER (WHERE w.place_id = CAST(:place AS uuid)) AS itself
+        FROM ({}) AS w
+    """,
+)
+
+
+def places_ahead(conn: Connection, asked: NearQuestion, low_mm: int, high_mm: int, place_id: UUID) -> tuple[int, bool]:
+    """How many places of a city stand before one, and whether it is among them itself.
+
+    Distances from ``low_mm`` to ``high_mm`` count as equal, so that ids decide.
+    """
+    given = parameters(asked) | {"cap": 2_000_000_000, "low": low_mm, "high": high_mm, "place": str(place_id)}
+    row = conn.execute(_AHEAD, given).one()
+    return row.ahead, row.itself > 0
+
+
+_SEEN = text("""
+    SELECT count(*) FROM (
+        SELECT 1 FROM unnest(CAST(:facets AS integer[])) AS l (f)
+        CROSS JOIN LATERAL (
+            SELECT 1 FROM postings p
+            WHERE p.spot <@ box(point(:west + l.f * 1e8, :south), point(:east + l.f * 1e8, :north))
+              AND p.city_id = :city
+            LIMIT :many) AS few
+        LIMIT :many) AS seen
+""").bindparams(bindparam("facets", type_=ARRAY(INTEGER)))
+
+
+def rows_around(conn: Connection, asked: NearQuestion, group: FacetGroup) -> int:
+    """How many search rows of some facets lie in the box around a circle, up to ``MANY``."""
+    given = parameters(asked)
+    box = {name: given[name] for name in ("city", "west", "south", "east", "north")}
+    return int(conn.execute(_SEEN, box | {"facets": list(group.facets), "many": MANY}).scalar_one())
