@@ -234,17 +234,17 @@ class AppliedToPlacesSchema(AppliedSchema):
     has_coupon = fields.Boolean(required=True)
     relaxed = fields.List(Choice("radius", "open_now"), required=True)
     mask = nullable(fields.List, cls_or_instance=fields.String(), data_key="fields")
+    sort = Choice("distance", "blend", "popularity", required=True)
+    weights = nullable(fields.Dict, keys=fields.String(), values=fields.Float())
+    distance_bucket_m = nullable(fields.Integer)
+    rank_snapshots = nullable(fields.Dict, keys=fields.String(), values=fields.String(allow_none=True))
+    collapse = Choice("none", "merchant", required=True)
 
 
 class AppliedWithMaskSchema(AppliedToPlacesSchema):
     """As for every search of places, with the members that were asked for."""
 
     mask = fields.List(fields.String(), required=True, data_key="fields")
-    sort = Choice("distance", "blend", "popularity", required=True)
-    weights = nullable(fields.Dict, keys=fields.String(), values=fields.Float())
-    distance_bucket_m = nullable(fields.Integer)
-    rank_snapshots = nullable(fields.Dict, keys=fields.String(), values=fields.String(allow_none=True))
-    collapse = Choice("none", "merchant", required=True)
 
 
 class AppliedToCouponsSchema(AppliedSchema):

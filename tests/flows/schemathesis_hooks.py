@@ -69,6 +69,7 @@ NOT_OF_AN_OPERATION = {"no-such-route"}
 INSTANTS = ("2026-11-22T09:30:00Z", "2026-11-22T18:30:00.5+08:00", "1970-01-01T00:00:00Z", "2100-12-31T23:59:59-11:00")
 
 AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby", "/v1/places/{place_id}/why-not")
+NOT_WITH_A_CELL = ("lat", "lon", "datum", "sort", "weights", "distance_bucket_m", "collapse")
 
 VALUES: dict[str, Any] = json.loads(Path(os.environ["CAMPAIGN_FILE"]).read_text())
 ANSWERS: Counter[tuple[str, int]] = Counter()
@@ -109,9 +110,16 @@ def _content(case: Any) -> str:
 def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     # Numbers in a query string are plain decimals, not 1e-9; JSON Schema has no word for that.
     query = {name: round(value, 3) if isinstance(value, float) else value for name, value in query.items()}
+    query.pop("min_rating", None)  # no data set brings ratings
+    if query.get("sort") == "rating":
+        query["sort"] = "blend"
+    if query.get("sort") != "blend":
+        query = {name: value for name, value in query.items() if name not in ("weights", "distance_bucket_m")}
+    elif "weights" in query:
+        query["weights"] = "distance:0.5,popularity:0.5"
     if path in AROUND_A_POINT:  # a point or a cell
         if "cell" in query and draw.random() < 0.5:
-            query = {name: value for name, value in query.items() if name not in ("lat", "lon", "datum")}
+            query = {name: value for name, value in query.items() if name not in NOT_WITH_A_CELL}
         else:
             query = {"lat": 0.0, "lon": 0.0} | {name: value for name, value in query.items() if name != "cell"}
     if "lat" in query and "lon" in query and draw.random() < 0.7:
@@ -130,6 +138,8 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         known = VALUES["names"].get(f"{path} {name}")
         if name in query and known and draw.random() < 0.8:
             query[name] = [draw.choice(known)] if isinstance(query[name], list) else draw.choice(known)
+    if set(query.get("category") or ()) & set(query.get("exclude_category") or ()):
+        query.pop("exclude_category")
     return query
 
 
