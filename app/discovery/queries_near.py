@@ -15,6 +15,7 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects.postgresql import ARRAY, BIGINT, BYTEA, INTEGER, TEXT
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 
+from app.discovery.queries_moved import MOVED_SINCE
 from app.discovery.types import (
     CityPage,
     CouponBrief,
@@ -230,7 +231,8 @@ _PAGE = driver_words(
         *_MORE,
         around=f"""
         WITH near AS MATERIALIZED ({{}})
-        SELECT near.distance_mm, near.total, near.total_exact, (SELECT epoch FROM dataset_epoch) AS epoch, {CARD}
+        SELECT near.distance_mm, near.total, near.total_exact, (SELECT epoch FROM dataset_epoch) AS epoch,
+            (SELECT pg_current_snapshot()::text) AS snapshot, {MOVED_SINCE} AS moved, {CARD}
         FROM near
         JOIN place_cards(:city, :version, (SELECT array_agg(place_id) FROM near), :at, :shown) USING (place_id)
         ORDER BY near.distance_mm, place_id
@@ -240,17 +242,19 @@ _PAGE = driver_words(
 
 
 def places_page(
-    conn: Connection, asked: NearQuestion, after: Position | None, limit: int, count: bool, at: datetime
-) -> CityPage[PlaceHit]:
-    """``places_near`` with what lists show of each place, in one statement."""
+    conn: Connection, asked: NearQuestion, after: Position | None, limit: int, count: bool, at: datetime,
+    seen: str | None = None,
+) -> CityPage[PlaceHit]:  # fmt: skip
+    """``places_near`` with what lists show of each place, in one statement; which moved since ``seen``."""
     given = _given(asked, after, limit, count)
-    given |= {"version": asked.reach.version, "at": at, "shown": COUPONS_SHOWN}
+    given |= {"version": asked.reach.version, "at": at, "shown": COUPONS_SHOWN, "seen": seen}
     rows = conn.exec_driver_sql(_PAGE, given).all()
     if not rows:
         return CityPage((), 0)
     city_id = asked.reach.city_id
-    hits = [PlaceHit(row[0], _card(city_id, *row[4:])) for row in rows]
-    return CityPage(hits, rows[0].total, rows[0].total_exact, rows[0].epoch)
+    hits = [PlaceHit(row[0], _card(city_id, *row[6:])) for row in rows]
+    moved = frozenset() if seen is None else frozenset(row.place_id for row in rows if row.moved)
+    return CityPage(hits, rows[0].total, rows[0].total_exact, rows[0].epoch, rows[0].snapshot, moved)
 
 
 def place_cards(

@@ -17,19 +17,23 @@ from app.core.ids import city_of
 from app.core.paging import CursorCodec, ExpiredCursor
 from app.coupons.search_rows import ANY_COUPON, GROUP_DEAL, coupon_kind
 from app.discovery.caches import Caches
+from app.discovery.cursors import packed, unpacked
 from app.discovery.errors import SearchRowsMissing
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
 from app.discovery.queries_catalogue import kept_versions
+from app.discovery.queries_moved import coupons_moved, current_snapshot
 from app.discovery.queries_near import (
     CouponsNear,
     NearCoupon,
     NearPlace,
+    NearQuestion,
     coupon_cards,
     coupons_near,
     place_cards,
     places_page,
 )
+from app.discovery.steady import unmoved
 from app.discovery.types import (
     AroundSearch,
     CityPage,
@@ -41,6 +45,7 @@ from app.discovery.types import (
     NearbySearch,
     PlaceCard,
     PlaceHit,
+    Position,
     Reach,
     Relaxed,
     Total,
@@ -49,7 +54,6 @@ from app.places.opening_hours import Calendar, HoursPattern
 from app.places.types import Taxonomy
 from app.postings.queries import versions_in_slots
 from app.postings.types import FacetKey
-from geo.coordinates import LonLat
 from geo.distance import distance_to_bbox_m
 from geo.units import METRES_PER_DEGREE
 
@@ -127,21 +131,28 @@ def _places(
     settled = settle(reading, "places/nearby", search, asked_for(search), seen)
     filtering = Filtering(reading.conn, reading.caches, settled.frozen, settled.epoch, search)
     frozen = settled.frozen
-    epochs: list[int | None] = []
+    pages: list[CityPage[PlaceHit]] = []
 
     def ask(reach: Reach) -> CityPage[PlaceHit]:
         question = filtering.question(reach)
         if question is None:
             return CityPage((), 0)
         count = frozen.total is None
-        page = places_page(reading.conn, question, frozen.after, search.limit + 1, count, frozen.as_of)
-        epochs.append(page.epoch)
+        page = unmoved(
+            frozen.after,
+            search.limit + 1,
+            lambda after: places_page(
+                reading.conn, question, after, search.limit + 1, count, frozen.as_of, frozen.seen
+            ),
+        )
+        pages.append(page)
         return page
 
     merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
     merchants = merchants_of(hit.card for hit in merged.hits)
-    found = found_page(reading, settled, search, merged, merged.hits, merchants)
-    return found, next((epoch for epoch in epochs if epoch is not None), None)
+    snapshot = next((page.snapshot for page in pages if page.snapshot is not None), None)
+    found = found_page(reading, settled, search, merged, merged.hits, merchants, seen=snapshot)
+    return found, next((page.epoch for page in pages if page.epoch is not None), None)
 
 
 def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
@@ -154,11 +165,18 @@ def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
         kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
     )
 
+    def fetch(question: NearQuestion, reach: Reach, after: Position | None) -> CityPage[NearCoupon]:
+        page = coupons_near(reading.conn, question, coupons, after, search.limit + 1, frozen.total is None)
+        if frozen.seen is None or not page.hits:
+            return page
+        ids = [hit.coupon_id for hit in page.hits]
+        return replace(page, moved=coupons_moved(reading.conn, reach, ids, frozen.seen))
+
     def ask(reach: Reach) -> CityPage[NearCoupon]:
         question = filtering.question(reach)
         if question is None:
             return CityPage((), 0)
-        return coupons_near(reading.conn, question, coupons, frozen.after, search.limit + 1, frozen.total is None)
+        return unmoved(frozen.after, search.limit + 1, lambda after: fetch(question, reach, after))
 
     merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
     hits, merchants = coupon_hits(reading, frozen, merged.hits)
@@ -189,7 +207,7 @@ def settle(
         frozen = _first(active, search, reading.now)
         _refuse_unbuilt(reading, epoch, frozen)
     else:
-        frozen = _unpacked(reading.cursors.decode(scope, query, search.cursor, reading.now))
+        frozen = unpacked(reading.cursors.decode(scope, query, search.cursor, reading.now))
         _refuse_purged(reading, active, frozen, search)
     return Settled(epoch, active, frozen, scope, query)
 
@@ -202,13 +220,15 @@ def found_page(
     hits: Sequence[H],
     merchants: Mapping[UUID, Mapping[str, str]],
     after_score: int | None = None,
+    seen: str | None = None,
 ) -> Found[H]:
-    """A page with its cursor, its total and what else the answer needs."""
+    """A page with its cursor, its total and what else the answer needs; ``seen`` spares a look at the snapshot."""
     frozen = settled.frozen
     total = frozen.total or merged.total or Total(0, True)
     cursor = None
     if merged.more:
-        position = _packed(replace(frozen, total=total, after=merged.hits[-1].position, after_score=after_score))
+        last = replace(frozen, total=total, after=merged.hits[-1].position, after_score=after_score)
+        position = packed(replace(last, seen=frozen.seen or seen or current_snapshot(reading.conn)))
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
     instant = (search.relaxed_from or search).filters.open_at or frozen.as_of
     world = World(
@@ -357,38 +377,3 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         rest["order"] = [search.sort, search.collapse]
         rest["ranking"] = None if ranking is None else [ranking.weights.by_name(), ranking.bucket_mm]
     return said | rest
-
-
-def _packed(frozen: Frozen) -> dict[str, Any]:
-    assert frozen.total is not None
-    assert frozen.after is not None
-    return {
-        "o": frozen.origin.xy,
-        "t": frozen.as_of.isoformat(),
-        "r": [[reach.city_id, reach.version, reach.lower_mm] for reach in frozen.reaches],
-        "v": [frozen.categories_version, frozen.holidays_version, frozen.brands_version, frozen.region_version],
-        "n": [frozen.total.value, frozen.total.exact],
-        "k": [frozen.after[0], str(frozen.after[1])],
-        "x": None if frozen.relaxed is None else list(frozen.relaxed),
-        "s": [[city, None if snapshot is None else str(snapshot)] for city, snapshot in frozen.snapshots],
-        "w": frozen.after_score,
-    }
-
-
-def _unpacked(position: Any) -> Frozen:
-    categories, holidays, brands, regions = position["v"]
-    mm, last = position["k"]
-    return Frozen(
-        origin=LonLat(*position["o"]),
-        as_of=datetime.fromisoformat(position["t"]),
-        reaches=tuple(Reach(*reach) for reach in position["r"]),
-        categories_version=categories,
-        holidays_version=holidays,
-        brands_version=brands,
-        region_version=regions,
-        total=Total(*position["n"]),
-        after=(mm, UUID(last)),
-        relaxed=Relaxed(*position["x"]) if position.get("x") else None,
-        snapshots=tuple((city, None if snapshot is None else UUID(snapshot)) for city, snapshot in position["s"]),
-        after_score=position["w"],
-    )

@@ -254,13 +254,16 @@ class Hit(Protocol):
 class CityPage(Generic[H]):
     """The nearest of one city past a position; ``total`` counts all of it, up to one more than the cap.
 
-    Not ``exact``: more rows than were looked at may belong to it. ``epoch``: the one it was read under, where told.
+    Not ``exact``: more rows than were looked at may belong to it. ``epoch`` and ``snapshot``: those it was read under,
+    where told. ``moved``: ids of hits that have moved since the first page.
     """
 
     hits: Sequence[H]
     total: int
     exact: bool = True
     epoch: int | None = None
+    snapshot: str | None = None
+    moved: frozenset[UUID] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -294,3 +297,4 @@ class Frozen:
     relaxed: Relaxed | None = None
     snapshots: Snapshots = ()
     after_score: int | None = None
+    seen: str | None = None

@@ -73,8 +73,9 @@ def apply(
     back = [one.place_id for one in changed if not one.closed and not _live(before.get(one.place_id))]
     if moved or back:
         follow(conn, city_id, place.version, moved, back)
-    gone = sum(one.closed and _live(before.get(one.place_id)) for one in changed)
-    queries.count_live(conn, city_id, len(back) - gone)
+    gone = [one.place_id for one in changed if one.closed and _live(before.get(one.place_id))]
+    queries.note_moves(conn, place, sorted({*moved, *gone}), now)
+    queries.count_live(conn, city_id, len(back) - len(gone))
     outside = [one.location for one in changed if not one.closed and not _inside(place, one)]
     wider = bool(outside) and queries.widen_extent(conn, city_id, outside)
     if new_hours or wider:

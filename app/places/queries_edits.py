@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -18,6 +18,7 @@ from app.places.types import Category, Taxonomy
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
 
+MOVES_KEPT: Final = timedelta(hours=1)
 _HOURS_LOCK: Final = 0x66756A68  # first half of the advisory lock under which hours get numbers; the city is the second
 
 
@@ -112,6 +113,19 @@ _CORRECTED = text("""
         SELECT 1 FROM place_facts f WHERE f.city_id = :city AND f.version = :version AND f.place_id = o.place_id)
     GROUP BY o.place_id ORDER BY o.place_id LIMIT :limit
 """)
+# Old moves of other places go; those that somebody else is removing are left to them.
+_MOVES = text("""
+    WITH old AS (
+        DELETE FROM place_moves m USING (
+            SELECT o.version, o.place_id FROM place_moves o
+            WHERE o.city_id = :city AND o.moved_at < :old AND o.place_id <> ALL (CAST(:places AS uuid[]))
+            LIMIT 200 FOR UPDATE SKIP LOCKED) AS o
+        WHERE m.city_id = :city AND m.version = o.version AND m.place_id = o.place_id)
+    INSERT INTO place_moves (city_id, version, place_id, moved_at, moved_in)
+    SELECT :city, :version, p, :now, pg_current_xact_id() FROM unnest(CAST(:places AS uuid[])) AS g (p)
+    ON CONFLICT (city_id, version, place_id) DO UPDATE
+    SET moved_at = excluded.moved_at, moved_in = excluded.moved_in
+""")
 _NUMBERS = text("""
     SELECT hours_no, opening_hours, workday_calendar FROM hours_patterns
     WHERE city_id = :city AND version = :version AND time_zone = :zone AND calendar IS NOT DISTINCT FROM :calendar
@@ -202,6 +216,13 @@ def put_corrections(
             "now": now,
         }
         conn.execute(_CORRECT, values)
+
+
+def note_moves(conn: Connection, place: Stated, place_ids: Sequence[UUID], now: datetime) -> None:
+    """Lets pages of searches that began before leave out places that moved or closed."""
+    if place_ids:
+        values = {"city": place.city_id, "version": place.version, "places": list(place_ids)}
+        conn.execute(_MOVES, values | {"now": now, "old": now - MOVES_KEPT})
 
 
 def number_hours(

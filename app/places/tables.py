@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from geoalchemy2 import Geography
 from sqlalchemy import (
     Boolean,
@@ -19,11 +21,23 @@ from sqlalchemy import (
     Uuid,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
+from sqlalchemy.types import UserDefinedType
 
 from app.core.schema import declare, foreign_key
 
 OVERRIDE_FIELDS = ("names", "phone", "website", "opening_hours", "closed")
 _FIELDS = ", ".join(f"'{field}'" for field in OVERRIDE_FIELDS)
+
+
+class TransactionId(UserDefinedType[Any]):
+    """PostgreSQL's number of a transaction, which tells whether a snapshot saw it."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        """The type's name."""
+        return "XID8"
+
 
 categories = declare(
     "categories",
@@ -166,6 +180,19 @@ Index(
     postgresql_using="gist",
     postgresql_where=place_facts.c.closed.is_(False),
 )
+
+place_moves = declare(
+    "place_moves",
+    "city",
+    "The last move or closing of a place in a version, kept for an hour: longer than pages of one search are read.",
+    Column("version", Integer, nullable=False),
+    Column("place_id", Uuid, nullable=False),
+    Column("moved_at", DateTime(timezone=True), nullable=False),
+    Column("moved_in", TransactionId, nullable=False),
+    PrimaryKeyConstraint("city_id", "version", "place_id", name="place_moves_pk"),
+    foreign_key("place_moves_place_fk", ["city_id", "place_id"], "places"),
+)
+Index("place_moves_moved_ix", place_moves.c.city_id, place_moves.c.moved_at)
 
 place_overrides = declare(
     "place_overrides",

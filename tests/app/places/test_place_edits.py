@@ -238,6 +238,32 @@ def test_edits_of_one_place_at_once_leave_the_rows_of_one_of_them(edited: Edited
     assert edited.rows_are_those_of_a_rebuild()
 
 
+@pytest.mark.parametrize("edit", [edits.Close, lambda place: edits.Move(place, LonLat(10.0025, 50))])
+def test_coupon_whose_nearest_place_went_between_pages_does_not_come_again(edited: Edited, edit) -> None:  # type: ignore[no-untyped-def]
+    """The first page shows a coupon at 71 m; then that place goes, and another of its places stands at 143 m."""
+    (first,) = edited.near(10, 50, "coupons")
+    edited.world.run(
+        "INSERT INTO coupon_places VALUES (2, :coupon, :place, NULL)", {"coupon": first, "place": edited.ids[2]}
+    )
+    merchant = edited.one("SELECT merchant_id FROM place_operators LIMIT 1").merchant_id
+    second = edited.world.coupon(CITY, merchant, edited.ids[2:3])
+    ask = {"lon": 10, "lat": 50, "radius_m": 1000, "limit": 1}
+    client = edited.app.test_client()
+    page = client.get("/v1/coupons/nearby", query_string=ask).get_json()
+    assert [item["coupon_id"] for item in page["items"]] == [first]
+    edited.edit(edit(edited.ids[1]))
+    page = client.get("/v1/coupons/nearby", query_string=ask | {"cursor": page["next_cursor"]}).get_json()
+    assert ([item["coupon_id"] for item in page["items"]], page["next_cursor"]) == ([str(second)], None)
+
+
+def test_moves_that_no_page_asks_for_any_more_are_forgotten(edited: Edited) -> None:
+    edited.edit(edits.Move(edited.ids[0], LonLat(10.0001, 50)))
+    edited.edit(edits.Close(edited.ids[1]))
+    edited.world.run("UPDATE place_moves SET moved_at = moved_at - interval '61 minutes'", {})
+    edited.edit(edits.Move(edited.ids[2], LonLat(10.0001, 50)))
+    assert [row[0] for row in edited.world.rows("SELECT place_id FROM place_moves")] == [edited.ids[2]]
+
+
 def test_coupon_that_is_put_into_lanes_while_its_place_moves_stands_where_the_place_is(edited: Edited) -> None:
     from app.coupons.search_rows import put_coupon_lanes
 
