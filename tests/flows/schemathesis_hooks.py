@@ -134,6 +134,10 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         query["q"] = "cafe"  # signs alone are no words
     if draw.random() < 0.9:
         query.pop("cursor", None)
+    if set(query.get("category", ())) & set(query.get("exclude_category", ())):
+        query.pop("exclude_category")  # what is asked for is not left out
+    if path == "/v1/places/nearby":
+        query = _ordered(query)
     for name in ("category", "region", "city", "parent"):
         known = VALUES["names"].get(f"{path} {name}")
         if name in query and known and draw.random() < 0.8:
@@ -141,6 +145,18 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
     if set(query.get("category") or ()) & set(query.get("exclude_category") or ()):
         query.pop("exclude_category")
     return query
+
+
+def _ordered(query: dict[str, Any]) -> dict[str, Any]:
+    """Orders that go together: nobody has ratings, weights go with a blend, a cell with distance alone."""
+    query = {name: value for name, value in query.items() if name != "min_rating"}
+    if query.get("sort") == "rating":
+        query["sort"] = "blend"
+    if "cell" in query:
+        query = {name: value for name, value in query.items() if name not in ("sort", "collapse")}
+    if query.get("sort") != "blend":
+        return {name: value for name, value in query.items() if name not in ("weights", "distance_bucket_m")}
+    return query | ({"weights": "distance:3,coupon:1"} if "weights" in query else {})
 
 
 def _body(operation_id: str, body: dict[str, Any], draw: random.Random) -> dict[str, Any]:
