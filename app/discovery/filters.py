@@ -102,15 +102,15 @@ class Filtering:
         keys = [key for group, _ in self._groups for key in group]
         exact: list[FacetKey] = [("word", word.key) for word in self._words if not word.beginning]
         numbers = self._caches.facets(self._conn, city_id, [*keys, *exact]) if keys or exact else {}
-        found = [
-            FacetGroup(tuple(numbers[key] for key in group if key in numbers), steady) for group, steady in self._groups
-        ]
+        found = []  # words first: where two kinds look equally rare, they lead
         for word in self._words:
             if word.beginning:
                 facets = words_beginning(self._conn, city_id, word.key)
             else:
                 facets = tuple(number for key, number in numbers.items() if key == ("word", word.key))
             found.append(FacetGroup(facets))
+        for group, steady in self._groups:
+            found.append(FacetGroup(tuple(numbers[key] for key in group if key in numbers), steady))
         return tuple(found) if all(group.facets for group in found) else None
 
     def _open_bits(self, reach: Reach) -> bytes | None:

@@ -217,9 +217,10 @@ class World:
                 "INSERT INTO coupon_places VALUES (:city_id, :coupon_id, :place, NULL)",
                 [there | {"place": place_id} for place_id in places],
             )
-            if (city_id, "places") in self.versions:
+            seen = self.rows("SELECT version FROM active_dataset WHERE city_id = :c AND kind = 'places'", c=city_id)
+            if seen:
                 with self.engine.begin() as conn:
-                    put_coupon_lanes(conn, city_id, self.versions[city_id, "places"], places)
+                    put_coupon_lanes(conn, city_id, seen[0].version, places)
         for scope_id in values["scopes"]:
             self.run(
                 "INSERT INTO coupon_scopes VALUES (:city_id, :coupon_id, :version, :scope)",

@@ -111,6 +111,7 @@ def throw_away(seeded_settings: Settings, live_server_url: str) -> dict[str, dic
 
 
 @pytest.mark.parametrize("principal", PRINCIPALS)
+@pytest.mark.timeout(400)  # some forty parameters of a search make many cases
 def test_nothing_fails_and_whatever_may_work_works(
     principal: str,
     live_server_url: str,
