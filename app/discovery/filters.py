@@ -67,7 +67,7 @@ class Filtering:
     @property
     def group_names(self) -> list[str]:
         """What each group of facets of a question is of, in their order."""
-        return [*(str(group[0][0]) for group, _ in self._groups), *("word" for _ in self._words)]
+        return [*("word" for _ in self._words), *(str(group[0][0]) for group, _ in self._groups)]
 
     @property
     def instant(self) -> datetime:

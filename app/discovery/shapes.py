@@ -239,11 +239,6 @@ class AppliedToPlacesSchema(AppliedSchema):
     rank_snapshots = nullable(fields.Dict, keys=fields.String(), values=fields.String(allow_none=True))
     collapse = Choice("none", "merchant", required=True)
     mask = nullable(fields.List, cls_or_instance=fields.String(), data_key="fields")
-    sort = Choice("distance", "blend", "popularity", required=True)
-    weights = nullable(fields.Dict, keys=fields.String(), values=fields.Float())
-    distance_bucket_m = nullable(fields.Integer)
-    rank_snapshots = nullable(fields.Dict, keys=fields.String(), values=fields.String(allow_none=True))
-    collapse = Choice("none", "merchant", required=True)
 
 
 class AppliedWithMaskSchema(AppliedToPlacesSchema):
