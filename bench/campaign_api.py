@@ -58,7 +58,10 @@ def own_database(owner_url: str) -> Iterator[str]:
         yield url
     finally:
         with admin.connect() as conn:
-            conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+            try:  # sessions that are just ending are waited for; force may not end those of another role
+                conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}"'))
+            except sa.exc.OperationalError:
+                conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
         admin.dispose()
 
 
