@@ -82,7 +82,7 @@ def test_each_filter_tells_its_values(planted: Planted) -> None:
     }
     # One row of coupons around, two of food, two whose names begin with door: coupons lead.
     assert found["plans"] == [
-        {"city_id": 2, "lead": "word", "lanes": 1, "rows": 1, "groups": ["word", "category", "coupon"]}
+        {"city_id": 2, "lead": "coupon", "lanes": 1, "rows": 1, "groups": ["word", "category", "coupon"]}
     ]
 
 
