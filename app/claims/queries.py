@@ -7,11 +7,11 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, func, select, update
+from sqlalchemy import Connection, Row, Select, and_, func, select, text, update
 
 from app.cities.tables import active_dataset
 from app.claims.tables import claims, coupon_day_stock
-from app.claims.types import Claim
+from app.claims.types import Claim, Slot
 from app.core.spatial import distance_mm
 from app.coupons.tables import coupon_places, coupon_stock
 from app.places.tables import place_facts
@@ -103,6 +103,24 @@ def count_member_claims(conn: Connection, member_id: UUID, states: Sequence[str]
     if states:
         wanted = wanted.where(claims.c.state.in_(list(states)))
     return conn.execute(wanted).scalar_one()
+
+
+_OWN = text("""
+    /* cross-city: a member's claims lie in every city */
+    SELECT k.coupon_id, k.state, k.member_no, k.member_day_no, k.claimed_on, k.valid_from, k.valid_until,
+           v.per_member, v.per_member_day, v.time_zone
+    FROM claims k
+    JOIN coupons c ON c.city_id = k.city_id AND c.coupon_id = k.coupon_id
+    JOIN coupon_versions v ON v.city_id = c.city_id AND v.coupon_id = c.coupon_id AND v.version = c.current_version
+    WHERE k.member_id = :member AND k.state not in ('released', 'cancelled', 'refunded') AND c.state = 'published'
+    ORDER BY k.claim_id DESC LIMIT :most
+""")
+MOST_SLOTS = 10_000
+
+
+def member_slots(conn: Connection, member_id: UUID) -> tuple[Slot, ...]:
+    """The slots that a member holds of coupons on offer, over all cities; at most ``MOST_SLOTS``, the newest."""
+    return tuple(Slot(*row) for row in conn.execute(_OWN, {"member": member_id, "most": MOST_SLOTS}))
 
 
 def move_claim(

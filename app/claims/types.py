@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
 State = Literal["pending_payment", "active", "redeemed", "released", "cancelled", "expired", "refunded"]
@@ -62,3 +62,18 @@ class Claim:
     seq: int
     claimed_at: datetime
     ended_at: datetime | None
+
+
+class Slot(NamedTuple):
+    """A claim as it counts against the limits of its coupon, which the terms now in force name."""
+
+    coupon_id: UUID
+    state: State
+    member_no: int
+    member_day_no: int | None
+    claimed_on: date
+    valid_from: datetime
+    valid_until: datetime
+    per_member: int
+    per_member_day: int | None
+    time_zone: str

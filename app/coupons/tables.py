@@ -15,6 +15,7 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
@@ -145,6 +146,14 @@ coupon_versions = declare(
     CheckConstraint("rounding_rule in ('floor', 'half_even')", name="rounding_rule"),
     CheckConstraint("platform_share_bp between 0 and 10000 and commission_bp between 0 and 10000", name="shares"),
     CheckConstraint("code_source in ('generated', 'merchant')", name="code_source"),
+)
+
+Index(
+    "coupon_versions_use_hours_ix",
+    coupon_versions.c.city_id,
+    coupon_versions.c.time_zone,
+    text("md5(use_hours)"),
+    postgresql_where=text("use_hours is not null"),
 )
 
 coupon_scopes = declare(

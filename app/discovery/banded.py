@@ -7,26 +7,19 @@ from dataclasses import replace
 from typing import TypeVar
 from uuid import UUID
 
+from app.claims.types import Slot
+from app.discovery.coupons import coupon_hits, coupon_lanes, search_coupons, what_is_asked
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
 from app.discovery.queries_bands import coupons_in_ring, places_in_ring
-from app.discovery.queries_near import (
-    CouponsNear,
-    NearCoupon,
-    NearPlace,
-    NearQuestion,
-    coupons_near,
-    places_near,
-)
+from app.discovery.queries_coupons_near import CouponsAsked, NearCoupon, coupons_nearest
+from app.discovery.queries_near import NearPlace, NearQuestion, places_near
 from app.discovery.search import (
     Found,
     Reading,
     asked_for,
-    coupon_hits,
-    coupon_lanes,
     found_page,
     place_hits,
-    search_coupons,
     search_places,
     settle,
 )
@@ -69,15 +62,14 @@ def find_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
     return found_page(reading, settled, search, merged, hits, merchants)
 
 
-def find_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
-    """Coupons around a point or a cell."""
+def find_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot] = ()) -> Found[CouponHit]:
+    """Coupons around a point or a cell; ``slots`` are what the member who asks holds already."""
     if search.cell is None:
-        return search_coupons(reading, search)
-    more, lanes = coupon_lanes(search)
-    settled = settle(reading, "coupons/nearby", search, asked_for(search) | more)
+        return search_coupons(reading, search, slots)
+    settled = settle(reading, "coupons/nearby", search, asked_for(search) | what_is_asked(search))
     frozen = settled.frozen
-    asking = _Asking(reading, frozen, settled.epoch, search, lanes)
-    coupons = CouponsNear(
+    asking = _Asking(reading, frozen, settled.epoch, search, coupon_lanes(search))
+    coupons = CouponsAsked(
         kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
     )
 
@@ -86,7 +78,7 @@ def find_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
 
     def count(reach: Reach) -> CityPage[NearCoupon]:
         question = asking.question(reach, search.radius_mm)
-        return CityPage((), 0) if question is None else coupons_near(reading.conn, question, coupons, None, 1, True)
+        return CityPage((), 0) if question is None else coupons_nearest(reading.conn, question, coupons, None, 1, True)
 
     merged = asking.walk(ring)
     if frozen.total is None:

@@ -25,6 +25,7 @@ def packed(frozen: Frozen) -> dict[str, Any]:
         "s": [[city, None if snapshot is None else str(snapshot)] for city, snapshot in frozen.snapshots],
         "w": frozen.after_score,
         "m": frozen.seen,
+        "c": frozen.after_key,
     }
 
 
@@ -46,4 +47,5 @@ def unpacked(position: Any) -> Frozen:
         snapshots=tuple((city, None if snapshot is None else UUID(snapshot)) for city, snapshot in position["s"]),
         after_score=position["w"],
         seen=position["m"],
+        after_key=None if position["c"] is None else (position["c"][0], position["c"][1]),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from app.discovery.types import TOTAL_CAP, CityPage, Hit, Reach, Total
 
@@ -38,3 +38,21 @@ def merge(reaches: Iterable[Reach], limit: int, count: bool, ask: Callable[[Reac
         held = sorted([*held, *page.hits], key=lambda hit: hit.position)[: limit + 1]
     counted = Total(min(total, TOTAL_CAP), exact and total <= TOTAL_CAP) if count else None
     return Merged(tuple(held[:limit]), len(held) > limit, counted)
+
+
+def merge_ranked(
+    reaches: Iterable[Reach],
+    limit: int,
+    count: bool,
+    ask: Callable[[Reach], CityPage[H]],
+    rank: Callable[[H], Any],
+) -> Merged[H]:
+    """The first ``limit`` of all cities in another order than by distance, for which every city has to be asked."""
+    pages = [ask(reach) for reach in reaches]
+    held = sorted((hit for page in pages for hit in page.hits), key=rank)
+    return Merged(tuple(held[:limit]), len(held) > limit, capped(sum(page.total for page in pages)) if count else None)
+
+
+def capped(total: int) -> Total:
+    """A total of which everything was counted."""
+    return Total(min(total, TOTAL_CAP), total <= TOTAL_CAP)

@@ -15,6 +15,7 @@ from app.cities.types import ActiveCity
 from app.core.languages import pick_name
 from app.discovery.masks import masked
 from app.discovery.present_ranked import ranking_applied, standing_json
+from app.discovery.redeemable import Redeemable
 from app.discovery.relaxing import is_outside, what_was_relaxed
 from app.discovery.search import Found, World
 from app.discovery.types import (
@@ -222,10 +223,23 @@ def coupon_place(place: PlaceFacts, view: View) -> Json:
 def coupon_hit(hit: CouponHit, view: View) -> Json:
     """A coupon with the nearest place where it can be used."""
     area = hit.card.service_area_id
-    return coupon_item(hit.card.coupon, view) | {
+    item = coupon_item(hit.card.coupon, view) | {
         "distance_m": metres(hit.distance_mm),
         "place": coupon_place(hit.place, view),
         "service_area_id": None if area is None else str(area),
+    }
+    if hit.redeemable is not None:
+        item["redeemable"] = redeemable_json(hit.redeemable, hit.card.coupon.time_zone)
+    return item
+
+
+def redeemable_json(verdict: Redeemable, time_zone: str) -> Json:
+    """Whether a coupon can be used, on its own clock."""
+    return {
+        "now": verdict.now,
+        "reasons": verdict.reasons,
+        "unknown": verdict.unknown,
+        "next_redeemable_at": None if verdict.next_at is None else local_time(verdict.next_at, time_zone),
     }
 
 
@@ -269,6 +283,11 @@ def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Seq
         "kinds": list(search.kinds),
         "group_deal": search.group_deal,
         "in_service_area": search.in_service_area,
+        "sort": search.sort,
+        "collapse": search.collapse,
+        "redeemable": search.redeemable,
+        "at": None if search.redeemable is None else (search.use_at or found.frozen.as_of).isoformat(),
+        "party": search.party,
     }
     items = [coupon_hit(hit, view) for hit in found.hits]
     _tell_bands(items, found, search)

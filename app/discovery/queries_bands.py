@@ -7,7 +7,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.discovery.queries_near import CouponsNear, NearCoupon, NearPlace, NearQuestion, call, parameters
+from app.discovery.queries_coupons_near import CouponsAsked, NearCoupon
+from app.discovery.queries_near import NearPlace, NearQuestion, call, parameters
 
 _EVERY: Final = 2_000_000_000
 _PLACES = call(
@@ -40,7 +41,7 @@ def places_in_ring(conn: Connection, asked: NearQuestion, low_mm: int, past: UUI
 
 
 def coupons_in_ring(
-    conn: Connection, asked: NearQuestion, coupons: CouponsNear, low_mm: int, past: UUID | None, page: int
+    conn: Connection, asked: NearQuestion, coupons: CouponsAsked, low_mm: int, past: UUID | None, page: int
 ) -> list[NearCoupon]:
     """Coupons of one city whose nearest place lies in the ring, by id past one; their distance is the low."""
     given = parameters(asked) | {

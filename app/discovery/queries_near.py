@@ -1,4 +1,4 @@
-"""What is around a point in one city: the nearest of the search rows, and what they look like."""
+"""Places around a point in one city: the nearest of the search rows, and what they look like."""
 
 from __future__ import annotations
 
@@ -19,9 +19,6 @@ from app.discovery.queries_moved import MOVED_SINCE
 from app.discovery.types import (
     CityPage,
     CouponBrief,
-    CouponCard,
-    CouponFacts,
-    GroupDeal,
     PlaceCard,
     PlaceFacts,
     PlaceHit,
@@ -89,6 +86,9 @@ _TYPES: Final[Mapping[str, Any]] = {
     "snapshot": PGUUID(as_uuid=True),
     "wanted": ARRAY(TEXT),
     "bands": ARRAY(BIGINT),
+    "shut": ARRAY(TEXT),
+    "held": ARRAY(PGUUID(as_uuid=True)),
+    "full": ARRAY(PGUUID(as_uuid=True)),
 }
 _CASTS: Final[Mapping[str, str]] = {
     "slot": "smallint", "facets": "integer[]", "starts": "integer[]", "masks": "bigint[]", "avoid": "integer[]",
@@ -99,6 +99,9 @@ _CASTS: Final[Mapping[str, str]] = {
     "bucket_mm": "bigint", "coupon_facet": "integer", "snapshot": "uuid", "collapse": "boolean",
     "after_score": "bigint", "wanted": "text[]",
     "bands": "bigint[]",
+    "use_at": "timestamptz", "claim_at": "timestamptz", "shut": "text[]", "party": "integer", "held": "uuid[]",
+    "full": "uuid[]",
+    "after_rank": "bigint",
 }  # fmt: skip
 
 
@@ -299,100 +302,3 @@ def _briefs(listed: str | None) -> tuple[CouponBrief, ...]:
         CouponBrief(UUID(coupon_id), kind, titles, Terms(kind, *terms))
         for coupon_id, kind, titles, *terms in orjson.loads(listed)
     )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CouponsNear:
-    """What is asked of coupons beside their places."""
-
-    kinds: tuple[str, ...]
-    group_deal: bool | None
-    served: bool
-    at: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class NearCoupon:
-    """A coupon's id with the nearest place where it can be used, before anything else is known of it."""
-
-    distance_mm: int
-    city_id: int
-    coupon_id: UUID
-    place_id: UUID
-
-    @property
-    def position(self) -> Position:
-        """Its place in the order."""
-        return self.distance_mm, self.coupon_id
-
-
-_COUPONS = call(
-    "coupons_near",
-    "coupon_id, place_id, distance_mm, total, total_exact",
-    *("kinds", "group_deal", "served", "at", "after_mm", "after_id", "limit", "first", "budget"),
-)
-
-
-def coupons_near(
-    conn: Connection, asked: NearQuestion, coupons: CouponsNear, after: Position | None, limit: int, count: bool
-) -> CityPage[NearCoupon]:
-    """The first ``limit`` coupons of one city past ``after``, nearest first, ties by id."""
-    given = parameters(asked) | {
-        "kinds": list(coupons.kinds) or None,
-        "group_deal": coupons.group_deal,
-        "served": coupons.served,
-        "at": coupons.at,
-        "after_mm": None if after is None else after[0],
-        "after_id": None if after is None else after[1],
-        "limit": limit,
-        "first": 4 * limit,
-        "budget": BUDGET if count else 0,
-    }
-    rows = conn.execute(_COUPONS, given).all()
-    city_id = asked.reach.city_id
-    hits = [NearCoupon(row.distance_mm, city_id, row.coupon_id, row.place_id) for row in rows]
-    return CityPage(hits, rows[0].total if rows else 0, rows[0].total_exact if rows else True)
-
-
-_COUPON_CARDS = text("""
-    SELECT * FROM coupon_cards(:city, :version, CAST(:coupons AS uuid[]), :lon, :lat, :at)
-""").bindparams(bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))))
-
-
-def coupon_cards(
-    conn: Connection, city_id: int, version: int, coupon_ids: Sequence[UUID], origin: LonLat, at: datetime
-) -> dict[UUID, CouponCard]:
-    """What lists show of some coupons of a city, and which of its areas serves a point."""
-    given = {
-        "city": city_id, "version": version, "coupons": list(coupon_ids), "lon": origin.lon, "lat": origin.lat,
-        "at": at,
-    }  # fmt: skip
-    return {row.coupon_id: _coupon_card(city_id, row) for row in conn.execute(_COUPON_CARDS, given)}
-
-
-def _coupon_card(city_id: int, row: AnyRow) -> CouponCard:
-    group = None
-    if row.group_price_minor is not None:
-        group = GroupDeal(row.group_target, row.group_seats, row.group_price_minor)
-    facts = CouponFacts(
-        city_id=city_id,
-        coupon_id=row.coupon_id,
-        version=row.version,
-        merchant_id=row.merchant_id,
-        state=row.state,
-        terms=Terms(
-            row.kind, row.currency, row.price_minor, row.list_price_minor, row.face_value_minor, row.percent_off_bp,
-            row.cap_minor, row.min_spend_minor,
-        ),
-        titles=orjson.loads(row.titles),
-        summaries=orjson.loads(row.summaries),
-        time_zone=row.time_zone,
-        claim_until=row.claim_until,
-        use_until=row.use_until,
-        stock_left=row.stock_left,
-        group_deal=group,
-        fulfilment=row.fulfilment,
-        place_count=row.place_count,
-    )  # fmt: skip
-    merchant = None if row.merchant_names is None else orjson.loads(row.merchant_names)
-    return CouponCard(facts, merchant, row.service_area_id)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from app.claims.queries import member_slots
+from app.claims.types import Slot
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.banded import find_coupons
 from app.discovery.explaining import MERCHANT_ROLES, SEE_ALL, page_explained, with_explanations
@@ -13,9 +17,10 @@ from app.discovery.shapes import CouponsSchema, MaskedPlacesSchema, PlacesSchema
 from app.discovery.types import CouponSearch, NearbySearch
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
-from app.http.auth import PUBLIC, signed_in
+from app.http.auth import PUBLIC, current_principal, signed_in
 from app.http.media import wants_geojson
 from app.http.principals import Forbidden, Principal
+from app.http.services import services
 
 blueprint = Blueprint("nearby", __name__, description="What is around a point")
 PROBLEMS = (
@@ -76,10 +81,19 @@ def _who_is_told() -> Principal:
     problems=PROBLEMS,
 )
 def coupons_nearby(query: CouponSearch) -> Answer:
-    """Coupons by distance to the nearest place where they can be used, ties by id."""
+    """Coupons by distance to the nearest place where they can be used, or in another order; ties by id.
+
+    With `redeemable`, a member who is signed in is told of limits as well; anyone else of everything but these.
+    """
     geojson = wants_geojson()
+    principal = current_principal()
+    slots: tuple[Slot, ...] = ()
+    if query.redeemable is not None and principal is not None and principal.member_id is not None:
+        query = replace(query, member_id=principal.member_id)
+        with services().database.read_primary() as conn:  # searches don't see claims
+            slots = member_slots(conn, principal.member_id)
     with asking() as reading:
-        found = find_coupons(reading, query)
+        found = find_coupons(reading, query, slots)
     listing = coupons_answer(found, query, languages(), shown_in(query.datum, geojson=geojson))
     if geojson:
         return Answer(as_features(listing, "coupon_id", ("place", "location")), media_type=GEOJSON)

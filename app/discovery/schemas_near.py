@@ -25,6 +25,7 @@ MAX_VALUES = 50
 MAX_ATTRIBUTES = 5
 ATTRIBUTE = "attr."
 MISSING = "missing-parameter"
+COUPON_SORTS = ("distance", "discount", "price", "-price", "ending_soon", "newest", "sales")
 ATTRIBUTE_NAME = re.compile(r"[\w:]{1,60}")
 
 
@@ -277,12 +278,48 @@ class CouponsNearbyQuery(AroundQuery):
     in_service_area = told(
         Flag(load_default=False), "only coupons with a published service area that covers the point, border included"
     )
+    sort = told(
+        Choice(*COUPON_SORTS, load_default="distance"),
+        "what comes first, then the nearest: `discount` the largest share saved (unknown last), `price` and `-price`"
+        " the price alone (currencies one after another), `ending_soon` by `claim_until`, `newest` by when it was"
+        " published, `sales` by units taken",
+        "distance",
+    )
+    collapse = told(
+        Choice("none", "place", "merchant", load_default="none"),
+        "only the first coupon, in the order asked for, of each place or of each merchant",
+        "none",
+    )
+    redeemable = told(
+        Choice("now", "explain", load_default=None),
+        "`now`: only coupons that can be used at `at` with `party` people; `explain`: all, with what stands against it",
+    )
+    at = told(Instant(load_default=None), "with `redeemable`: when it is to be used, RFC 3339 with offset; else now")
+    party = told(WholeNumber(low=1, high=1000, load_default=None), "with `redeemable`: how many people come", 2)
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> CouponSearch:
+        for name in ("at", "party"):
+            if data[name] is not None and data["redeemable"] is None:
+                raise refused(name, f"{name} goes with redeemable; give redeemable=now or redeemable=explain too")
+        if data["cell"] is not None and (data["sort"], data["collapse"], data["redeemable"]) != (
+            "distance",
+            "none",
+            None,
+        ):
+            raise refused(
+                "cell",
+                "other orders, collapse and redeemable go with lat and lon, not with a cell",
+                "conflicting-parameters",
+            )
         return CouponSearch(
             kinds=tuple(dict.fromkeys(data["kind"])),
             group_deal=data["group_deal"],
             in_service_area=data["in_service_area"],
+            sort=data["sort"],
+            collapse=data["collapse"],
+            redeemable=data["redeemable"],
+            use_at=data["at"],
+            party=data["party"],
             **_around(data, original),
         )

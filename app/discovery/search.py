@@ -15,21 +15,15 @@ from app.cities.types import ActiveCity, ActiveDatasets
 from app.core.errors import AppError
 from app.core.ids import city_of
 from app.core.paging import CursorCodec, ExpiredCursor
-from app.coupons.search_rows import ANY_COUPON, GROUP_DEAL, coupon_kind
 from app.discovery.caches import Caches
 from app.discovery.cursors import packed, unpacked
 from app.discovery.errors import SearchRowsMissing
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
 from app.discovery.queries_catalogue import kept_versions
-from app.discovery.queries_moved import coupons_moved, current_snapshot
+from app.discovery.queries_moved import current_snapshot
 from app.discovery.queries_near import (
-    CouponsNear,
-    NearCoupon,
     NearPlace,
-    NearQuestion,
-    coupon_cards,
-    coupons_near,
     place_cards,
     places_page,
 )
@@ -37,23 +31,19 @@ from app.discovery.steady import unmoved
 from app.discovery.types import (
     AroundSearch,
     CityPage,
-    CouponCard,
-    CouponHit,
-    CouponSearch,
     Frozen,
     Hit,
     NearbySearch,
     PlaceCard,
     PlaceHit,
-    Position,
     Reach,
     Relaxed,
+    SortKey,
     Total,
 )
 from app.places.opening_hours import Calendar, HoursPattern
 from app.places.types import Taxonomy
 from app.postings.queries import versions_in_slots
-from app.postings.types import FacetKey
 from geo.distance import distance_to_bbox_m
 from geo.units import METRES_PER_DEGREE
 
@@ -155,45 +145,6 @@ def _places(
     return found, next((page.epoch for page in pages if page.epoch is not None), None)
 
 
-def search_coupons(reading: Reading, search: CouponSearch) -> Found[CouponHit]:
-    """Coupons around a point."""
-    more, lanes = coupon_lanes(search)
-    settled = settle(reading, "coupons/nearby", search, asked_for(search) | more)
-    frozen = settled.frozen
-    filtering = Filtering(reading.conn, reading.caches, frozen, settled.epoch, search, lanes)
-    coupons = CouponsNear(
-        kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
-    )
-
-    def fetch(question: NearQuestion, reach: Reach, after: Position | None) -> CityPage[NearCoupon]:
-        page = coupons_near(reading.conn, question, coupons, after, search.limit + 1, frozen.total is None)
-        if frozen.seen is None or not page.hits:
-            return page
-        ids = [hit.coupon_id for hit in page.hits]
-        return replace(page, moved=coupons_moved(reading.conn, reach, ids, frozen.seen))
-
-    def ask(reach: Reach) -> CityPage[NearCoupon]:
-        question = filtering.question(reach)
-        if question is None:
-            return CityPage((), 0)
-        return unmoved(frozen.after, search.limit + 1, lambda after: fetch(question, reach, after))
-
-    merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
-    hits, merchants = coupon_hits(reading, frozen, merged.hits)
-    return found_page(reading, settled, search, merged, hits, merchants)
-
-
-def coupon_lanes(search: CouponSearch) -> tuple[dict[str, Any], list[FacetKey]]:
-    """What a search of coupons says beside its places, and the lanes in which their places stand."""
-    more = {
-        "kind": sorted(set(search.kinds)),
-        "group_deal": search.group_deal,
-        "in_service_area": search.in_service_area,
-    }
-    lanes = [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
-    return more, lanes
-
-
 def settle(
     reading: Reading,
     scope: str,
@@ -221,6 +172,7 @@ def found_page(
     merchants: Mapping[UUID, Mapping[str, str]],
     after_score: int | None = None,
     seen: str | None = None,
+    after_key: SortKey | None = None,
 ) -> Found[H]:
     """A page with its cursor, its total and what else the answer needs; ``seen`` spares a look at the snapshot."""
     frozen = settled.frozen
@@ -228,7 +180,8 @@ def found_page(
     cursor = None
     if merged.more:
         last = replace(frozen, total=total, after=merged.hits[-1].position, after_score=after_score)
-        position = packed(replace(last, seen=frozen.seen or seen or current_snapshot(reading.conn)))
+        last = replace(last, seen=frozen.seen or seen or current_snapshot(reading.conn), after_key=after_key)
+        position = packed(last)
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
     instant = (search.relaxed_from or search).filters.open_at or frozen.as_of
     world = World(
@@ -262,25 +215,6 @@ def merchants_of(cards: Iterable[PlaceCard]) -> dict[UUID, Mapping[str, str]]:
         for card in cards
         if card.merchant is not None and card.place.merchant_id is not None
     }
-
-
-def coupon_hits(
-    reading: Reading, frozen: Frozen, near: Sequence[NearCoupon]
-) -> tuple[list[CouponHit], dict[UUID, Mapping[str, str]]]:
-    """What lists show of the coupons found and of the nearest place of each; two statements a city."""
-    coupons: dict[UUID, CouponCard] = {}
-    places: dict[UUID, PlaceCard] = {}
-    for reach in frozen.reaches:
-        here = [hit for hit in near if hit.city_id == reach.city_id]
-        if here:
-            city_id, version, at = reach.city_id, reach.version, frozen.as_of
-            coupon_ids = [hit.coupon_id for hit in here]
-            coupons |= coupon_cards(reading.conn, city_id, version, coupon_ids, frozen.origin, at)
-            place_ids = list(dict.fromkeys(hit.place_id for hit in here))
-            places |= place_cards(reading.conn, city_id, version, place_ids, at, shown=0)
-    hits = [CouponHit(hit.distance_mm, coupons[hit.coupon_id], places[hit.place_id].place) for hit in near]
-    merchants = {card.coupon.merchant_id: card.merchant for card in coupons.values() if card.merchant is not None}
-    return hits, merchants
 
 
 def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Frozen:

@@ -7,6 +7,7 @@ from typing import Any
 from marshmallow import INCLUDE, Schema, fields
 
 from app.coupons.tables import COUPON_KINDS
+from app.discovery.redeemable import CLOSED, REASONS
 from app.http.fields import Choice
 
 
@@ -253,6 +254,11 @@ class AppliedToCouponsSchema(AppliedSchema):
     kinds = fields.List(fields.String(), required=True)
     group_deal = nullable(fields.Boolean)
     in_service_area = fields.Boolean(required=True)
+    sort = fields.String(required=True)
+    collapse = fields.String(required=True)
+    redeemable = nullable()
+    at = nullable(fields.DateTime)
+    party = nullable(fields.Integer)
 
 
 class PlacesSchema(Schema):
@@ -318,13 +324,27 @@ class CouponPlaceSchema(Schema):
     address = fields.Nested(AddressSchema, required=True)
 
 
+class RedeemableSchema(Schema):
+    """Whether a coupon can be used at the place shown at the time asked, with what is against it.
+
+    ``unknown`` hours forbid nothing. ``next_redeemable_at`` is within 14 days; null when it can be used, or waiting
+    does not help.
+    """
+
+    now = fields.Boolean(required=True)
+    reasons = fields.List(Choice(*REASONS), required=True)
+    not_known = fields.List(Choice(*CLOSED), required=True, data_key="unknown")
+    next_redeemable_at = nullable(fields.DateTime)
+
+
 class CouponHitSchema(CouponSchema):
-    """A coupon with the nearest place where it can be used."""
+    """A coupon with the nearest place where it can be used; ``redeemable`` only where that was asked for."""
 
     distance_m = nullable(fields.Float)
     distance_band = fields.Nested(DistanceBandSchema)
     place = fields.Nested(CouponPlaceSchema, required=True)
     service_area_id = nullable(fields.UUID)
+    redeemable = fields.Nested(RedeemableSchema)
 
 
 class CouponsSchema(Schema):

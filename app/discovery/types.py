@@ -10,6 +10,7 @@ from uuid import UUID
 
 from app.discovery.masks import FieldMask
 from app.discovery.ranking import Ranking, Snapshots, Standing
+from app.discovery.redeemable import Redeemable
 from app.places.opening_hours import HoursPattern
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
@@ -81,11 +82,20 @@ class NearbySearch(AroundSearch):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CouponSearch(AroundSearch):
-    """Coupons around a point; ``group_deal`` None takes both sorts."""
+    """Coupons around a point; ``group_deal`` None takes both sorts.
+
+    ``redeemable``: None, ``now`` keeps those that can be used at ``use_at`` (None: at once), ``explain`` tells of all.
+    """
 
     kinds: tuple[str, ...]
     group_deal: bool | None
     in_service_area: bool
+    sort: str = "distance"
+    collapse: str = "none"
+    redeemable: str | None = None
+    use_at: datetime | None = None
+    party: int | None = None
+    member_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +128,8 @@ class PatternsAt:
 
 Position = tuple[int, UUID]
 """Where a page ends: distance in millimetres, then id."""
+SortKey = tuple[str, int]
+"""What coupons are sorted by before their distance: a currency where prices order, and a number, least first."""
 
 
 class SourcePoint(NamedTuple):
@@ -228,11 +240,12 @@ class CouponCard:
 
 @dataclass(frozen=True, slots=True)
 class CouponHit:
-    """A coupon with the nearest place where it can be used."""
+    """A coupon with the nearest place where it can be used, and whether that is so at the time asked."""
 
     distance_mm: int
     card: CouponCard
     place: PlaceFacts
+    redeemable: Redeemable | None = None
 
 
 H = TypeVar("H")
@@ -298,3 +311,4 @@ class Frozen:
     snapshots: Snapshots = ()
     after_score: int | None = None
     seen: str | None = None
+    after_key: SortKey | None = None

@@ -126,6 +126,11 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         query["lat"], query["lon"] = draw.choice(VALUES["points"])
     if "at" in query:
         query["at"] = draw.choice(INSTANTS)  # RFC 3339 has years that no service area was there in
+    if path == "/v1/coupons/nearby":
+        for name in ("sort", "collapse", "redeemable") if "cell" in query else ():
+            query.pop(name, None)
+        for name in ("at", "party") if "redeemable" not in query else ():
+            query.pop(name, None)
     if query.get("open_now") not in (None, False, "false"):
         query.pop("open_at", None)  # they exclude each other
     if str(query.get("price_min", 1)) > str(query.get("price_max", 4)):
