@@ -62,6 +62,7 @@ class FaultProxy:
         self.delay_s = 0.0  # before each block is passed on
         self.bytes_per_s: float | None = None
         self.answers_lost = False
+        self.bytes_lost = 0  # of answers
         self.cut: Counter[bytes] = Counter()
         self._chance = random.Random(seed)
         self._links: set[_Link] = set()
@@ -176,9 +177,11 @@ class FaultProxy:
             await self._travel(len(block))
             if link.doomed:
                 return
-            if not self.answers_lost:
-                link.near.write(block)
-                await link.near.drain()
+            if self.answers_lost:
+                self.bytes_lost += len(block)
+                continue
+            link.near.write(block)
+            await link.near.drain()
 
     async def _travel(self, size: int) -> None:
         await self._loud.wait()
