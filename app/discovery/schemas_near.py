@@ -295,7 +295,7 @@ class CouponsNearbyQuery(AroundQuery):
         "`now`: only coupons that can be used at `at` with `party` people; `explain`: all, with what stands against it",
     )
     at = told(Instant(load_default=None), "with `redeemable`: when it is to be used, RFC 3339 with offset; else now")
-    party = told(WholeNumber(low=1, high=1000, load_default=None), "with `redeemable`: how many people come", 2)
+    party = told(WholeNumber(low=1, high=1000, load_default=None), "with `redeemable`: how many people come")
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> CouponSearch:

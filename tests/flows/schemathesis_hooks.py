@@ -124,8 +124,8 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
             query = {"lat": 0.0, "lon": 0.0} | {name: value for name, value in query.items() if name != "cell"}
     if "lat" in query and "lon" in query and draw.random() < 0.7:
         query["lat"], query["lon"] = draw.choice(VALUES["points"])
-    if "at" in query:
-        query["at"] = draw.choice(INSTANTS)  # RFC 3339 has years that no service area was there in
+    for name in [name for name in ("at", "open_at") if name in query]:
+        query[name] = draw.choice(INSTANTS)  # RFC 3339 has years that no service area was there in
     if path == "/v1/coupons/nearby":
         for name in ("sort", "collapse", "redeemable") if "cell" in query else ():
             query.pop(name, None)
