@@ -164,7 +164,7 @@ def test_missing_url_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_locked_table_ends_a_migration_after_seconds_and_leaves_the_old_schema(blank: tuple[str, sa.Engine]) -> None:
     url, engine = blank
-    last = "0013"  # later ones make functions alone, which no reader locks
+    last = "0013"  # the last whose way back takes a view that a reader of it holds
     migrate(url, last)
     before = catalogue(engine)
     with engine.connect() as reader:
