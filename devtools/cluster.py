@@ -18,9 +18,11 @@ from devtools.terminal import Step, Trouble, failure
 ROLES = ("fujin_owner", "fujin_app", "fujin_read", "fujin_import")
 EXTENSIONS = ("postgis", "btree_gist", "pg_trgm")
 TEMPLATE = "fujin_template"
+MEMORY = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
 SETTINGS = {
     "listen_addresses": "",
-    "shared_buffers": "256MB",
+    # An eighth of the machine: several servers stand side by side. It is taken page by page, as it is used.
+    "shared_buffers": f"{min(max(MEMORY // 8 >> 20, 128), 2048)}MB",
     "maintenance_work_mem": "128MB",
     "max_connections": "100",
     "random_page_cost": "1.1",
