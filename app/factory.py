@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING, Any, cast
 
 import click
@@ -21,7 +22,8 @@ from app.core.paging import CursorCodec
 from app.core.processes import end_with_parent
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
-from app.flow import routes_claims, routes_payments, routes_till
+from app.flow import routes_claims, routes_contract, routes_payments, routes_till
+from app.flow.cli import commands as flow_commands
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
 from app.http.api import Api, create_api, undeclared_routes
@@ -93,6 +95,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         merchants_routes.blueprint,
         members_routes.blueprint,
         cities_routes.blueprint,
+        routes_contract.blueprint,
         routes_claims.blueprint,
         routes_till.blueprint,
         routes_payments.blueprint,
@@ -115,7 +118,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
 
 def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
-    for command in (*imports_commands, *members_commands, *audit_commands, *outbox_commands, *ranks_commands, worker):
+    modules = (imports_commands, members_commands, audit_commands, outbox_commands, ranks_commands, flow_commands)
+    for command in (*chain.from_iterable(modules), worker):
         group.add_command(command)
     return group
 

@@ -21,6 +21,13 @@ class ClaimWindowClosed(AppError):
     title: ClassVar[str] = "The coupon can no longer be claimed"
 
 
+class ClaimIdTaken(AppError):
+    """The caller's id stands for another claim."""
+
+    code: ClassVar[str] = "claim-id-taken"
+    title: ClassVar[str] = "The id stands for another claim"
+
+
 class SoldOut(AppError):
     """Every bucket is empty."""
 

@@ -1,4 +1,4 @@
-"""A member's claims: claim, wallet, code, cancel; and what the flow can do."""
+"""A member's claims: claim, wallet, code, cancel."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import segno
 from flask import request
 
 from app.claims.codes import grouped
+from app.core.errors import Fault, InvalidBody
 from app.core.ids import city_of
 from app.core.languages import preferences
-from app.flow.present_claims import claim_json, flow_json
+from app.flow.present_claims import claim_json
 from app.flow.routes_common import FLOW_KEY_PROBLEMS, context, flow
 from app.flow.schemas_claims import (
     CancelClaimBody,
@@ -21,12 +22,11 @@ from app.flow.schemas_claims import (
     ClaimsAnswer,
     ClaimsQuery,
     CodeAnswer,
-    FlowAnswer,
 )
 from app.flow.types import ClaimRequest, ClaimView, Fix
 from app.http.answers import Answer
 from app.http.api import Blueprint
-from app.http.auth import PUBLIC, allow, signed_in
+from app.http.auth import allow, signed_in
 from app.http.caching import NO_STORE, tagged
 from app.http.keyed import KEY_HEADER, key_scope
 from app.http.services import services
@@ -34,7 +34,7 @@ from app.http.steps import run_plan
 
 blueprint = Blueprint("claims", __name__, description="Claims: a member's right to use a coupon")
 
-OWN = allow("member", owner="claims.member_id is the principal")
+OWN = allow("member", owner="claims.member_id is the principal", for_users=True)
 SVG = "image/svg+xml"
 _CLAIMS = "claims"
 _CODE_PROBLEMS = ("not-found", "claim-unpaid", "code-revoked", "code-expired", "already-redeemed")
@@ -49,12 +49,6 @@ def _present(status: int) -> Any:
     return present
 
 
-@blueprint.get("/v1/flow", policy=PUBLIC, answer=FlowAnswer)
-def show_flow() -> Answer:
-    """What the redemption and payment flow behind this installation can do."""
-    return tagged(Answer(flow_json(flow().capabilities())), max_age_s=60)
-
-
 @blueprint.post(
     "/v1/claims",
     policy=OWN,
@@ -64,19 +58,29 @@ def show_flow() -> Answer:
     takes=KEY_HEADER,
     problems=(
         *FLOW_KEY_PROBLEMS,
-        *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
+        *(
+            "not-found",
+            "claim-id-taken",
+            "claim-not-started",
+            "claim-window-closed",
+            "sold-out",
+            "user-limit",
+            "day-limit",
+        ),
         *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
         *("location-suspect", "invalid-coordinate"),
     ),
 )
 def claim(body: dict[str, Any]) -> Answer:
     """Claims one unit of a coupon. A repeated request with the same key gets the first answer, whatever was lost."""
+    if "claim_id" in body and signed_in().client_id is None:
+        raise InvalidBody(faults=[Fault("only partners' clients make ids of claims", pointer="/claim_id")])
     scope = key_scope("claim", city_of(body["coupon_id"]), _without_position(body))
     place = body.get("location")
     fix = None
     if place is not None:
         fix = Fix(place["lat"], place["lon"], place["accuracy_m"], place["at"], place["mock"])
-    wanted = ClaimRequest(body["coupon_id"], fix, body.get("device_id"))
+    wanted = ClaimRequest(body["coupon_id"], fix, body.get("device_id"), body.get("claim_id"))
     return run_plan(flow().grant_claim(context(scope.key), wanted), scope, _present(201))
 
 

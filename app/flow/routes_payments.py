@@ -33,6 +33,7 @@ PAYERS = allow(
     "owner",
     "partner",
     owner="payments.member_id is the principal, or payments.merchant_id (and place_id, for staff) is one of its own",
+    for_users=True,
 )
 TILLS = allow("staff", "owner", "partner", owner="payments.merchant_id (and place_id, for staff) is one of its own")
 UNFINISHED = frozenset({"created", "pending", "unknown", "cancelling"})

@@ -31,6 +31,12 @@ class ClaimBody(Schema):
     """What a member wants: ``location`` where the place counts, ``device_id`` where devices are limited."""
 
     coupon_id = Id(required=True)
+    claim_id = Id(
+        metadata={
+            "description": "from partners' clients alone: their own id of the claim, a UUIDv7 whose low 20 bits are"
+            " those of the coupon's city; the same id for the same user and coupon is the same claim, whatever the key"
+        }
+    )
     location = fields.Nested(FixBody)
     device_id = Text(longest=100)
 
@@ -116,25 +122,3 @@ class CodeAnswer(Schema):
     valid_until = fields.DateTime(required=True)
     rotates_every_s = fields.Integer(required=True, allow_none=True)
     state = fields.String(required=True)
-
-
-class CapabilitiesAnswer(Schema):
-    """What the flow can do, by name."""
-
-    hold = fields.Boolean(required=True)
-    multi_unit = fields.Boolean(required=True)
-    partial_refund = fields.Boolean(required=True)
-    reverse_window_s = fields.Integer(required=True)
-    offline = fields.Boolean(required=True)
-    rotating_code = fields.Boolean(required=True)
-    group = fields.Boolean(required=True)
-    points = fields.Boolean(required=True)
-    providers = fields.List(fields.String(), required=True)
-    currencies = fields.List(fields.String(), required=True)
-
-
-class FlowAnswer(Schema):
-    """The flow behind this installation."""
-
-    version = fields.String(required=True)
-    capabilities = fields.Nested(CapabilitiesAnswer, required=True)

@@ -35,11 +35,12 @@ class Fix:
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """What a member wants of a coupon."""
+    """What a member wants of a coupon; ``claim_id`` is one that a partner's client made for its user's claim."""
 
     coupon_id: UUID
     fix: Fix | None
     device_id: str | None
+    claim_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,5 +318,9 @@ class Capabilities:
     rotating_code: bool
     group: bool
     points: bool
+    partner_users: bool
+    caller_claim_ids: bool
+    partner_coupons: bool
+    test_provider: str | None
     providers: tuple[str, ...]
     currencies: tuple[str, ...]

@@ -12,7 +12,7 @@ from marshmallow import Schema, fields
 from werkzeug.exceptions import HTTPException
 
 from app.http.answers import GEOJSON, JSON, Answer
-from app.http.auth import Policy, enforce
+from app.http.auth import FOR_USER, Policy, enforce
 from app.http.openapi import Documents, HeaderOf
 from app.http.parsing import parser, refuse_unread_body
 from app.http.problems import MEDIA_TYPE, PROBLEMS
@@ -137,7 +137,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 other_statuses,
                 codes,
                 headers,
-                takes,
+                {**(takes or {}), **(FOR_USER if policy.for_users else {})},
             )
             endpoint.policy = policy  # type: ignore[attr-defined]
             self.add_url_rule(path, view.__name__, endpoint, methods=[method])
@@ -180,6 +180,8 @@ def _codes(policy: Policy, has_query: bool, has_body: bool, named: Iterable[str]
     codes = [*_ALWAYS, *_WITH_TOKEN, *named]
     if not policy.anonymous:
         codes += ["missing-token"]
+    if policy.for_users:
+        codes += ["invalid-parameter", "scope-missing"]
     if has_query:
         codes += _WITH_QUERY
     if has_body:

@@ -61,6 +61,7 @@ class Principal:
 
     ``subject`` is the member's id or the client's id; ``city_ids`` are an operator's cities; ``merchant_ids`` those
     an owner, staff member or partner acts for; ``place_ids`` where a staff member works (empty for others).
+    ``client_id`` is set for a user of a partner: a member for whom that client acts, within its merchants.
     """
 
     subject: str
@@ -72,6 +73,7 @@ class Principal:
     scopes: tuple[str, ...]
     token_id: str
     expires_at: datetime
+    client_id: str | None = None
 
     @property
     def key(self) -> str:
@@ -90,4 +92,8 @@ class Principals(Protocol):
 
     def of_token(self, token: str, now: datetime) -> Principal:
         """The principal of a bearer token with what its role reaches at present, or MissingToken's siblings."""
+        ...
+
+    def for_user(self, client: Principal, user_ref: str, now: datetime) -> Principal:
+        """The member that a partner's client calls ``user_ref``; Forbidden for others than partners, ScopeMissing."""
         ...

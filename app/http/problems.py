@@ -96,6 +96,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("location-stale", 403, "The position is too old"),
     Problem("location-inaccurate", 403, "The position is not accurate enough"),
     Problem("location-suspect", 403, "The position is not the device's own"),
+    Problem("claim-id-taken", 409, "The id stands for another claim", "do not retry"),
     Problem("claim-not-cancellable", 409, "The claim can't be cancelled any more", "do not retry"),
     Problem("claim-held", 409, "A till is using the claim at this moment", "retry later with the same key"),
     # codes and the till

@@ -51,6 +51,11 @@ def oidc_login(issuer: str, subject: str) -> str:
     return f"oidc:{issuer}|{subject}"
 
 
+def partner_login(client_id: str, user_ref: str) -> str:
+    """The login of a partner's user: the client vouches for it as an issuer does; no issuer's name begins so."""
+    return oidc_login(f"partner:{client_id}", user_ref)
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Pepper:
     """HMAC-SHA-256 under a key that stands outside the database; each use has its own prefix."""

@@ -11,10 +11,10 @@ from uuid import UUID
 from app.core.db import Database
 from app.core.ids import new_id
 from app.core.settings import InvalidSettings, Settings
-from app.http.principals import Forbidden, InvalidToken, Principal, RevokedToken, Role
+from app.http.principals import Forbidden, InvalidToken, Principal, RevokedToken, Role, require_scope
 from app.http.transaction import writing
 from app.members import queries
-from app.members.hashing import oidc_login
+from app.members.hashing import oidc_login, partner_login
 from app.members.issuer import ALGORITHM, TOKEN_TYPE
 from app.members.oidc import ForeignIssuer, refuse_other_kinds, role_asked
 from app.members.parts import sign_in_parts
@@ -23,6 +23,7 @@ from app.members.types import Employment, EmploymentLookup, SessionPrincipal
 from app.members.verification import Expected, VerificationKey, issuer_said, verified_claims
 
 _REFUSED = "sign in again"
+USERS_SCOPE = "users:act"
 
 
 class MemberPrincipals:
@@ -86,6 +87,30 @@ class MemberPrincipals:
             scopes=standing.scopes,
             token_id=token_id,
             expires_at=_expiry(claims),
+        )
+
+    def for_user(self, client: Principal, user_ref: str, now: datetime) -> Principal:
+        """The member behind a partner's own name of its user, made at first sight; nobody else signs in as them."""
+        if client.role != "partner":
+            raise Forbidden("only a partner's client acts for users of its own")
+        require_scope(client, USERS_SCOPE)
+        login = partner_login(client.subject, user_ref)
+        with self._database.single_reads() as conn:
+            member_id = queries.member_of_login(conn, login)
+        if member_id is None:
+            with writing() as conn:
+                member_id = queries.insert_member(conn, new_id(), login, now)
+        return SessionPrincipal(
+            subject=str(member_id),
+            role="member",
+            member_id=member_id,
+            city_ids=(),
+            merchant_ids=client.merchant_ids,
+            place_ids=(),
+            scopes=client.scopes,
+            token_id=client.token_id,
+            expires_at=client.expires_at,
+            client_id=client.subject,
         )
 
     def _of_foreign(self, foreign: ForeignIssuer, token: str, now: datetime) -> SessionPrincipal:

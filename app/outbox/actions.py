@@ -14,8 +14,8 @@ from app.core.errors import NotFound, PreconditionFailed
 from app.core.ids import city_of, new_id
 from app.outbox import queries_deliveries, queries_endpoints, queries_events
 from app.outbox.errors import EndpointLimit, EndpointRefused
+from app.outbox.events import TEST_TYPE
 from app.outbox.queries import append
-from app.outbox.rules import TEST_TYPE
 from app.outbox.signing import OLD_SECRET_GOOD_FOR, EndpointSecrets
 from app.outbox.types import Endpoint, Event
 

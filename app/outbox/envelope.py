@@ -1,7 +1,8 @@
 """An event as a message: a structured CloudEvent 1.0 that is a Standard Webhooks payload too.
 
-The bytes depend on the stored row alone, so that every attempt and the feed show the same ones. ``timestamp`` repeats
-``time`` for Standard Webhooks; ``sequence`` is text, as CloudEvents' extension of that name is.
+The bytes depend on the stored row and the installation's address alone, so that every attempt and the feed show the
+same ones. ``timestamp`` repeats ``time`` for Standard Webhooks; ``sequence`` is text, as CloudEvents' extension of that
+name is; ``dataschema`` says where the installation serves the schema of the data.
 """
 
 from __future__ import annotations
@@ -13,16 +14,18 @@ from typing import Any, Final
 import orjson
 
 from app.outbox.errors import Unrenderable
+from app.outbox.kinds import schema_address
 from app.outbox.types import StoredEvent
 
 MEDIA_TYPE: Final = "application/cloudevents+json"
 SOURCE: Final = "/flow/fujin"
 MAX_BYTES: Final = 20_000
+LONGEST_ADDRESS: Final = "https://" + "x" * 248  # stands for any installation's where only the size counts
 _TRACEPARENT = re.compile(r"00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")  # W3C Trace Context
 
 
-def message(event: StoredEvent) -> dict[str, Any]:
-    """The message as a JSON value; Unrenderable when its data is no object."""
+def message(event: StoredEvent, installation: str) -> dict[str, Any]:
+    """The message of an installation (its public address) as a JSON value; Unrenderable when its data is no object."""
     if not isinstance(event.data, dict):
         raise Unrenderable(f"its data is no object but {type(event.data).__name__}")
     time = event.occurred_at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -35,6 +38,7 @@ def message(event: StoredEvent) -> dict[str, Any]:
         "time": time,
         "timestamp": time,
         "datacontenttype": "application/json",
+        "dataschema": schema_address(installation, event.type),
         "sequence": str(event.seq),
     }
     if event.trace is not None and _TRACEPARENT.fullmatch(event.trace):
@@ -42,10 +46,10 @@ def message(event: StoredEvent) -> dict[str, Any]:
     return body | {"data": event.data}
 
 
-def render(event: StoredEvent) -> bytes:
+def render(event: StoredEvent, installation: str) -> bytes:
     """The bytes of the message; Unrenderable when they are too many or can't be written."""
     try:
-        body = orjson.dumps(message(event), option=orjson.OPT_SORT_KEYS)
+        body = orjson.dumps(message(event, installation), option=orjson.OPT_SORT_KEYS)
     except (TypeError, orjson.JSONEncodeError) as error:
         raise Unrenderable(f"it can't be written as JSON: {error}") from None
     if len(body) > MAX_BYTES:

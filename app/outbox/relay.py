@@ -19,9 +19,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.clock import Clock
 from app.core.db import Database
 from app.outbox import queries_deliveries, queries_events
-from app.outbox.envelope import render
+from app.outbox.envelope import LONGEST_ADDRESS, render
+from app.outbox.events import TEST_TYPE
 from app.outbox.queries_endpoints import endpoints_of
-from app.outbox.rules import TEST_TYPE, in_order, wants
+from app.outbox.rules import in_order, wants
 from app.outbox.types import Endpoint, StoredEvent
 
 BATCH: Final = 500
@@ -100,7 +101,7 @@ def _tellable(conn: Connection, line: Sequence[StoredEvent], now: datetime) -> l
         if event.aggregate_id in held:
             continue
         try:
-            render(event)
+            render(event, LONGEST_ADDRESS)
         except Exception as error:
             dead = event.tries + 1 >= MAX_TRIES
             if not dead:

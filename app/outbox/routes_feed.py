@@ -54,7 +54,7 @@ def events(query: dict[str, Any]) -> Answer:
     seen |= {event.city_id: event.position or 0 for event in page}
     places = {str(city_id): position for city_id, position in seen.items()}
     body = {
-        "items": [message(event) for event in page],
+        "items": [message(event, parts.settings.public_url) for event in page],
         "next_cursor": parts.cursors.encode(_FEED, reader, places, now, lasting=True),
         "has_more": has_more,
         "applied": {"type": query.get("type"), "limit": query["limit"]},

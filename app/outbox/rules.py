@@ -10,7 +10,6 @@ from uuid import UUID
 from app.outbox.types import StoredEvent
 
 TYPE_PATTERN = r"\*|fujin\.(\*|[a-z_]+\.(\*|[a-z_]+\.v[0-9]+))"
-TEST_TYPE = "fujin.webhook.test.v1"
 
 # Before the first attempt and after each failed one; the tenth failure is the last.
 DELAYS_S = (0, 5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400)

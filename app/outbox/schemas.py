@@ -56,6 +56,7 @@ class EventAnswer(Schema):
     time = fields.DateTime(required=True)
     timestamp = fields.DateTime(required=True)
     datacontenttype = fields.String(required=True)
+    dataschema = fields.Url(required=True, metadata={"description": "the JSON Schema of `data`; see /schemas/events"})
     sequence = fields.String(required=True, metadata={"description": "counts the events of the subject from 1"})
     traceparent = fields.String()
     data = fields.Dict(keys=fields.String(), required=True)

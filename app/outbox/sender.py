@@ -193,7 +193,7 @@ class Sender:
             place = checked(parcel.endpoint.url, self.settings.webhook_allow, self.lookup)
             if time.monotonic() - began > LOOKUP_S:
                 raise TimeoutError
-            body = render(parcel.event)
+            body = render(parcel.event, self.settings.public_url)
             headers = {
                 "Content-Type": f"{MEDIA_TYPE}; charset=utf-8",
                 "User-Agent": "Fujin-Webhooks/1",

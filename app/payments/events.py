@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from app.outbox.kinds import COUNT, CURRENCY, FLAG, ID, MINOR, TEXT, TIME, EventKind, nullable, one_of, said
 from app.outbox.types import Event
 from app.payments.types import Payment, Refund
 
@@ -75,3 +76,61 @@ def refund_event(refund: Refund, what: str, now: datetime, trace: str | None) ->
         occurred_at=now,
         trace=trace,
     )
+
+
+_SAYS: Final = {
+    "pending": "The payer has to act.",
+    "unknown": "The provider does not answer; it is asked until it does, and what is paid for waits.",
+    "succeeded": "The money is there, and what it was for is active or committed.",
+    "failed": "It ended without money; the same thing can be paid anew.",
+    "cancelled": "It was cancelled at the provider; the same thing can be paid anew.",
+    "stray": "The money is there and what it was for had ended; it is refunded by itself.",
+}
+_PAYMENT: Final = {
+    "payment_id": ID,
+    "purpose": one_of("claim", "redemption"),
+    "purpose_id": ID,
+    "merchant_id": ID,
+    "place_id": nullable(ID),
+    "provider": TEXT,
+    "method": TEXT,
+    "attempt": said(COUNT, "which try to pay for this thing"),
+    "trade_no": said(TEXT, "under which the provider knows it"),
+    "provider_trade_no": nullable(TEXT),
+    "amount_minor": COUNT,
+    "captured_minor": MINOR,
+    "fee_minor": said(MINOR, "what of it the provider keeps"),
+    "currency": CURRENCY,
+    "failure": nullable(TEXT),
+    "occurred_at": TIME,
+}
+_REFUND_SAYS: Final = {
+    "requested": "Money is to go back.",
+    "succeeded": "The money went back.",
+    "failed": "The provider did not give it back; the same refund can be tried again under its number.",
+}
+_REFUND: Final = {
+    "refund_id": ID,
+    "payment_id": ID,
+    "merchant_id": ID,
+    "refund_no": said(TEXT, "the caller's own number, good once a payment"),
+    "amount_minor": COUNT,
+    "fee_returned_minor": MINOR,
+    "currency": CURRENCY,
+    "cause": one_of("asked", "stray", "reversal", "claim"),
+    "cause_id": ID,
+    "reason": TEXT,
+    "return_coupon": FLAG,
+    "failure": nullable(TEXT),
+    "occurred_at": TIME,
+}
+KINDS: Final = (
+    *(
+        EventKind(f"fujin.payment.{state}.v1", "payment_id", says, _PAYMENT | {"state": one_of(state)})
+        for state, says in _SAYS.items()
+    ),
+    *(
+        EventKind(f"fujin.refund.{what}.v1", "refund_id", says, _REFUND | {"state": one_of(what)})
+        for what, says in _REFUND_SAYS.items()
+    ),
+)

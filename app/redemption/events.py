@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
+from app.outbox.kinds import COUNT, CURRENCY, ID, MINOR, TEXT, TIME, EventKind, Shape, nullable, one_of, said
 from app.outbox.types import Event
-from app.redemption.types import Occasion, Redemption, Unit
+from app.redemption.types import Occasion, Redemption, State, Unit
 
 
 def told(redemption: Redemption, units: Sequence[Unit], on: Occasion) -> Event:
@@ -65,3 +66,45 @@ def _by_claim(units: Sequence[Unit]) -> list[dict[str, Any]]:
 
 def _iso(instant: datetime | None) -> str | None:
     return None if instant is None else instant.isoformat()
+
+
+_PARTS: Final = (
+    *("gross_minor", "discount_minor", "platform_share_minor", "prepaid_minor", "commission_minor", "payable_minor"),
+)
+_UNITS: Final[Shape] = {
+    "type": "array",
+    "minItems": 1,
+    "description": "which units of which claims",
+    "items": {
+        "type": "object",
+        "required": ["claim_id", "coupon_id", "unit_nos"],
+        "properties": {
+            "claim_id": ID,
+            "coupon_id": ID,
+            "unit_nos": {"type": "array", "minItems": 1, "items": COUNT},
+        },
+    },
+}
+_OF_ALL: Final = {
+    "redemption_id": ID,
+    "merchant_id": ID,
+    "place_id": ID,
+    "staff_ref": said(TEXT, "a pseudonym of who did it, another one for each merchant"),
+    "request_no": said(TEXT, "the till's own number"),
+    "pos_order_no": nullable(TEXT),
+    "units": _UNITS,
+    **dict.fromkeys(_PARTS, MINOR),
+    "currency": CURRENCY,
+    "occurred_at": TIME,
+}
+_ENDED: Final = {"reason": nullable(TEXT)}
+_SAYS: Final[dict[State, tuple[str, dict[str, Shape]]]] = {
+    "held": ("Units are kept for a till until `lease_until`.", {"lease_until": TIME}),
+    "committed": ("Units were used; that can be reversed until `reverse_before`.", {"reverse_before": TIME}),
+    "voided": ("A hold was given up or its time ran out; its units can be used again.", _ENDED),
+    "reversed": ("A use was undone; its units can be used again.", _ENDED | {"original_committed_at": TIME}),
+}
+KINDS: Final = tuple(
+    EventKind(f"fujin.redemption.{state}.v1", "redemption_id", says, _OF_ALL | more | {"state": one_of(state)})
+    for state, (says, more) in _SAYS.items()
+)

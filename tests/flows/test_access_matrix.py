@@ -167,6 +167,7 @@ OPEN = {
     "GET /v1/ledger": "",
     "GET /v1/claims": "",
     "GET /v1/flow": "",
+    "GET /schemas/events": "",
     "GET /v1/events": "",
     "GET /v1/deliveries": "",
     "GET /v1/webhook-endpoints": "",
@@ -181,6 +182,7 @@ QUERIES = {"/v1/places/{place_id}/why-not": "?lat=30.25&lon=120.16"}
 TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
     "/v1/tiles/{layer}.json": "/v1/tiles/places.json",
+    "/schemas/events/{name}": "/schemas/events/fujin.claim.granted.v1.json",
 }
 
 

@@ -257,6 +257,17 @@ def test_a_wallet_that_pays_later_says_so_by_itself(paying: Paying) -> None:
     assert (paying.payment(found["payment_id"]).state, paying.state_of(claim_id)) == ("succeeded", "active")
 
 
+def test_a_wallet_that_declines_and_pays_after_all_says_both(paying: Paying) -> None:
+    found, claim_id, member = paying.paid_claim(outcome="decline", settles_after_s=60)
+    assert (found["state"], paying.send_notices()) == ("failed", 1)
+    again = paying.pay("claim", claim_id, (member, "member")).get_json()
+    assert again["state"] == "succeeded"
+    paying.clock.ahead = timedelta(seconds=61)
+    paying.send_notices()
+    assert paying.payment(found["payment_id"]).state == "stray"
+    assert paying.payment(again["payment_id"]).state == "succeeded"
+
+
 def test_notices_of_trades_that_nobody_knows_are_kept_and_answered(paying: Paying) -> None:
     found, _, _ = paying.paid_claim(outcome="wait")
     for number, trade_no in enumerate(("0" * 32, "nonsense", found["trade_no"][:-1], "")):

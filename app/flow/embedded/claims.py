@@ -33,6 +33,7 @@ from app.core.money import Money
 from app.core.sealing import Keyed
 from app.coupons.queries import standing_of
 from app.coupons.types import Terms
+from app.flow.embedded.claim_ids import answered_again, known_claim
 from app.flow.embedded.grant_key import GrantKey, key_values
 from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.usage import Usage, usage_of
@@ -86,6 +87,9 @@ class ClaimsPart:
         """ClaimView of a new claim. The terms that this process knows are checked again by the one statement."""
 
         def keyed(conn: Connection, scope: KeyScope, present: Present) -> Answer | AppError:
+            known = known_claim(conn, context, request)
+            if known is not None:
+                return answered_again(conn, scope, present(self.view(conn, known, context.now)), context.now)
             sold_out = refusal_answer(_limits()["sold-out"])
             for _ in range(2):
                 granting = self._granting(conn, context, request)
@@ -104,6 +108,9 @@ class ClaimsPart:
             raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
 
         def settle(conn: Connection, _prepared: None, _outcome: None) -> ClaimView:
+            known = known_claim(conn, context, request)
+            if known is not None:
+                return self.view(conn, known, context.now)
             granting = self._granting(conn, context, request)
             outcome = self._call(conn, context, granting, None)
             if outcome == "stale-terms":
@@ -117,12 +124,14 @@ class ClaimsPart:
 
     def _granting(self, conn: Connection, context: RequestContext, request: ClaimRequest) -> _Granting:
         terms = self._terms_in_force(conn, request.coupon_id, context.now)
+        if context.actor.client_id is not None and terms.merchant_id not in context.actor.merchant_ids:
+            raise NotFound("there is no such coupon")  # a partner's users are served by its merchants alone
         if terms.per_device is not None and request.device_id is None:
             raise InvalidBody(faults=[Fault("this coupon wants the device's id", pointer="/device_id")])
         evidence = rules.check_place(terms, self._measured(conn, terms, request), context.now)
         priced = terms.price_minor > 0
         return _Granting(
-            claim_id=new_city_id(terms.city_id),
+            claim_id=request.claim_id or new_city_id(terms.city_id),
             terms=terms,
             validity=rules.validity(terms, context.now),
             evidence=evidence,

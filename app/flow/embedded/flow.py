@@ -77,6 +77,10 @@ class EmbeddedFlow:
             rotating_code=False,
             group=False,
             points=False,
+            partner_users=True,
+            caller_claim_ids=True,
+            partner_coupons=False,
+            test_provider=TEST_WALLET if TEST_WALLET in self._settings.providers else None,
             providers=self._settings.providers,
             currencies=currencies,
         )

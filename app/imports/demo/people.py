@@ -16,7 +16,10 @@ FIRST_CITY: Final = "hangzhou"
 SECOND_CITY: Final = "berlin"
 PARTNER_CLIENT_ID: Final = "partner1"
 PARTNER_NAME: Final = "Demo till partner"
-PARTNER_SCOPES: Final = ("coupons:read", "claims:read", "redemptions:write", "webhooks:write", "events:read")
+PARTNER_SCOPES: Final = (
+    *("coupons:read", "claims:read", "redemptions:write", "webhooks:write", "events:read"),
+    "users:act",
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal, TypeVar
 
@@ -82,10 +83,11 @@ class TestWallet:
             trade = book.open_trade(conn, new)
             if (trade.amount_minor, trade.currency) != (order.amount_minor, order.currency):
                 return Closed("closed before it was opened") if trade.state == "closed" else Declined("number reused")
-            if trade.wallet_no == new.wallet_no and told.outcome != "wait":
+            fresh = trade.wallet_no == new.wallet_no
+            if fresh and told.outcome != "wait":
                 self._announce(conn, trade, told, new.created_at)
-            elif trade.wallet_no == new.wallet_no and trade.settles_at is not None:
-                self._announce(conn, trade, told, trade.settles_at)
+            if fresh and trade.settles_at is not None:
+                self._announce(conn, replace(trade, state="paid"), told, trade.settles_at)
             return self._answer(conn, trade)
 
         outcome = self._with_books(open_trade)
@@ -162,8 +164,9 @@ class TestWallet:
         return True
 
     def settled(self, conn: Connection, trade: Trade) -> Trade:
-        """The trade as it stands now: one that waits is paid when its time has come. ``trade`` is locked."""
-        if trade.state != "waiting" or trade.settles_at is None or trade.settles_at > self._clock():
+        """The trade as it stands now: one that waits, or was declined and is paid after all, is paid when its time has
+        come. ``trade`` is locked."""
+        if trade.state not in ("waiting", "declined") or trade.settles_at is None or trade.settles_at > self._clock():
             return trade
         return book.change_trade(conn, trade.trade_no, state="paid")
 
@@ -189,7 +192,7 @@ class TestWallet:
             fee_minor=half_up(order.amount_minor * FEE_BP, 10_000),
             refunded_minor=0,
             fee_returned_minor=0,
-            settles_at=now + timedelta(seconds=wait_s) if told.outcome == "wait" and wait_s is not None else None,
+            settles_at=now + timedelta(seconds=wait_s) if told.outcome != "pay" and wait_s is not None else None,
             lost_answers=told.lost_answers,
             created_at=now,
         )
@@ -242,7 +245,6 @@ class TestWallet:
         """Puts the notice of a trade's end into the books, to be sent later."""
         if told.notices == 0:
             return
-        state = "paid" if trade.state == "waiting" else trade.state
         data: dict[str, Any] = {
             "trade_no": trade.trade_no,
             "provider_trade_no": trade.wallet_no,
@@ -250,6 +252,6 @@ class TestWallet:
             "currency": trade.currency,
             "fee_minor": trade.fee_minor,
         }
-        body = orjson.dumps({"type": f"trade.{state}", "timestamp": at.isoformat(), "data": data})
+        body = orjson.dumps({"type": f"trade.{trade.state}", "timestamp": at.isoformat(), "data": data})
         send_at = at + timedelta(seconds=told.notice_delay_s)
         book.add_notice(conn, f"msg_{secrets.token_hex(12)}", trade.trade_no, body, told.notices, send_at)

@@ -70,14 +70,16 @@ def test_a_busy_city_leaves_no_other_behind(loop: Loop, database: Database, read
     assert seen.index("there1") < 10, "by time, not city after city"
 
 
-def test_the_feed_shows_what_a_webhook_carries(loop: Loop, database: Database, reader: Owner) -> None:
+def test_the_feed_shows_what_a_webhook_carries(
+    loop: Loop, database: Database, app_settings: Settings, reader: Owner
+) -> None:
     happen(database, loop.merchant, CITY, ["一"])
     answer = loop.get("/v1/events", by=reader)
     event_id = UUID(answer.get_json()["items"][0]["id"])
     with database.read_primary() as conn:
         stored = event_by_id(conn, CITY, event_id, None)
     assert stored is not None
-    assert answer.get_json()["items"][0] == orjson.loads(render(stored))
+    assert answer.get_json()["items"][0] == orjson.loads(render(stored, app_settings.public_url))
 
 
 def test_a_cursor_is_good_after_a_year_and_tells_where_nothing_has_happened_yet(

@@ -1,0 +1,185 @@
+"""The catalogue of events: served, shown, valid, and what every event that the code writes keeps to."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from flask import Flask
+from jsonschema import Draft202012Validator
+
+from app.core.db import Database
+from app.core.settings import Settings
+from app.flow.catalogue import CATALOGUE, index, page
+from app.http.steps import run_job
+from app.outbox.relay import relay_once
+from app.payments.types import RefundRefused
+from tests.conftest import ROOT
+from tests.factories.described import faults_of, stored_faults
+from tests.factories.loops import CITY, Loop
+from tests.factories.paying import PRICE, Paying, Scripted, compose
+from tests.factories.shops import Shop
+
+# What the contract promises by name; a type that goes is a breach.
+PROMISED = {
+    f"fujin.{thing}.{what}.v1"
+    for thing, all_of_it in {
+        "claim": "granted activated redeemed released cancelled expired refunded",
+        "redemption": "held committed voided reversed",
+        "payment": "pending unknown succeeded failed cancelled stray",
+        "refund": "requested succeeded failed",
+        "webhook": "test",
+    }.items()
+    for what in all_of_it.split()
+}
+
+
+@pytest.fixture
+def scripted(app: Flask, loop: Loop, app_settings: Settings, database: Database) -> tuple[Paying, Scripted]:
+    """The money side with a provider whose answers about refunds are given beforehand."""
+    made: list[Scripted] = []
+
+    def wrap(provider: Any) -> Scripted:
+        made.append(Scripted(provider))
+        return made[-1]
+
+    return compose(app, loop, app_settings, database, wrap), made[0]
+
+
+def test_every_type_that_is_written_is_described_and_every_described_type_is_written(
+    scripted: tuple[Paying, Scripted],
+) -> None:
+    paying, provider = scripted
+    loop = paying.loop
+    _claims(loop)
+    _payments(paying, provider)
+    _endpoint(loop)
+    written, faults = stored_faults(loop.engine)
+    assert faults == []
+    assert written == set(CATALOGUE)
+
+
+def _claims(loop: Loop) -> None:
+    """A claim in each of its states, and a redemption in each of its own."""
+    shop = Shop(loop)
+    claim, code = shop.claim()
+    used = shop.used(code)
+    assert shop.step(used, "reverse", reason="wrong table")().status_code == 200
+    held = shop.used(code, mode="hold")
+    assert shop.step(held, "void")().status_code == 200
+    assert shop.step(shop.used(code, mode="hold"), "commit")().status_code == 200
+    given_back, _ = shop.claim()
+    assert loop.post(f"/v1/claims/{given_back}/cancel", {}, by=shop.member).status_code == 200
+    late = loop.claim(shop.coupon(price_minor=800, list_price_minor=1000), shop.member[0])["claim_id"]
+    shop.write("UPDATE claims SET pay_until = :now WHERE claim_id = :c", now=loop.now, c=late)
+    over, _ = shop.claim()
+    shop.expire(over)
+    _sweep(loop)
+    states = dict(loop.rows("SELECT claim_id::text, state FROM claims"))
+    assert [states[each] for each in (claim, given_back, late, over)] == [
+        *("redeemed", "cancelled", "released", "expired")
+    ]
+
+
+def _sweep(loop: Loop) -> None:
+    with loop.app.test_request_context("/"):
+        flow = loop.app.extensions["fujin_flow"]
+        for plan in flow.due_work(CITY, loop.now + timedelta(seconds=1)):
+            run_job(plan)
+
+
+def _payments(paying: Paying, provider: Scripted) -> None:
+    """A payment in each of its states, and refunds that are asked for, fail and succeed."""
+    paid, _, _ = paying.paid_claim()
+    declined, claim_id, _ = paying.paid_claim(outcome="decline", notices=1)
+    paying.release(claim_id)
+    assert paying.wallet.tell(declined["trade_no"], "pay")
+    paying.send_notices()
+    assert paying.payment(declined["payment_id"]).state == "stray"
+    waiting, _, member = paying.paid_claim(outcome="wait")
+    answer = paying.loop.post(f"/v1/payments/{waiting['payment_id']}/cancel", {}, by=(member, "member"))
+    assert answer.get_json()["state"] == "cancelled"
+    silent, _, _ = paying.paid_claim(lost_answers=1)
+    assert silent["state"] == "unknown"
+    provider.refunds = [RefundRefused("the card is gone")]
+    owner = (paying.loop.employee("owner", paying.loop.merchant), "owner")
+    body = {"refund_no": "r", "amount": {"amount_minor": PRICE, "currency": "CNY"}, "reason": "cold"}
+    path = f"/v1/payments/{paid['payment_id']}/refunds"
+    assert paying.loop.post(path, body, by=owner).get_json()["state"] == "failed"
+    assert paying.loop.post(path, body, by=owner).get_json()["state"] == "succeeded"
+
+
+def _endpoint(loop: Loop) -> None:
+    owner = (loop.employee("owner", loop.merchant), "owner")
+    body = {"merchant_id": str(loop.merchant), "url": "https://93.184.215.14/hook"}
+    made = loop.post("/v1/webhook-endpoints", body, by=owner)
+    assert made.status_code == 201, made.get_json()
+    path = f"/v1/webhook-endpoints/{made.get_json()['endpoint_id']}/test"
+    assert loop.post(path, {}, by=owner).status_code == 202
+
+
+def test_the_promised_types_are_there() -> None:
+    assert set(CATALOGUE) >= PROMISED
+
+
+def test_schemas_are_valid_and_stand_where_events_say(loop: Loop, database: Database, app_settings: Settings) -> None:
+    shop = Shop(loop)
+    shop.claim()
+    relay_once(database, lambda: loop.now, "test")
+    event = loop.get("/v1/events", by=shop.owner).get_json()["items"][0]
+    assert event["dataschema"] == f"{app_settings.public_url}/schemas/events/fujin.claim.granted.v1.json"
+    items = loop.client.get("/schemas/events").get_json()["items"]
+    assert items == index(app_settings.public_url)
+    assert loop.client.get("/v1/flow").get_json()["events"]["types"] == [item["type"] for item in items]
+    for item in items:
+        answer = loop.client.get(item["dataschema"].removeprefix(app_settings.public_url))
+        assert (answer.status_code, answer.mimetype) == (200, "application/schema+json")
+        schema = answer.get_json()
+        assert (schema["$id"], schema["title"]) == (item["dataschema"], item["type"])
+        Draft202012Validator.check_schema(schema)
+        for name in schema["required"]:
+            assert name in schema["properties"], item["type"]
+        # receivers that validate with the served schema accept a member that was added later
+        assert "additionalProperties" not in schema
+    granted = loop.client.get("/schemas/events/fujin.claim.granted.v1.json").get_json()
+    Draft202012Validator(granted).validate(event["data"] | {"added_later": 1})
+
+
+@pytest.mark.parametrize("name", ["fujin.claim.granted.v1", "fujin.claim.granted.v9.json", "x.json", ".json"])
+def test_there_is_no_schema_of_a_type_that_is_not_told(loop: Loop, name: str) -> None:
+    answer = loop.client.get(f"/schemas/events/{name}")
+    assert (answer.status_code, answer.get_json()["code"]) == (404, "not-found")
+
+
+def test_an_undescribed_event_is_found_out() -> None:
+    """The check itself: each way to break a schema is told."""
+    subject = str(UUID(int=5))
+    good: dict[str, Any] = {
+        "claim_id": subject,
+        "coupon_id": str(UUID(int=6)),
+        "coupon_version": 1,
+        "merchant_id": str(UUID(int=7)),
+        "occurred_at": "2026-11-22T09:30:00+00:00",
+        "state": "cancelled",
+        "reason": secrets.token_hex(3),
+        "stock_returned": True,
+    }
+    kind = "fujin.claim.cancelled.v1"
+    assert faults_of(kind, subject, good) == []
+    for broken in (
+        good | {"code": "123456789012"},
+        good | {"occurred_at": "yesterday"},
+        good | {"claim_id": "1"},
+        good | {"state": "active"},
+        {name: value for name, value in good.items() if name != "reason"},
+    ):
+        assert len(faults_of(kind, subject, broken)) >= 1, broken
+    assert faults_of(kind, str(UUID(int=8)), good)
+    assert faults_of("fujin.claim.vanished.v1", subject, good)
+
+
+def test_the_page_of_events_is_current() -> None:
+    assert (ROOT / "docs" / "events.md").read_text() == page(), "write it anew: fujin event-types > docs/events.md"
