@@ -22,7 +22,7 @@ from app.core.paging import CursorCodec
 from app.core.processes import end_with_parent
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
-from app.flow import routes_claims, routes_contract, routes_payments, routes_till
+from app.flow import routes_claims, routes_contract, routes_payments, routes_settlements, routes_till
 from app.flow.cli import commands as flow_commands
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
@@ -32,7 +32,6 @@ from app.http.operations import create_operations
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
 from app.imports.cli import commands as imports_commands
-from app.ledger import routes as ledger_routes
 from app.members import routes as members_routes
 from app.members.cli import commands as members_commands
 from app.members.principals import create_principals
@@ -41,6 +40,8 @@ from app.merchants.queries import employment_of
 from app.outbox import routes_endpoints, routes_feed
 from app.outbox.cli import commands as outbox_commands
 from app.ranks.cli import commands as ranks_commands
+from app.settlements import routes as ledger_routes
+from app.settlements.cli import commands as settlements_commands
 from app.web.pages import create_pages
 from app.worker import worker
 
@@ -99,6 +100,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         routes_claims.blueprint,
         routes_till.blueprint,
         routes_payments.blueprint,
+        routes_settlements.blueprint,
         routes_feed.blueprint,
         routes_endpoints.blueprint,
         ledger_routes.blueprint,
@@ -118,7 +120,15 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
 
 def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
-    modules = (imports_commands, members_commands, audit_commands, outbox_commands, ranks_commands, flow_commands)
+    modules = (
+        imports_commands,
+        members_commands,
+        audit_commands,
+        outbox_commands,
+        ranks_commands,
+        flow_commands,
+        settlements_commands,
+    )
     for command in (*chain.from_iterable(modules), worker):
         group.add_command(command)
     return group

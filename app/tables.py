@@ -16,7 +16,8 @@ import app.postings.tables
 import app.ranks.tables
 import app.redemption.tables
 import app.regions.tables
-import app.service_areas.tables  # noqa: F401
+import app.service_areas.tables
+import app.settlements.tables  # noqa: F401
 from app.core.schema import metadata
 
 __all__ = ["metadata"]

@@ -1,4 +1,4 @@
-"""The ledger derived again from payments, refunds, redeemed units and budgets, as SQL of its own.
+"""The ledger derived again from payments, refunds, redeemed units, budgets and statements, as SQL of its own.
 
 It is written from the posting table of docs/ledger.md and shares nothing with the code that posts, so that a mistake
 in one of the two shows as a difference.
@@ -19,7 +19,12 @@ WITH table_of_postings (kind, debit, credit) AS (VALUES
     ('commission', 'merchant_payable', 'platform_revenue'),
     ('prepaid_used', 'prepaid_liability', 'merchant_payable'),
     ('promo_fund', 'promo_available', 'promo_funding'),
-    ('promo_budget', 'promo_used', 'promo_available')
+    ('promo_budget', 'promo_used', 'promo_available'),
+    ('settle', 'merchant_payable', 'payout_due'),
+    ('settle_back', 'payout_due', 'merchant_payable'),
+    ('receivable', 'merchant_receivable', 'payout_due'),
+    ('recover', 'payout_due', 'merchant_receivable'),
+    ('payout', 'payout_due', 'payout_clearing')
 ), paid AS (
     SELECT city_id, payment_id, merchant_id, currency, captured_minor, fee_minor,
            CASE WHEN state = 'stray' THEN 'stray' WHEN purpose = 'claim' THEN 'prepaid' ELSE 'capture' END AS kind
@@ -58,6 +63,13 @@ WITH table_of_postings (kind, debit, credit) AS (VALUES
     LATERAL (SELECT false UNION ALL SELECT true WHERE u.reversed) AS way (undone)
     UNION ALL
     SELECT city_id, 'coupon', coupon_id, 'promo_fund', false, amount, currency, NULL, coupon_id FROM budgets
+    UNION ALL
+    SELECT s.city_id, 'settlement', s.settlement_id, m.kind, false, m.amount, s.currency, s.merchant_id, NULL
+    FROM settlements s,
+    LATERAL (VALUES ('settle', greatest(s.lines_minor, 0)), ('settle_back', greatest(-s.lines_minor, 0)),
+                    ('receivable', s.receivable_minor), ('recover', s.recovered_minor),
+                    ('payout', CASE WHEN s.paid_at IS NULL THEN 0 ELSE s.payout_minor END)) AS m (kind, amount)
+    WHERE s.state <> 'draft'
 ), derived AS (
     SELECT a.city_id, a.ref_type, a.ref_id, CASE WHEN a.undone THEN 'undo_' ELSE '' END || a.kind AS kind,
            CASE WHEN a.undone THEN p.credit ELSE p.debit END AS debit,
@@ -66,10 +78,10 @@ WITH table_of_postings (kind, debit, credit) AS (VALUES
     FROM amounts a JOIN table_of_postings p USING (kind) WHERE a.amount_minor <> 0
 ), owned AS (
     SELECT d.city_id, d.ref_type, d.ref_id, d.kind, d.currency, d.amount_minor, d.debit, d.credit,
-           CASE WHEN d.debit = 'merchant_payable' THEN d.merchant_id
+           CASE WHEN d.debit IN ('merchant_payable', 'payout_due', 'merchant_receivable') THEN d.merchant_id
                 WHEN d.debit IN ('promo_available', 'promo_used', 'promo_funding') THEN d.coupon_id
                 ELSE '00000000-0000-0000-0000-000000000000' END AS debit_owner,
-           CASE WHEN d.credit = 'merchant_payable' THEN d.merchant_id
+           CASE WHEN d.credit IN ('merchant_payable', 'payout_due', 'merchant_receivable') THEN d.merchant_id
                 WHEN d.credit IN ('promo_available', 'promo_used', 'promo_funding') THEN d.coupon_id
                 ELSE '00000000-0000-0000-0000-000000000000' END AS credit_owner
     FROM derived d
@@ -104,4 +116,5 @@ NEEDS: Final = (
     "coupon_versions",
     "accounts",
     "transfers",
+    "settlements",
 )

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from app.audit.types import DataRule
+from app.core.machines import MACHINES
 
 _EVENT = "'event ' || e.event_id || ' of city ' || e.city_id"
+# Things with states, and pairs of events that may follow each other, from the one table of edges.
+_THINGS = ", ".join(f"'fujin.{machine.thing}.%'" for machine in MACHINES)
+_STEPS = ", ".join(
+    f"('{before and f'fujin.{machine.thing}.{before}.v1'}', 'fujin.{machine.thing}.{after}.v1')"
+    for machine in MACHINES
+    for before, after in sorted(machine.told_pairs)
+)
 _FREE = "(lease_until IS NULL OR lease_until < :now)"
 
 
@@ -76,16 +84,38 @@ RULES = (
         # A refund that the provider works on is still requested, for those outside.
         {"requested": ("requested",), "pending": ("requested",), "succeeded": ("succeeded",), "failed": ("failed",)},
     ),
+    _told(
+        "settlement-told",
+        "L15",
+        "settlements",
+        "settlement_id",
+        # Drafts are nobody's business yet, and a dispute tells nothing by itself.
+        {"draft": ("",), "closed": ("closed",), "paid": ("paid",), "disputed": ("closed", "paid")},
+    ),
+    DataRule(
+        "told-steps-legal",
+        "L20",
+        "what follows in the history of a thing is a legal step from what went before",
+        ("outbox_events",),
+        "outbox_events",
+        f"""
+        SELECT {_EVENT}, e.type || ' follows ' || coalesce(nullif(e.before, ''), 'nothing')
+        FROM (SELECT city_id, event_id, type,
+                     coalesce(lag(type) OVER (PARTITION BY city_id, aggregate_id ORDER BY seq), '') AS before
+              FROM outbox_events WHERE type LIKE ANY (ARRAY[{_THINGS}])) e
+        WHERE (e.before, e.type) NOT IN (VALUES {_STEPS})
+        """,
+    ),
     DataRule(
         "event-of-something",
         "I09",
         "an event is about a thing that exists",
-        ("outbox_events", "claims", "redemptions", "payments", "refunds"),
+        ("outbox_events", "claims", "redemptions", "payments", "refunds", "settlements"),
         "outbox_events",
         f"""
         SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
         FROM outbox_events e
-        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund') AND NOT EXISTS (
+        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'settlement') AND NOT EXISTS (
             SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.claim.%'
             UNION ALL
@@ -96,7 +126,10 @@ RULES = (
                AND e.type LIKE 'fujin.payment.%'
             UNION ALL
             SELECT 1 FROM refunds t WHERE (t.city_id, t.refund_id) = (e.city_id, e.aggregate_id)
-               AND e.type LIKE 'fujin.refund.%')
+               AND e.type LIKE 'fujin.refund.%'
+            UNION ALL
+            SELECT 1 FROM settlements t WHERE (t.city_id, t.settlement_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.settlement.%')
         """,
     ),
     DataRule(

@@ -2,9 +2,9 @@
 
 Each statement selects (thing, detail) and may bind ``:now``, the application's clock. They look across all cities,
 which no request does. Those of claims and redemptions stand in ``flow_rules``, of payments in ``payment_rules``, of
-the ledger in ``ledger_rules``, of events and jobs in ``outbox_rules``, of regional data in ``data_rules``, of search
-rows in ``search_rules``; those that follow from the catalogue (orphans of foreign keys that a distributed
-installation drops, ids that name their city) are made in ``queries``.
+the ledger in ``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of
+regional data in ``data_rules``, of search rows in ``search_rules``; those that follow from the catalogue (orphans of
+foreign keys that a distributed installation drops, ids that name their city) are made in ``queries``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from app.audit.ledger_rules import RULES as LEDGER_RULES
 from app.audit.outbox_rules import RULES as OUTBOX_RULES
 from app.audit.payment_rules import RULES as PAYMENT_RULES
 from app.audit.search_rules import RULES as SEARCH_RULES
+from app.audit.settlement_rules import RULES as SETTLEMENT_RULES
 from app.audit.types import DataRule
 
 DURABILITY: Final = "durability"
@@ -193,6 +194,7 @@ RULES: tuple[DataRule, ...] = (
     *FLOW_RULES,
     *PAYMENT_RULES,
     *LEDGER_RULES,
+    *SETTLEMENT_RULES,
     *OUTBOX_RULES,
     *DATA_RULES,
     *SEARCH_RULES,

@@ -7,23 +7,11 @@ from datetime import date, datetime
 from typing import Final, Literal, NamedTuple
 from uuid import UUID
 
+from app.core.machines import CLAIM
+
 State = Literal["pending_payment", "active", "redeemed", "released", "cancelled", "expired", "refunded"]
 
-# The legal edges; a message that asks for another one changes nothing.
-EDGES: Final[frozenset[tuple[str, str]]] = frozenset(
-    {
-        ("pending_payment", "active"),
-        ("pending_payment", "released"),
-        ("active", "redeemed"),
-        ("active", "expired"),
-        ("active", "cancelled"),
-        ("active", "refunded"),
-        ("expired", "refunded"),
-        ("redeemed", "active"),
-        ("redeemed", "expired"),
-        ("redeemed", "refunded"),
-    }
-)
+EDGES: Final = CLAIM.edges
 # States in which the unit of stock goes back, so that somebody else can claim it.
 RETURNS_STOCK: Final = frozenset({"released", "cancelled"})
 # The event of each state that is reached.

@@ -53,6 +53,13 @@ def _count(text: str) -> int:
     return value
 
 
+def _amount(text: str) -> int:
+    value = int(text)
+    if not 0 <= value <= 10**15:
+        raise ValueError("must be a whole number of minor units, zero or more")
+    return value
+
+
 def _secret(text: str) -> str:
     if len(text) < 32 or len(set(text)) < 8:
         raise ValueError("must be at least 32 characters of randomness; make one with: openssl rand -hex 32")
@@ -143,6 +150,12 @@ class Settings:
     )
     providers: tuple[str, ...] = _setting(
         "FUJIN_PROVIDERS", "payment providers on offer: cash, test_wallet", _providers, ("cash",)
+    )
+    settlement_floor_minor: int = _setting(
+        "FUJIN_SETTLEMENT_FLOOR_MINOR",
+        "how far below zero a merchant's statements carry on, minor units; beyond it the rest is receivable",
+        _amount,
+        100_000,
     )
     webhook_allow: tuple[str, ...] = _setting(
         "FUJIN_WEBHOOK_ALLOW",

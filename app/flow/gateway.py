@@ -28,6 +28,8 @@ from app.flow.types import (
     RequestContext,
 )
 from app.http.steps import Plan
+from app.settlements.types import Line as SettlementLine
+from app.settlements.types import Settlement
 
 
 class FlowGateway(Protocol):
@@ -120,6 +122,36 @@ class FlowGateway(Protocol):
 
     def provider_notice(self, provider: str, headers: dict[str, str], body: bytes, now: datetime) -> Plan:
         """None; what a provider told us, kept as it came and applied once."""
+        ...
+
+    # statements
+    def list_settlements(
+        self,
+        context: RequestContext,
+        merchant_ids: Sequence[UUID],
+        state: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> Sequence[Settlement]:
+        """Statements of some of the caller's merchants, newest first, older than ``before``."""
+        ...
+
+    def count_settlements(self, context: RequestContext, merchant_ids: Sequence[UUID], state: str | None) -> int:
+        """How many there are."""
+        ...
+
+    def get_settlement(self, context: RequestContext, settlement_id: UUID) -> Settlement:
+        """A statement of one of the caller's merchants, a draft with the amounts that it would have now; NotFound."""
+        ...
+
+    def settlement_lines(
+        self, context: RequestContext, settlement_id: UUID, after: int, limit: int
+    ) -> Sequence[SettlementLine]:
+        """Its lines behind a number, in order; NotFound."""
+        ...
+
+    def settlement_file(self, context: RequestContext, settlement_id: UUID) -> tuple[Settlement, bytes]:
+        """The statement and its lines as a file, whose hash a closed one tells; NotFound."""
         ...
 
     # time

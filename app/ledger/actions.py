@@ -82,6 +82,30 @@ def post_reversed(
     _post(conn, city_id, currency, rules.used(merchant_id, units, undo=True), now)
 
 
+def post_settled(
+    conn: Connection,
+    city_id: int,
+    *,
+    settlement_id: UUID,
+    merchant_id: UUID,
+    currency: str,
+    lines_minor: int,
+    receivable_minor: int,
+    recovered_minor: int,
+    now: datetime,
+) -> None:
+    """A statement was closed: its lines leave the payable account, which then holds what no statement has."""
+    postings = rules.settled(settlement_id, merchant_id, lines_minor, receivable_minor, recovered_minor)
+    _post(conn, city_id, currency, postings, now)
+
+
+def post_paid_out(
+    conn: Connection, city_id: int, *, settlement_id: UUID, merchant_id: UUID, money: Money, now: datetime
+) -> None:
+    """The money of a closed statement left for the merchant's bank."""
+    _post(conn, city_id, money.currency, rules.paid_out(settlement_id, merchant_id, money.amount_minor), now)
+
+
 def _post(conn: Connection, city_id: int, currency: str, postings: Sequence[Posting], now: datetime) -> None:
     if not postings:
         return

@@ -27,13 +27,24 @@ ACCOUNTS: Final[dict[str, tuple[AccountKind, AccountKind]]] = {
     "prepaid_used": ("prepaid_liability", "merchant_payable"),
     "promo_fund": ("promo_available", "promo_funding"),
     "promo_budget": ("promo_used", "promo_available"),
+    "settle": ("merchant_payable", "payout_due"),
+    "settle_back": ("payout_due", "merchant_payable"),
+    "receivable": ("merchant_receivable", "payout_due"),
+    "recover": ("payout_due", "merchant_receivable"),
+    "payout": ("payout_due", "payout_clearing"),
 }
-OWNED_BY_MERCHANT: Final = frozenset({"merchant_payable"})
+OWNED_BY_MERCHANT: Final = frozenset({"merchant_payable", "payout_due", "merchant_receivable"})
 OWNED_BY_COUPON: Final = frozenset({"promo_available", "promo_used", "promo_funding"})
-# Kinds that a merchant sees among its lines.
-MERCHANT_KINDS: Final = frozenset(
-    name for kind, pair in ACCOUNTS.items() if OWNED_BY_MERCHANT & set(pair) for name in (kind, f"{UNDO}{kind}")
-)
+# Whose money each kind that stands on a merchant's payable account is, before it is the merchant's.
+FUNDED_BY: Final[dict[str, Literal["customer", "platform", "merchant"]]] = {
+    "capture": "customer",
+    "prepaid_used": "customer",
+    "platform_promo": "platform",
+    "commission": "merchant",
+}
+SETTLED: Final = ("settle", "settle_back")
+# Kinds that a merchant sees among its lines; a statement is never undone.
+MERCHANT_KINDS: Final = frozenset((*FUNDED_BY, *(f"{UNDO}{kind}" for kind in FUNDED_BY), *SETTLED))
 _KIND_OF: Final[dict[str, str]] = {"claim": "prepaid", "redemption": "capture", "stray": "stray"}
 
 
@@ -77,6 +88,24 @@ def used(merchant_id: UUID, units: Sequence[UnitSplit], *, undo: bool = False) -
             undo=undo,
         )
     )
+
+
+def settled(
+    settlement_id: UUID, merchant_id: UUID, lines_minor: int, receivable_minor: int, recovered_minor: int
+) -> tuple[Posting, ...]:
+    """A statement was closed: what its lines come to is due to be paid out, or to be made up for."""
+    amounts = {
+        "settle": max(lines_minor, 0),
+        "settle_back": max(-lines_minor, 0),
+        "receivable": receivable_minor,
+        "recover": recovered_minor,
+    }
+    return tuple(_postings("settlement", settlement_id, amounts, merchant_id))
+
+
+def paid_out(settlement_id: UUID, merchant_id: UUID, payout_minor: int) -> tuple[Posting, ...]:
+    """The money of a statement left for the merchant's bank."""
+    return tuple(_postings("settlement", settlement_id, {"payout": payout_minor}, merchant_id))
 
 
 def budgets(units: Sequence[UnitSplit]) -> tuple[Posting, ...]:

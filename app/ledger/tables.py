@@ -35,7 +35,7 @@ accounts = declare(
     CheckConstraint(
         "kind in ('provider_clearing', 'provider_fee_expense', 'promo_expense', 'platform_revenue',"
         " 'prepaid_liability', 'stray_liability', 'merchant_payable', 'promo_available', 'promo_used',"
-        " 'promo_funding')",
+        " 'promo_funding', 'payout_due', 'payout_clearing', 'merchant_receivable')",
         name="kind",
     ),
     CheckConstraint("(floor_minor is null) = (balance_minor is null)", name="floored"),
@@ -72,7 +72,7 @@ transfers = declare(
     ),
     CheckConstraint("amount_minor > 0", name="amount"),
     CheckConstraint("debit_account_id <> credit_account_id", name="accounts"),
-    CheckConstraint("ref_type in ('payment', 'refund', 'redemption_unit', 'coupon')", name="ref_type"),
+    CheckConstraint("ref_type in ('payment', 'refund', 'redemption_unit', 'coupon', 'settlement')", name="ref_type"),
 )
 Index("transfers_debit_ix", transfers.c.city_id, transfers.c.debit_account_id, transfers.c.transfer_id)
 Index("transfers_credit_ix", transfers.c.city_id, transfers.c.credit_account_id, transfers.c.transfer_id)

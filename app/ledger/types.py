@@ -19,8 +19,11 @@ AccountKind = Literal[
     "promo_available",
     "promo_used",
     "promo_funding",
+    "payout_due",
+    "payout_clearing",
+    "merchant_receivable",
 ]
-RefType = Literal["payment", "refund", "redemption_unit", "coupon"]
+RefType = Literal["payment", "refund", "redemption_unit", "coupon", "settlement"]
 Purpose = Literal["claim", "redemption"]
 
 # The owner of the platform's own accounts.

@@ -7,47 +7,12 @@ from typing import Final
 from uuid import UUID, uuid5
 
 from app.core.errors import AppError
+from app.core.machines import PAYMENT, REFUND
 from app.payments.errors import PaymentPending, RefundExceedsCaptured, RefundInProgress
-from app.payments.types import Closed, Declined, Paid, Payment, PayOutcome, RefundState, State, Waiting
+from app.payments.types import Closed, Declined, Paid, Payment, PayOutcome, State, Waiting
 
-# The legal edges. Money that came is never taken back by a message: nothing leads out of succeeded and stray.
-EDGES: Final[frozenset[tuple[State, State]]] = frozenset(
-    {
-        ("created", "pending"),
-        ("created", "unknown"),
-        ("created", "succeeded"),
-        ("created", "failed"),
-        ("created", "cancelling"),
-        ("created", "stray"),
-        ("pending", "succeeded"),
-        ("pending", "failed"),
-        ("pending", "cancelling"),
-        ("pending", "stray"),
-        ("unknown", "pending"),
-        ("unknown", "succeeded"),
-        ("unknown", "failed"),
-        ("unknown", "cancelling"),
-        ("unknown", "stray"),
-        ("cancelling", "cancelled"),
-        ("cancelling", "succeeded"),
-        ("cancelling", "stray"),
-        ("cancelled", "succeeded"),
-        ("cancelled", "stray"),
-        ("failed", "succeeded"),
-        ("failed", "stray"),
-    }
-)
-# A refund that failed is set up anew under its number, for the provider to be asked once more.
-REFUND_EDGES: Final[frozenset[tuple[RefundState, RefundState]]] = frozenset(
-    {
-        ("requested", "pending"),
-        ("requested", "succeeded"),
-        ("requested", "failed"),
-        ("pending", "succeeded"),
-        ("pending", "failed"),
-        ("failed", "requested"),
-    }
-)
+EDGES: Final = PAYMENT.edges
+REFUND_EDGES: Final = REFUND.edges
 CANCELLABLE: Final = frozenset({"created", "pending", "unknown"})
 UNFINISHED: Final = CANCELLABLE | {"cancelling"}
 # Where no message is of interest any more.

@@ -8,12 +8,11 @@ from datetime import datetime, timedelta
 from typing import Final, Literal, Protocol
 from uuid import UUID
 
+from app.core.machines import REDEMPTION
+
 State = Literal["held", "committed", "voided", "reversed"]
 
-# The legal edges; a message that asks for another one changes nothing.
-EDGES: Final[frozenset[tuple[str, str]]] = frozenset(
-    {("held", "committed"), ("held", "voided"), ("committed", "reversed")}
-)
+EDGES: Final = REDEMPTION.edges
 HOLD_LEASE: Final = timedelta(seconds=180)
 LEASE_OVER: Final = "its lease is over"  # the reason of a hold that nobody committed
 MAX_REVERSALS: Final = 10  # of one claim, for ever

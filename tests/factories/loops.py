@@ -136,3 +136,13 @@ def plant_loop(app: Flask, engine: sa.Engine) -> Loop:
     world.activate(CITY, "places", 1)
     count_rows(world)
     return Loop(app, engine, world, places[:3], merchant, places[3], rival)
+
+
+def beside(loop: Loop) -> Loop:
+    """The same world with another merchant of three places, so that tests of a file can share a database."""
+    world = loop.world
+    points = [{"lon": LON + n * 0.01, "lat": LAT, "name": f"分店{n}"} for n in range(3)]
+    places = world.places(CITY, 1, points)
+    merchant = world.merchant(CITY, "分店", places=places)
+    count_rows(world)
+    return Loop(loop.app, loop.engine, world, places, merchant, loop.rival_place, loop.rival)

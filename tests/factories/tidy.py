@@ -58,7 +58,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     world.region(THERE, 1, "POLYGON((13 52, 14 52, 14 53, 13 53, 13 52))")
     merchant = world.merchant(HERE, places=places)
     area = world.service_area(HERE, places[0], merchant, AREA)
-    coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], taken=3)
+    coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], taken=4)
     area_coupon = world.coupon(HERE, merchant, places[:1], scopes=[area], scope_kind="service_areas")
     region_coupon = world.coupon(HERE, merchant, places[:3], scopes=[region], scope_kind="regions")
     paid_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **PAID_TERMS)

@@ -27,6 +27,7 @@ from app.outbox.tables import (
 )
 from app.payments.tables import payments, provider_events, refunds
 from app.redemption.tables import redemption_units, redemptions
+from app.settlements import actions as statements
 from tests.factories.worlds import NOW
 
 HOUR = timedelta(hours=1)
@@ -89,6 +90,8 @@ class TidyLoop:
     def redemption(self, name: str, claim: UUID, coupon: UUID, words: Sequence[str], **split: Any) -> UnitSplit:
         """A redemption of one unit in the state that its last event tells; returns what the unit moves."""
         state, redemption_id = words[-1], self.new(name)
+        at = NOW - split.get("hours_ago", 1) * HOUR
+        posted_at = at if "hours_ago" in split else NOW
         money = {"gross_minor": 0, "discount_minor": 0, "platform_share_minor": 0, "prepaid_minor": 0,
                  "commission_minor": 0} | {key: split[key] for key in split if key.endswith("_minor")}  # fmt: skip
         was_committed = "committed" in words
@@ -96,8 +99,8 @@ class TidyLoop:
             redemptions, redemption_id=redemption_id, merchant_id=self.merchant, place_id=self.place, staff_id="s",
             request_no=name, request_hash=b"", state=state, **money, currency="CNY",
             payable_minor=money["gross_minor"] - money["discount_minor"],
-            lease_until=NOW + HOUR if state == "held" else None, committed_at=NOW - HOUR if was_committed else None,
-            reverse_before=NOW + HOUR if was_committed else None, reversal_pending=False, reversal_window_s=3600,
+            lease_until=NOW + HOUR if state == "held" else None, committed_at=at if was_committed else None,
+            reverse_before=at + 2 * HOUR if was_committed else None, reversal_pending=False, reversal_window_s=3600,
             ended_at=NOW if state in ("voided", "reversed") else None, created_at=NOW - HOUR,
             seq=self.told("redemption", redemption_id, words),
         )  # fmt: skip
@@ -112,7 +115,7 @@ class TidyLoop:
             budgeted, BUDGET if budgeted else None,
         )  # fmt: skip
         if was_committed:
-            ledger.post_committed(self.conn, self.city, self.merchant, "CNY", [moved], NOW)
+            ledger.post_committed(self.conn, self.city, self.merchant, "CNY", [moved], posted_at)
         if state == "reversed":
             ledger.post_reversed(self.conn, self.city, self.merchant, "CNY", [moved], NOW)
         return moved
@@ -123,6 +126,7 @@ class TidyLoop:
         """A payment in the state that its last event tells, unless it is in one that nobody is told of; its money in
         the ledger."""
         state, payment_id = given.pop("state", None) or words[-1], self.new(name)
+        at = given.pop("at", NOW)
         captured = amount if state in ("succeeded", "stray") else 0
         fee = 20 if captured else 0
         self.put(payments, **{
@@ -140,7 +144,7 @@ class TidyLoop:
         elif captured:
             ledger.post_capture(
                 self.conn, self.city, payment_id=payment_id, purpose=purpose, merchant_id=self.merchant, money=money,
-                fee_minor=fee, provider="test_wallet", now=NOW,
+                fee_minor=fee, provider="test_wallet", now=at,
             )  # type: ignore[arg-type]  # fmt: skip
         return payment_id
 
@@ -176,11 +180,12 @@ class TidyLoop:
 def plant_tidy_loop(
     engine: sa.Engine, city: int, merchant: UUID, place: UUID, coupon: UUID, paid_coupon: UUID
 ) -> dict[str, UUID]:
-    """Plants it: of ``coupon`` 3 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3; returns ids by name."""
+    """Plants it: of ``coupon`` 4 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3; returns ids by name."""
     with engine.begin() as conn:
         loop = TidyLoop(conn, city, merchant, place)
         _plant_free(loop, coupon)
         _plant_paid(loop, paid_coupon)
+        _plant_statements(loop, coupon)
         _plant_deliveries(loop)
     return loop.ids
 
@@ -230,6 +235,27 @@ def _plant_paid(loop: TidyLoop, coupon: UUID) -> None:
         provider_events, event_key="test_wallet:1", provider="test_wallet", trade_no="paid", body=b"paid",
         applied=True, outcome="succeeded", received_at=NOW,
     )  # fmt: skip
+
+
+def _plant_statements(loop: TidyLoop, coupon: UUID) -> None:
+    """A sale that can't be reversed any more, in a statement that was paid; a draft that ends later."""
+    used = loop.claim("settled_claim", coupon, "redeemed", ["granted", "redeemed"])
+    order = {"gross_minor": 6000, "discount_minor": 1000, "platform_share_minor": 500, "commission_minor": 50}
+    loop.redemption("settled", used, coupon, ["committed"], **order, hours_ago=4)
+    at = NOW - 4 * HOUR
+    loop.payment("settled_payment", "redemption", loop.ids["settled"], ["pending", "succeeded"], 5000, at=at)
+    draft = statements.draft(loop.conn, loop.city, loop.merchant, "CNY", NOW - HOUR, NOW)
+    closed = statements.close(loop.conn, draft.settlement_id, 0, NOW)
+    statements.pay(loop.conn, closed.settlement_id, "bank-1", NOW)
+    loop.ids["settlement"] = closed.settlement_id
+    loop.ids["draft"] = statements.draft(loop.conn, loop.city, loop.merchant, "CNY", NOW, NOW).settlement_id
+    for seq in (1, 2):
+        loop.position += 1
+        loop.conn.execute(
+            sa.update(outbox_events)
+            .where(outbox_events.c.aggregate_id == closed.settlement_id, outbox_events.c.seq == seq)
+            .values(position=loop.position)
+        )
 
 
 def _plant_deliveries(loop: TidyLoop) -> None:

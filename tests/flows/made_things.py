@@ -15,6 +15,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.clock import system_clock
+from app.core.ids import new_city_id
 from tests.factories.worlds import World
 
 Tokens = dict[str, dict[str, str]]
@@ -62,6 +63,7 @@ class Made:
     endpoint: str
     other_endpoint: str
     event: str
+    settlement: str
 
 
 @dataclass(frozen=True)
@@ -173,7 +175,20 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
         endpoint=hands.endpoint(owner),
         other_endpoint=hands.endpoint(owner),
         event=str(event),
+        settlement=_draft(World(engine), merchant),
     )
+
+
+def _draft(world: World, merchant: str) -> str:
+    """A statement of the merchant that waits to be closed: nothing of this run is due before tomorrow."""
+    amounts = ", ".join("0" for _ in range(16))
+    settlement_id, now = new_city_id(2), system_clock()
+    world.run(
+        f"INSERT INTO settlements VALUES (2, :id, :merchant, 'CNY', 1, 'draft', :since, :now, {amounts}, 0, NULL, :now,"
+        " NULL, NULL, NULL, NULL, NULL, 0)",
+        {"id": settlement_id, "merchant": merchant, "since": now - timedelta(days=1), "now": now},
+    )
+    return str(settlement_id)
 
 
 def _offers(world: World, merchant: UUID, place: UUID) -> tuple[UUID, UUID]:

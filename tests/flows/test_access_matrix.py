@@ -62,6 +62,12 @@ def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
             "own claim's": Case({"refund_id": ours.claim_refund}, frozenset({"member1", *owners})),
             "other's claim's": Case({"refund_id": theirs.claim_refund}, frozenset({"owner2"})),
         },
+        **{
+            f"/v1/settlements/{{settlement_id}}{ending}": merchants(
+                "settlement_id", ours.settlement, theirs.settlement, str(new_city_id(2)), owners
+            )
+            for ending in ("", "/lines", "/lines.csv")
+        },
         "/v1/webhook-endpoints/{endpoint_id}": merchants(
             "endpoint_id", ours.endpoint, theirs.endpoint, str(new_id()), owners
         ),
@@ -165,6 +171,7 @@ OPEN = {
     "GET /v1/cities": "",
     "GET /v1/me": "",
     "GET /v1/ledger": "",
+    "GET /v1/settlements": "",
     "GET /v1/claims": "",
     "GET /v1/flow": "",
     "GET /schemas/events": "",

@@ -17,6 +17,7 @@ from app.flow.catalogue import CATALOGUE, index, page
 from app.http.steps import run_job
 from app.outbox.relay import relay_once
 from app.payments.types import RefundRefused
+from app.settlements import actions
 from tests.conftest import ROOT
 from tests.factories.described import faults_of, stored_faults
 from tests.factories.loops import CITY, Loop
@@ -31,6 +32,7 @@ PROMISED = {
         "redemption": "held committed voided reversed",
         "payment": "pending unknown succeeded failed cancelled stray",
         "refund": "requested succeeded failed",
+        "settlement": "closed paid",
         "webhook": "test",
     }.items()
     for what in all_of_it.split()
@@ -56,6 +58,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     loop = paying.loop
     _claims(loop)
     _payments(paying, provider)
+    _settlements(loop)
     _endpoint(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
@@ -110,6 +113,17 @@ def _payments(paying: Paying, provider: Scripted) -> None:
     path = f"/v1/payments/{paid['payment_id']}/refunds"
     assert paying.loop.post(path, body, by=owner).get_json()["state"] == "failed"
     assert paying.loop.post(path, body, by=owner).get_json()["state"] == "succeeded"
+
+
+def _settlements(loop: Loop) -> None:
+    """A statement that is closed and paid."""
+    shop, later = Shop(loop), loop.now + timedelta(hours=2)
+    _, code = shop.claim(platform_share_bp=5000)
+    shop.used(code)
+    with loop.engine.begin() as conn:
+        draft = actions.draft(conn, CITY, loop.merchant, "CNY", later, later)
+        closed = actions.close(conn, draft.settlement_id, 0, later)
+        assert actions.pay(conn, closed.settlement_id, "bank-1", later).state == "paid"
 
 
 def _endpoint(loop: Loop) -> None:

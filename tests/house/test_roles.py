@@ -17,6 +17,7 @@ PEOPLE = ("members", "credentials", "login_names", "otp_challenges", "refresh_to
 FLOW = (
     *("claims", "redemptions", "redemption_units", "payments", "refunds", "provider_events"),
     *("accounts", "transfers", "outbox_events", "webhook_endpoints", "deliveries", "jobs"),
+    *("settlements", "settlement_lines", "settlement_transfers"),
 )
 DDL = (
     "CREATE TABLE things (thing_id uuid)",
@@ -98,8 +99,10 @@ def test_terms_of_coupons_are_added_and_never_changed(engines: dict[str, sa.Engi
     assert refused(app, f"DELETE FROM {table}")
 
 
-@pytest.mark.parametrize("table", ["transfers", "delivery_attempts"])
-def test_transfers_and_attempts_are_added_and_never_changed(engines: dict[str, sa.Engine], table: str) -> None:
+@pytest.mark.parametrize("table", ["transfers", "delivery_attempts", "settlement_lines", "settlement_transfers"])
+def test_transfers_attempts_and_settled_lines_are_added_and_never_changed(
+    engines: dict[str, sa.Engine], table: str
+) -> None:
     app = engines["fujin_app"]
     assert not refused(app, f"SELECT count(*) FROM {table}")
     assert not refused(app, f"INSERT INTO {table} SELECT * FROM {table} WHERE false")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +12,9 @@ from app.core.ids import new_city_id
 from app.core.money import Money
 from app.ledger import actions, queries
 from app.ledger.types import UnitSplit
+from app.settlements import actions as settlements
+from app.settlements import queries as statements
+from app.settlements.queries_due import entries_due
 from tests.conftest import MakeDatabase
 from tests.factories.migrating import make_standin
 from tests.factories.tidy import HERE, Tidy, plant_tidy_world
@@ -42,5 +46,24 @@ def test_ledger_touches_one_city_a_statement(standin: tuple[sa.Engine, Tidy]) ->
         lines = queries.lines_of(conn, HERE, of, None, 5)
         assert queries.lines_of(conn, HERE, of, lines[-1].transfer_id, 5)
         assert queries.count_lines(conn, HERE, of, 100) > 5
+        conn.rollback()
+    assert len(recording.explained()) > 10
+
+
+def test_statements_touch_one_city_a_statement(standin: tuple[sa.Engine, Tidy]) -> None:
+    """The draft of the tiny world is closed at a time when everything in it is due."""
+    engine, tidy = standin
+    later = NOW + timedelta(days=1)
+    with one_city_a_statement(engine, engine) as recording, engine.connect() as conn:
+        assert settlements.due_merchants(conn, HERE, later)
+        draft = settlements.draft(conn, HERE, tidy.merchant, "CNY", later, later)
+        closed = settlements.close(conn, draft.settlement_id, 0, later)
+        settlements.pay(conn, closed.settlement_id, "bank-2", later)
+        settlements.dispute(conn, closed.settlement_id, "why", later)
+        lines = statements.lines_after(conn, HERE, closed.settlement_id, 0, 100)
+        assert {line.happening for line in lines} == {"sale", "payment", "refund", "reversal"}
+        assert statements.settlements_of(conn, [tidy.merchant], None, None, 5)
+        assert statements.city_settlements(conn, HERE, "disputed")
+        assert entries_due(conn, HERE, tidy.merchant, "CNY", later) == ()
         conn.rollback()
     assert len(recording.explained()) > 10

@@ -20,6 +20,7 @@ from app.flow.embedded.claims import ClaimsPart
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.purposes import Purposes
 from app.flow.embedded.reference import Reference
+from app.flow.embedded.settlements import SettlementsPart
 from app.flow.embedded.till import TillPart
 from app.flow.embedded.till_effects import TillEffects
 from app.flow.types import (
@@ -41,6 +42,8 @@ from app.ledger import actions as ledger
 from app.payments.providers.registry import providers_of
 from app.payments.providers.test_wallet import NAME as TEST_WALLET
 from app.payments.providers.wallet_notices import send_due_notices
+from app.settlements.types import Line as SettlementLine
+from app.settlements.types import Settlement
 
 VERSION: Final = "1"
 REVERSE_WINDOW_S: Final = 3600  # the default; each coupon's terms say their own
@@ -62,6 +65,7 @@ class EmbeddedFlow:
         self._till = TillPart(database, keys, self._reference, self._payments, effects)
         self._claims = ClaimsPart(database, keys, devices, self._reference)
         self._ends = ClaimEnds(database, self._claims, self._payments, self._reference)
+        self._settlements = SettlementsPart(database, settings.settlement_floor_minor)
 
     def capabilities(self) -> Capabilities:
         """What this flow can do."""
@@ -176,6 +180,37 @@ class EmbeddedFlow:
     def provider_notice(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Plan:
         """None."""
         return self._payments.provider_notice(provider, headers, body, now)
+
+    # statements
+
+    def list_settlements(
+        self,
+        context: RequestContext,
+        merchant_ids: Sequence[UUID],
+        state: str | None,
+        before: UUID | None,
+        limit: int,
+    ) -> Sequence[Settlement]:
+        """Statements of some of the caller's merchants, newest first."""
+        return self._settlements.listed(context, merchant_ids, state, before, limit)
+
+    def count_settlements(self, context: RequestContext, merchant_ids: Sequence[UUID], state: str | None) -> int:
+        """How many there are."""
+        return self._settlements.count(context, merchant_ids, state)
+
+    def get_settlement(self, context: RequestContext, settlement_id: UUID) -> Settlement:
+        """A statement of one of the caller's merchants."""
+        return self._settlements.get(context, settlement_id)
+
+    def settlement_lines(
+        self, context: RequestContext, settlement_id: UUID, after: int, limit: int
+    ) -> Sequence[SettlementLine]:
+        """Its lines behind a number."""
+        return self._settlements.lines(context, settlement_id, after, limit)
+
+    def settlement_file(self, context: RequestContext, settlement_id: UUID) -> tuple[Settlement, bytes]:
+        """The statement and its lines as a file."""
+        return self._settlements.file(context, settlement_id)
 
     # time
 

@@ -30,6 +30,10 @@ ORPHANS = (
             ("payments", "member", "UPDATE payments SET member_id = '{stranger}' WHERE payment_id = '{paid}'"),
             ("payments", "merchant", "UPDATE payments SET merchant_id = '{stranger}' WHERE payment_id = '{paid}'"),
             (
+                *("settlements", "merchant"),
+                "UPDATE settlements SET merchant_id = '{stranger}' WHERE settlement_id = '{draft}'",
+            ),
+            (
                 *("redemptions", "merchant"),
                 "UPDATE redemptions SET merchant_id = '{stranger}' WHERE redemption_id = '{voided}'",
             ),
@@ -55,6 +59,13 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "redemption-paid-once": {"ledger-derived": 1},
     "stray-refunded": {"ledger-derived": 1},
     "redemption-in-ledger": {"ledger-derived": 2},
+    "settlement-sums": {"settlement-file-true": 1},
+    "settlement-chain": {"ledger-derived": 1},
+    "payable-is-unsettled": {"ledger-derived": 1, "payout-due-is-closed": 1},
+    "settled-transfer-true": {"settlement-line-of-transfers": 1},
+    "settlement-line-of-transfers": {"payable-is-unsettled": 1},
+    "orphan-settlements_merchant_fk": {"settlement-chain": 1},
+    "payout-due-is-closed": {"ledger-derived": 1},
     "orphan-redemptions_merchant_fk": {"unit-of-its-claim": 1},
     "coupon-terms-there": {"search-row-coupons": 1},
     "brand-known": {"search-row-words": 1},
@@ -134,6 +145,18 @@ PLANTS = {
     "balance-of-transfers": "UPDATE accounts SET balance_minor = balance_minor + 1 WHERE kind = 'promo_available'",
     "balance-above-floor": "UPDATE accounts SET floor_minor = -1 WHERE kind = 'promo_available'",
     "redemption-in-ledger": "DELETE FROM transfers WHERE ref_id = '{committed_unit}'",
+    "settlement-sums": "UPDATE settlement_lines SET provider_fee_minor = 21",
+    "settlement-line-of-transfers": "DELETE FROM settlement_transfers WHERE amount_minor = -50",
+    "settled-transfer-true": "UPDATE settlement_transfers SET amount_minor = 4999 WHERE amount_minor = 5000",
+    "settled-when-final": "UPDATE redemptions SET reverse_before = '{now}' WHERE redemption_id = '{settled}'",
+    "settlement-chain": "UPDATE settlements SET opening_minor = -1, payout_minor = payout_minor - 1"
+    " WHERE settlement_id = '{settlement}'",
+    "payable-is-unsettled": "UPDATE transfers SET amount_minor = amount_minor - 1 WHERE kind = 'settle'",
+    "payout-due-is-closed": "UPDATE transfers SET amount_minor = amount_minor - 1 WHERE kind = 'payout'",
+    "settlement-file-true": "UPDATE settlement_lines SET pos_order_no = 'x'",
+    "settlement-told": "UPDATE settlements SET seq = 3 WHERE settlement_id = '{settlement}'",
+    "told-steps-legal": "UPDATE outbox_events SET type = 'fujin.claim.cancelled.v1'"
+    " WHERE aggregate_id = '{reversed_claim}' AND seq = 2",
     "claim-told": "UPDATE claims SET state = 'expired' WHERE claim_id = '{held_claim}'",
     "redemption-told": "UPDATE redemptions SET seq = 3 WHERE redemption_id = '{committed}'",
     "payment-told": "UPDATE outbox_events SET type = 'fujin.payment.stray.v1'"

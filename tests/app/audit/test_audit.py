@@ -25,6 +25,7 @@ from tests.factories.tidy import HERE, THERE, Tidy, plant_tidy_world
 UNUSED = {
     *("redemptions", "redemption_units", "payments", "refunds", "provider_events", "accounts", "transfers", "jobs"),
     *("deliveries", "coupon_day_stock", "audit.redemption", "audit.payment", "audit.idempotency"),
+    *("settlements", "settlement_lines", "settlement_transfers"),
 }
 # Rules that can't be broken by rows; each has a test of its own below.
 BY_THE_SERVER = {DURABILITY, "forgotten-transaction"}

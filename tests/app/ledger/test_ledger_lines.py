@@ -92,7 +92,7 @@ def test_partner_sees_its_merchants_and_members_and_staff_see_nothing(loop: Loop
 
 
 def test_total_above_what_is_counted_is_a_lower_bound(loop: Loop, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.ledger.routes._COUNTED", 2)
+    monkeypatch.setattr("app.settlements.routes._COUNTED", 2)
     sell(loop, loop.merchant, 4000)
     owner = loop.employee("owner", loop.merchant)
     assert loop.get("/v1/ledger", by=(owner, "owner")).get_json()["total"] == {"value": 2, "relation": "gte"}

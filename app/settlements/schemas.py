@@ -28,7 +28,7 @@ class LineMoneyAnswer(Schema):
 class LineEventAnswer(Schema):
     """The business event that moved the money."""
 
-    type = fields.String(required=True, metadata={"enum": ["payment", "refund", "redemption_unit"]})
+    type = fields.String(required=True, metadata={"enum": ["payment", "refund", "redemption_unit", "settlement"]})
     id = fields.UUID(required=True)
 
 
@@ -40,7 +40,22 @@ class LineAnswer(Schema):
     merchant_id = fields.UUID(required=True)
     kind = fields.String(required=True, metadata={"enum": sorted(MERCHANT_KINDS)})
     amount = fields.Nested(LineMoneyAnswer, required=True)
+    funded_by = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={
+            "enum": ["customer", "platform", "merchant", None],
+            "description": "whose money it is before it is the merchant's; null where a statement was settled",
+        },
+    )
     event = fields.Nested(LineEventAnswer, required=True)
+    redemption_id = fields.UUID(required=True, allow_none=True)
+    place_id = fields.UUID(required=True, allow_none=True)
+    coupon_id = fields.UUID(required=True, allow_none=True)
+    claim_id = fields.UUID(required=True, allow_none=True)
+    settlement_id = fields.UUID(
+        required=True, allow_none=True, metadata={"description": "the statement that has it; null while none has"}
+    )
     posted_at = fields.DateTime(required=True)
 
 

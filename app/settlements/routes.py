@@ -1,4 +1,4 @@
-"""What the platform owes a merchant, line by line, as the merchant sees it."""
+"""What the platform owes a merchant, transfer by transfer: who funded it, and what it was for."""
 
 from __future__ import annotations
 
@@ -13,8 +13,11 @@ from app.http.api import Blueprint
 from app.http.auth import allow, signed_in
 from app.http.services import services
 from app.ledger import queries
-from app.ledger.schemas import LedgerAnswer, LedgerQuery
+from app.ledger.rules import FUNDED_BY, UNDO
 from app.ledger.types import Line
+from app.settlements.queries import statements_of_transfers
+from app.settlements.queries_due import events_of_transfers
+from app.settlements.schemas import LedgerAnswer, LedgerQuery
 
 blueprint = Blueprint("ledger", __name__, description="The merchant's side of the ledger")
 
@@ -43,10 +46,11 @@ def ledger_lines(query: dict[str, Any]) -> Answer:
     limit = query["limit"]
     with parts.database.read_primary() as conn:
         lines, total, exact = _page(conn, merchant_ids, before, limit + 1)
-    page = lines[:limit]
+        page = lines[:limit]
+        known = _explained(conn, page)
     more = len(lines) > limit
     body = {
-        "items": [_line(line) for line in page],
+        "items": [_line(line, known[line.transfer_id]) for line in page],
         "next_cursor": parts.cursors.encode(_LINES, bound, str(page[-1].transfer_id), now) if more else None,
         "total": {"value": total, "relation": "eq" if exact else "gte"},
         "applied": {**asked, "limit": limit},
@@ -67,13 +71,41 @@ def _page(
     return lines[:limit], sum(min(count, _COUNTED) for count in counts), max(counts, default=0) <= _COUNTED
 
 
-def _line(line: Line) -> dict[str, Any]:
+def _explained(conn: Connection, page: list[Line]) -> dict[UUID, dict[str, Any]]:
+    """What each line of a page was for, and which statement has it; two statements a city."""
+    found: dict[UUID, dict[str, Any]] = {}
+    for city_id in sorted({line.city_id for line in page}):
+        ids = [line.transfer_id for line in page if line.city_id == city_id]
+        settled = statements_of_transfers(conn, city_id, ids)
+        about = events_of_transfers(conn, city_id, ids)
+        for transfer_id in ids:
+            redemption, place, coupon, claim = about.get(transfer_id, (None, None, None, None))
+            found[transfer_id] = {
+                "redemption_id": _text(redemption),
+                "place_id": _text(place),
+                "coupon_id": _text(coupon),
+                "claim_id": _text(claim),
+                "settlement_id": _text(settled.get(transfer_id)),
+            }
+    for line in page:
+        if line.ref_type == "settlement":
+            found[line.transfer_id]["settlement_id"] = str(line.ref_id)
+    return found
+
+
+def _line(line: Line, known: dict[str, Any]) -> dict[str, Any]:
     return {
         "transfer_id": str(line.transfer_id),
         "city_id": line.city_id,
         "merchant_id": str(line.merchant_id),
         "kind": line.kind,
         "amount": {"amount_minor": line.amount_minor, "currency": line.currency},
+        "funded_by": FUNDED_BY.get(line.kind.removeprefix(UNDO)),
         "event": {"type": line.ref_type, "id": str(line.ref_id)},
+        **known,
         "posted_at": line.posted_at.isoformat(),
     }
+
+
+def _text(value: UUID | None) -> str | None:
+    return None if value is None else str(value)

@@ -1,0 +1,1 @@
+"""Statements of what merchants are owed: collected from the ledger, closed, paid, each line once."""
