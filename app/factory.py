@@ -39,6 +39,7 @@ from app.merchants import routes as merchants_routes
 from app.merchants.queries import employment_of
 from app.outbox import routes_endpoints, routes_feed
 from app.outbox.cli import commands as outbox_commands
+from app.payments.cli import commands as payments_commands
 from app.ranks.cli import commands as ranks_commands
 from app.settlements import routes as ledger_routes
 from app.settlements.cli import commands as settlements_commands
@@ -125,6 +126,7 @@ def _commands() -> click.Group:
         members_commands,
         audit_commands,
         outbox_commands,
+        payments_commands,
         ranks_commands,
         flow_commands,
         settlements_commands,

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 
 class InvalidSettings(Exception):
@@ -81,12 +82,39 @@ def _host_ports(text: str) -> tuple[str, ...]:
     return found
 
 
+_PROVIDERS = ("cash", "test_wallet", "alipay", "stripe")
+
+
 def _providers(text: str) -> tuple[str, ...]:
     found = tuple(part.strip() for part in text.split(",") if part.strip())
-    unknown = set(found) - {"cash", "test_wallet"}
-    if unknown or not found:
-        raise ValueError("must name providers among cash and test_wallet, with commas between them")
+    if set(found) - set(_PROVIDERS) or not found:
+        raise ValueError(f"must name providers among {', '.join(_PROVIDERS)}, with commas between them")
     return found
+
+
+def _partner_url(text: str) -> str:
+    host = urlsplit(text).hostname or ""
+    if not text.startswith("https://") and not (text.startswith("http://") and host in ("127.0.0.1", "::1")):
+        raise ValueError("must begin with https://; with http:// it must name 127.0.0.1 or ::1")
+    return text.rstrip("/")
+
+
+def _number(text: str) -> str:
+    if not (text.isascii() and text.isdigit() and 8 <= len(text) <= 32):
+        raise ValueError("must be a number of 8 to 32 digits")
+    return text
+
+
+def _stripe_key(text: str) -> str:
+    if not text.startswith(("sk_test_", "sk_live_", "rk_test_", "rk_live_")) or len(text) < 20:
+        raise ValueError("must be a secret key of Stripe's, sk_… or rk_…")
+    return text
+
+
+def _webhook_secret(text: str) -> str:
+    if not text.startswith("whsec_") or len(text) < 24:
+        raise ValueError("must be the signing secret of the webhook endpoint, whsec_…")
+    return text
 
 
 def _url(text: str) -> str:
@@ -149,7 +177,7 @@ class Settings:
         3.0,
     )
     providers: tuple[str, ...] = _setting(
-        "FUJIN_PROVIDERS", "payment providers on offer: cash, test_wallet", _providers, ("cash",)
+        "FUJIN_PROVIDERS", "payment providers on offer: cash, test_wallet, alipay, stripe", _providers, ("cash",)
     )
     settlement_floor_minor: int = _setting(
         "FUJIN_SETTLEMENT_FLOOR_MINOR",
@@ -157,6 +185,26 @@ class Settings:
         _amount,
         100_000,
     )
+    alipay_app_id: str | None = _setting("FUJIN_ALIPAY_APP_ID", "number of our application at Alipay", _number, None)
+    alipay_seller_id: str | None = _setting(
+        "FUJIN_ALIPAY_SELLER_ID", "number of the account that is paid at Alipay (PID)", _number, None
+    )
+    alipay_key_file: Path | None = _setting(
+        "FUJIN_ALIPAY_KEY_FILE", "file with our application's private key", Path, None
+    )
+    alipay_public_key_file: Path | None = _setting(
+        "FUJIN_ALIPAY_PUBLIC_KEY_FILE", "file with Alipay's public key for our application", Path, None
+    )
+    alipay_url: str = _setting(
+        "FUJIN_ALIPAY_URL", "Alipay's gateway", _partner_url, "https://openapi.alipay.com/gateway.do"
+    )
+    stripe_key: str | None = _setting(
+        "FUJIN_STRIPE_KEY", "secret key of our account at Stripe", _stripe_key, None, secret=True
+    )
+    stripe_webhook_secret: str | None = _setting(
+        "FUJIN_STRIPE_WEBHOOK_SECRET", "secret that signs Stripe's notices", _webhook_secret, None, secret=True
+    )
+    stripe_url: str = _setting("FUJIN_STRIPE_URL", "Stripe's API", _partner_url, "https://api.stripe.com")
     webhook_allow: tuple[str, ...] = _setting(
         "FUJIN_WEBHOOK_ALLOW",
         "receivers (host:port) for which scheme, port and address are not checked; default: none",
@@ -172,10 +220,29 @@ class Settings:
     trusted_proxies: int = _setting("FUJIN_TRUSTED_PROXIES", "proxies in front whose X-Forwarded-For counts", int, 0)
 
 
+# What a provider can't work without; one of them set wants the others too.
+_OF_PROVIDER = {
+    "alipay": ("alipay_app_id", "alipay_seller_id", "alipay_key_file", "alipay_public_key_file"),
+    "stripe": ("stripe_key", "stripe_webhook_secret"),
+}
+
+
+def _half_set(values: Mapping[str, Any], given: set[str]) -> list[str]:
+    """Providers that are on offer or begun to be set up, and lack something; a wrong value is told elsewhere."""
+    faults = []
+    variable = {item.name: item.metadata["variable"] for item in fields(Settings)}
+    for provider, names in _OF_PROVIDER.items():
+        lacking = [variable[name] for name in names if name not in given]
+        if lacking and (provider in values.get("providers", ()) or len(lacking) < len(names)):
+            faults.append(f"{', '.join(lacking)} must be set for the provider {provider}")
+    return faults
+
+
 def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     """Settings from the environment (or a given mapping); InvalidSettings names every fault at once."""
     source = os.environ if environ is None else environ
     values: dict[str, Any] = {}
+    given: set[str] = set()
     faults: list[str] = []
     for item in fields(Settings):
         variable = item.metadata["variable"]
@@ -186,11 +253,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             if item.default is MISSING:
                 faults.append(f"{variable} is not set ({item.metadata['doc']})")
             continue
+        given.add(item.name)
         try:
             values[item.name] = item.metadata["parse"](raw)
         except ValueError as error:
             shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
             faults.append(f"{variable} {error}{shown}")
+    faults += _half_set(values, given)
     if faults:
         raise InvalidSettings("settings:\n" + "\n".join(f"  - {fault}" for fault in faults))
     return Settings(**values)

@@ -121,7 +121,7 @@ class FlowGateway(Protocol):
         ...
 
     def provider_notice(self, provider: str, headers: dict[str, str], body: bytes, now: datetime) -> Plan:
-        """None; what a provider told us, kept as it came and applied once."""
+        """Bytes, the word that the provider waits for; what it told us is kept as it came and applied once."""
         ...
 
     # statements

@@ -178,10 +178,12 @@ def refund(refund_id: UUID) -> Answer:
     raw_body=MAX_NOTICE_BYTES,
     answer=None,
     status=204,
+    other_statuses={200: "Taken, as 204; the body is the one word that the provider waits for"},
     takes={
-        "webhook-id": HeaderOf("the same for every copy of a message"),
-        "webhook-timestamp": HeaderOf("when it was sent, in seconds since 1970; good for five minutes"),
-        "webhook-signature": HeaderOf("Standard Webhooks, over the body's bytes as they come"),
+        "webhook-id": HeaderOf("test_wallet: the same for every copy of a message"),
+        "webhook-timestamp": HeaderOf("test_wallet: when it was sent, in seconds since 1970; good for five minutes"),
+        "webhook-signature": HeaderOf("test_wallet: Standard Webhooks, over the body's bytes as they come"),
+        "Stripe-Signature": HeaderOf("stripe: time and HMAC over the body's bytes as they come; good for five minutes"),
     },
     problems=("not-found", "invalid-signature", "body-too-large", "clock-skew", "flow-unavailable"),
 )
@@ -189,4 +191,11 @@ def provider_notice(provider: str, body: bytes) -> Answer:
     """What a payment provider tells us; answered when it is written down. The provider is asked before money moves."""
     headers = {name.lower(): value for name, value in request.headers.items()}
     plan = flow().provider_notice(provider, headers, body, services().clock())
-    return run_plan(plan, None, lambda _: Answer(b"", 204, NO_STORE))
+    return run_plan(plan, None, _thanks)
+
+
+def _thanks(word: bytes) -> Answer:
+    """What the provider waits for: a word (Alipay sends a notice again until it reads one), else a status."""
+    if not word:
+        return Answer(b"", 204, NO_STORE)
+    return Answer(word, 200, NO_STORE, media_type="text/plain")

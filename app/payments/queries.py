@@ -8,17 +8,18 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.payments.rules import PARKED
 from app.payments.tables import payments, provider_events, refunds
-from app.payments.types import Payment, Reach, Refund
+from app.payments.types import Parked, Payment, Reach, Refund
 
 MAX_REFUNDS = 100  # shown with a payment
 _WITHOUT_MONEY = ("failed", "cancelled", "stray")  # as in the unique index over live payments
 
 _PAYMENT = tuple(payments.c[name] for name in Payment.__dataclass_fields__)
-_OF_PAYMENT = ("merchant_id", "provider", "trade_no")
+_OF_PAYMENT = ("merchant_id", "provider", "trade_no", "provider_trade_no")
 _REFUND = tuple(refunds.c[name] for name in Refund.__dataclass_fields__ if name not in _OF_PAYMENT)
 
 
@@ -182,6 +183,18 @@ def refund_of_no(conn: Connection, payment: Payment, refund_no: str) -> Refund |
     )
 
 
+def refund_of_provider_no(conn: Connection, payment: Payment, provider_refund_no: str) -> Refund | None:
+    """The refund of a payment that its provider knows under a number."""
+    return _refund(
+        conn,
+        _refunds().where(
+            refunds.c.city_id == payment.city_id,
+            refunds.c.payment_id == payment.payment_id,
+            refunds.c.provider_refund_no == provider_refund_no,
+        ),
+    )
+
+
 def refunds_of(conn: Connection, city_id: int, payment_id: UUID) -> Sequence[Refund]:
     """The refunds of a payment, oldest first."""
     rows = conn.execute(
@@ -255,3 +268,22 @@ def end_notice(conn: Connection, event_key: str, *, applied: bool, outcome: str)
     conn.execute(
         update(provider_events).where(provider_events.c.event_key == event_key).values(applied=applied, outcome=outcome)
     )
+
+
+def parked_notices(conn: Connection, limit: int) -> Sequence[Parked]:
+    """Notices that did not fit our books, the latest first; a look over all that were kept, for a person."""
+    kept = provider_events.c
+    rows = conn.execute(
+        select(
+            kept.event_key,
+            kept.provider,
+            kept.trade_no,
+            kept.outcome,
+            kept.received_at,
+            func.length(kept.body).label("size"),
+        )
+        .where(kept.outcome.in_(PARKED))
+        .order_by(kept.received_at.desc(), kept.event_key)
+        .limit(limit)
+    )
+    return tuple(Parked(*tuple(row)) for row in rows)

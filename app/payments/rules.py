@@ -9,7 +9,7 @@ from uuid import UUID, uuid5
 from app.core.errors import AppError
 from app.core.machines import PAYMENT, REFUND
 from app.payments.errors import PaymentPending, RefundExceedsCaptured, RefundInProgress
-from app.payments.types import Closed, Declined, Paid, Payment, PayOutcome, State, Waiting
+from app.payments.types import Asked, Closed, Declined, Paid, Payment, PayOutcome, State, Waiting
 
 EDGES: Final = PAYMENT.edges
 REFUND_EDGES: Final = REFUND.edges
@@ -21,6 +21,14 @@ CAPTURED: Final = frozenset({"succeeded", "stray"})
 # A provider may not know a trade yet whose request is still on its way to it.
 MISSING_IS_FINAL_AFTER: Final = timedelta(seconds=60)
 FIRST_LOOK_AFTER: Final = timedelta(seconds=5)
+
+# Why a notice that was rightly signed is parked: kept, told to those who run this, and nothing moves.
+AMOUNT_MISMATCH: Final = "amount-mismatch"
+UNKNOWN_TRADE: Final = "unknown-trade"
+UNKNOWN_REFUND: Final = "unknown-refund"
+REFUND_MISMATCH: Final = "refund-mismatch"
+REFUND_TAKEN_BACK: Final = "refund-taken-back"
+PARKED: Final = (AMOUNT_MISMATCH, UNKNOWN_TRADE, UNKNOWN_REFUND, REFUND_MISMATCH, REFUND_TAKEN_BACK)
 
 
 def after(state: State, outcome: PayOutcome) -> State | None:
@@ -81,6 +89,11 @@ def payment_id_of(trade_no: str) -> UUID | None:
     except ValueError:
         return None
     return found if found.hex == trade_no else None
+
+
+def asked_of(payment: Payment) -> Asked:
+    """A payment as its provider is asked about it."""
+    return Asked(payment.trade_no, payment.amount_minor, payment.currency, payment.method, payment.provider_trade_no)
 
 
 def provider_refund_no_of(payment_id: UUID, refund_no: str) -> str:

@@ -74,6 +74,19 @@ class Refund:
     merchant_id: UUID
     provider: str
     trade_no: str
+    provider_trade_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Parked:
+    """A notice that was rightly signed and did not fit our books; ``outcome`` says why."""
+
+    event_key: str
+    provider: str
+    trade_no: str
+    outcome: str
+    received_at: datetime
+    size: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +125,17 @@ class PayOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Asked:
+    """A trade that was asked for, as its provider is asked about it; ``provider_trade_no`` once we heard it."""
+
+    trade_no: str
+    amount_minor: int
+    currency: str
+    method: str
+    provider_trade_no: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RefundOrder:
     """What a provider is asked to give back of a trade."""
 
@@ -120,6 +144,7 @@ class RefundOrder:
     amount_minor: int
     currency: str
     reason: str
+    provider_trade_no: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +162,7 @@ class Waiting:
     """The payer has still to act, at ``pay_url`` where there is one."""
 
     pay_url: str | None = None
+    provider_trade_no: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,10 +220,15 @@ RefundOutcome = RefundDone | RefundAccepted | RefundRefused | Missing | Silent
 class Notice:
     """What a provider's signed message says; ``trade_no`` is empty when it can't be read.
 
-    ``event_key`` is the same for every copy of the message.
+    ``event_key`` is the same for every copy of the message. A message about a refund has the refund's number,
+    and of the two amounts those that the provider tells. ``of_no_use`` marks what is not about money of ours.
     """
 
     event_key: str
     trade_no: str
     amount_minor: int | None
     currency: str | None
+    refund_no: str | None = None
+    refund_minor: int | None = None
+    refund_failed: bool = False
+    of_no_use: bool = False

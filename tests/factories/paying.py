@@ -316,9 +316,9 @@ class Scripted:
         self.numbers.append(order.refund_no)
         return self.refunds.pop(0) if self.refunds else self._inner.refund(order)
 
-    def refund_query(self, refund_no: str, timeout_s: float = 4.0) -> RefundOutcome:
-        self.numbers.append(refund_no)
-        return self.refund_queries.pop(0) if self.refund_queries else self._inner.refund_query(refund_no)
+    def refund_query(self, order: RefundOrder, timeout_s: float = 4.0) -> RefundOutcome:
+        self.numbers.append(order.refund_no)
+        return self.refund_queries.pop(0) if self.refund_queries else self._inner.refund_query(order)
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ import sqlalchemy as sa
 from app.core.errors import AppError
 from app.payments.errors import ProviderUnavailable
 from app.payments.providers.signing import signed_headers
-from app.payments.types import Closed, Declined, Missing, Paid, PayOrder, Silent, Waiting
+from app.payments.types import Asked, Closed, Declined, Missing, Paid, PayOrder, Silent, Waiting
 from tests.factories.paying import PRICE, Paying, at_once
 
 CAPTURED = [("capture", "claim", PRICE, 20)]
@@ -171,7 +171,7 @@ def test_any_order_and_number_of_messages_ends_in_the_state_of_the_providers_boo
 
 def _let_happen(paying: Paying, trade_no: str, truth: str) -> None:
     if truth == "closed":
-        assert isinstance(paying.wallet.cancel(trade_no), Closed)
+        assert isinstance(paying.wallet.cancel(Asked(trade_no, PRICE, "CNY", "online")), Closed)
     else:
         assert paying.wallet.tell(trade_no, "pay" if truth == "paid" else "decline")
 
@@ -228,7 +228,7 @@ def test_m8_a_rightly_signed_notice_with_another_amount_changes_nothing_and_alar
     headers = signed_headers(paying.secret, "msg_wrong", paying.loop.now, body)
     with caplog.at_level("ERROR", logger="fujin.payments"):
         assert paying.notify(body, headers).status_code == 204
-    assert [record.getMessage() for record in caplog.records] == ["notice with another amount"]
+    assert [record.getMessage() for record in caplog.records] == ["notice parked"]
     assert paying.loop.rows("SELECT applied, outcome FROM provider_events") == [(False, "amount-mismatch")]
     assert paying.payment(found["payment_id"]).state == "pending"
     assert (paying.state_of(claim_id), paying.ledger.lines()) == ("pending_payment", [])

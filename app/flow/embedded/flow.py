@@ -178,7 +178,7 @@ class EmbeddedFlow:
         return self._payments.resolve_refund(refund_id, now)
 
     def provider_notice(self, provider: str, headers: Mapping[str, str], body: bytes, now: datetime) -> Plan:
-        """None."""
+        """Bytes."""
         return self._payments.provider_notice(provider, headers, body, now)
 
     # statements

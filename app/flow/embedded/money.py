@@ -19,7 +19,7 @@ from app.outbox.queries import put_job
 from app.payments import queries
 from app.payments.actions import begin_refund, capture, move
 from app.payments.providers.gateway import Provider
-from app.payments.rules import after, missing_is_final, stray_refund_no, takes_money
+from app.payments.rules import after, asked_of, missing_is_final, stray_refund_no, takes_money
 from app.payments.types import Closed, Declined, Missing, Paid, Payment, PayOutcome, Purpose, State, Waiting
 
 log = logging.getLogger("fujin.payments")
@@ -91,17 +91,23 @@ def ask(provider: Provider, payment: Payment, now: datetime) -> PayOutcome:
     """What became of a payment, as its provider says; knows no transaction.
 
     A payment that is being cancelled is stopped there first. A trade that the provider does not know is given a
-    minute to arrive; then its number is closed there, and it is asked for once more.
+    minute to arrive; then its number is closed there, and it is asked for once more. One for which the payer was sent
+    to the provider is waited for: some open the trade only when the payer comes.
     """
+    asked = asked_of(payment)
     if payment.state == "cancelling":
-        stopped = provider.cancel(payment.trade_no)
+        stopped = provider.cancel(asked)
         if isinstance(stopped, (Paid, Closed, Declined)):
             return stopped
-    found = provider.query(payment.trade_no)
-    if not isinstance(found, Missing) or not missing_is_final(payment, now):
+    found = provider.query(asked)
+    if not isinstance(found, Missing):
         return found
-    provider.cancel(payment.trade_no)
-    found = provider.query(payment.trade_no)
+    if payment.state == "pending":
+        return Waiting(payment.pay_url)
+    if not missing_is_final(payment, now):
+        return found
+    provider.cancel(asked)
+    found = provider.query(asked)
     return Closed("never reached the provider") if isinstance(found, Missing) else found
 
 
@@ -120,7 +126,9 @@ def apply_outcome(
         return payment
     failure = outcome.reason[:200] if isinstance(outcome, (Declined, Closed)) else None
     pay_url = outcome.pay_url if isinstance(outcome, Waiting) else payment.pay_url if to == "unknown" else None
-    return move(conn, payment, to, now, trace, failure=failure, pay_url=pay_url)
+    known = outcome.provider_trade_no if isinstance(outcome, Waiting) else None
+    number = known or payment.provider_trade_no
+    return move(conn, payment, to, now, trace, failure=failure, pay_url=pay_url, provider_trade_no=number)
 
 
 def _take_money(

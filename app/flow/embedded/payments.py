@@ -17,7 +17,6 @@ from app.flow.embedded.money import RESOLVE_PAYMENT, Ledger, MoneyParts, apply_o
 from app.flow.embedded.notices import Notices
 from app.flow.embedded.payment_views import payment_view, reach_of
 from app.flow.embedded.purposes import Payable, Purposes
-from app.flow.embedded.refunds import Refunds
 from app.flow.types import PaymentRequest, PaymentView, RequestContext
 from app.http.idempotency import KeyMismatch
 from app.http.principals import Forbidden
@@ -47,7 +46,7 @@ class _Asking:
     how: Literal["pay", "ask", "not"]
 
 
-class PaymentsPart(Refunds, Notices):
+class PaymentsPart(Notices):
     """The money side of the gateway, and the doors for tills and claims."""
 
     def __init__(
@@ -141,6 +140,8 @@ class PaymentsPart(Refunds, Notices):
             raise ProviderUnknown(f"on offer: {', '.join(self._parts.offered)}")
         if request.method not in provider.methods:
             raise ProviderUnknown(f"{provider.name} knows: {', '.join(sorted(provider.methods))}")
+        if request.method in provider.needs_code and not request.auth_code:
+            raise InvalidBody(f"{provider.name} wants auth_code with the method {request.method}")
         if provider.at_hand and context.actor.role not in ("staff", "owner"):
             raise Forbidden("cash is taken by a merchant's people")
         if provider.at_hand and request.purpose != "redemption":
@@ -152,6 +153,7 @@ class PaymentsPart(Refunds, Notices):
         payable = self._parts.purposes.lock(conn, city_id, request.purpose, request.purpose_id)
         if payable is None or not _may_pay(reach, request.purpose, payable):
             raise NotFound(f"there is no such {request.purpose}")
+        _refuse_currency(self._parts.providers[request.provider], payable.currency)
         mine = queries.payment_of_caller(conn, city_id, context.actor.key, context.request_no)
         if mine is not None:
             if (mine.purpose_id, mine.provider, mine.method) != (request.purpose_id, request.provider, request.method):
@@ -214,6 +216,11 @@ class PaymentsPart(Refunds, Notices):
         found = queries.read_payment(conn, payment.city_id, payment.payment_id)
         assert found is not None
         return found
+
+
+def _refuse_currency(provider: Provider, currency: str) -> None:
+    if provider.currencies is not None and currency not in provider.currencies:
+        raise ProviderUnknown(f"{provider.name} does not collect {currency}")
 
 
 def _may_pay(reach: Reach, purpose: str, payable: Payable) -> bool:

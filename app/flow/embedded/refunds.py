@@ -83,19 +83,19 @@ class Refunds:
         if refund.state in ENDED:
             return None
         provider = self._parts.providers[refund.provider]
+        order = RefundOrder(
+            refund_no=refund.provider_refund_no,
+            trade_no=refund.trade_no,
+            amount_minor=refund.amount_minor,
+            currency=refund.currency,
+            reason=refund.reason,
+            provider_trade_no=refund.provider_trade_no,
+        )
         if refund.state == "pending":
-            known = provider.refund_query(refund.provider_refund_no)
+            known = provider.refund_query(order)
             if not isinstance(known, Missing):
                 return known
-        return provider.refund(
-            RefundOrder(
-                refund_no=refund.provider_refund_no,
-                trade_no=refund.trade_no,
-                amount_minor=refund.amount_minor,
-                currency=refund.currency,
-                reason=refund.reason,
-            )
-        )
+        return provider.refund(order)
 
     def settle_refund(
         self, conn: Connection, refund: Refund, outcome: RefundOutcome | None, now: datetime, trace: str | None

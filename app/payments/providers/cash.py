@@ -9,6 +9,7 @@ from typing import Final
 from app.payments.errors import InvalidSignature
 from app.payments.providers.gateway import ASK_TIMEOUT_S, PAY_TIMEOUT_S
 from app.payments.types import (
+    Asked,
     Missing,
     Notice,
     Paid,
@@ -25,18 +26,21 @@ class Cash:
 
     name: Final = "cash"
     methods: Final = frozenset({"cash"})
+    currencies: Final = None
+    needs_code: Final[frozenset[str]] = frozenset()
     at_hand: Final = True
     sends_notices: Final = False
+    thanks: Final = b""
 
     def pay(self, order: PayOrder, timeout_s: float = PAY_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
         """The customer handed it over."""
         return Paid(None, order.amount_minor, order.currency, 0)
 
-    def query(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
+    def query(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
         """Nobody keeps a book of it but us."""
         return Missing()
 
-    def cancel(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
+    def cancel(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
         """There is nothing to stop."""
         return Missing()
 
@@ -44,7 +48,7 @@ class Cash:
         """The merchant hands it back."""
         return RefundDone(0)
 
-    def refund_query(self, refund_no: str, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:  # noqa: ARG002
+    def refund_query(self, order: RefundOrder, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:  # noqa: ARG002
         """What was asked has been done."""
         return RefundDone(0)
 

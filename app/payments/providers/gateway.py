@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Final, Protocol
 
-from app.payments.types import Notice, PayOrder, PayOutcome, RefundOrder, RefundOutcome
+from app.payments.types import Asked, Notice, PayOrder, PayOutcome, RefundOrder, RefundOutcome
 
 # Longest wait for one answer. Three of them end before the lock of a caller's key does.
 PAY_TIMEOUT_S: Final = 8.0
@@ -33,6 +33,16 @@ class Provider(Protocol):
         ...
 
     @property
+    def currencies(self) -> frozenset[str] | None:
+        """The currencies that it collects; None for any."""
+        ...
+
+    @property
+    def needs_code(self) -> frozenset[str]:
+        """The ways to pay for which it wants what was scanned off the payer's phone, or a token for a card."""
+        ...
+
+    @property
     def at_hand(self) -> bool:
         """True when its answers come from this process at once, so that a transaction may wait for them."""
         ...
@@ -42,15 +52,20 @@ class Provider(Protocol):
         """True when it reports by itself what becomes of a trade."""
         ...
 
+    @property
+    def thanks(self) -> bytes:
+        """The word that it waits for after a notice; empty when a status is enough."""
+        ...
+
     def pay(self, order: PayOrder, timeout_s: float = PAY_TIMEOUT_S) -> PayOutcome:
         """Asks for money; a number that is known answers with what became of it."""
         ...
 
-    def query(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:
+    def query(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:
         """What became of a trade."""
         ...
 
-    def cancel(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:
+    def cancel(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:
         """Asks that a trade take no money any more: Closed, or Paid when it was too late."""
         ...
 
@@ -58,8 +73,8 @@ class Provider(Protocol):
         """Asks for money to go back; the same number pays once."""
         ...
 
-    def refund_query(self, refund_no: str, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:
-        """What became of a refund."""
+    def refund_query(self, order: RefundOrder, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:
+        """What became of a refund that was asked for."""
         ...
 
     def verify_notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Notice:

@@ -28,6 +28,7 @@ from app.payments.providers.signing import verified_id
 from app.payments.providers.wallet_books import Trade, WalletRefund, books
 from app.payments.rules import half_up
 from app.payments.types import (
+    Asked,
     Closed,
     Declined,
     Missing,
@@ -64,8 +65,11 @@ class TestWallet:
     __test__ = False  # pytest is not to take the name for a test's
     name: Final = NAME
     methods: Final = frozenset({"online", "user_scans", "merchant_scans"})
+    currencies: Final = None
+    needs_code: Final[frozenset[str]] = frozenset()
     at_hand: Final = False
     sends_notices: Final = True
+    thanks: Final = b""
 
     def __init__(
         self, database: Database, secret: bytes, clock: Clock, *, sleep: Callable[[float], None] = time.sleep
@@ -94,23 +98,23 @@ class TestWallet:
         self._sleep(min(told.delay_s, timeout_s))
         return _LOST if told.delay_s > timeout_s else outcome
 
-    def query(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
+    def query(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
         """What became of a trade."""
 
         def look(conn: Connection) -> PayOutcome:
-            trade = book.lock_trade(conn, trade_no)
-            return Missing() if trade is None else self._answer(conn, self.settled(conn, trade))
+            found = book.lock_trade(conn, trade.trade_no)
+            return Missing() if found is None else self._answer(conn, self.settled(conn, found))
 
         return self._with_books(look)
 
-    def cancel(self, trade_no: str, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
+    def cancel(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:  # noqa: ARG002 - the protocol's
         """Closes a trade that nobody has paid; a number that is not known takes no money later either."""
 
         def close(conn: Connection) -> PayOutcome:
-            trade = self.settled(conn, book.open_trade(conn, self._closed_trade(trade_no)))
-            if trade.state in ("waiting", "declined"):
-                trade = book.change_trade(conn, trade_no, state="closed")
-            return self._answer(conn, trade)
+            found = self.settled(conn, book.open_trade(conn, self._closed_trade(trade.trade_no)))
+            if found.state in ("waiting", "declined"):
+                found = book.change_trade(conn, trade.trade_no, state="closed")
+            return self._answer(conn, found)
 
         return self._with_books(close)
 
@@ -128,11 +132,11 @@ class TestWallet:
 
         return self._with_books(pay_back)
 
-    def refund_query(self, refund_no: str, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:  # noqa: ARG002
+    def refund_query(self, order: RefundOrder, timeout_s: float = ASK_TIMEOUT_S) -> RefundOutcome:  # noqa: ARG002
         """What became of a refund."""
 
         def look(conn: Connection) -> RefundOutcome:
-            known = book.refund_of(conn, refund_no)
+            known = book.refund_of(conn, order.refund_no)
             if known is None:
                 return Missing()
             trade = book.lock_trade(conn, known.trade_no)

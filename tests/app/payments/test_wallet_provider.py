@@ -17,6 +17,7 @@ from app.payments.providers.cash import Cash
 from app.payments.providers.wallet_notices import send_due_notices
 from app.payments.rules import half_up
 from app.payments.types import (
+    Asked,
     Closed,
     Declined,
     Missing,
@@ -37,6 +38,10 @@ def order(number: str = "t1", amount: int = 4000, currency: str = "CNY", **told:
     return PayOrder(number, amount, currency, "online", UNTIL, told=told)
 
 
+def asked(number: str) -> Asked:
+    return Asked(number, 4000, "CNY", "online")
+
+
 def back(number: str, amount: int, trade: str = "t1") -> RefundOrder:
     return RefundOrder(number, trade, amount, "CNY", "cold")
 
@@ -46,7 +51,7 @@ def test_a_number_is_one_trade(paying: Paying) -> None:
     assert isinstance(first, Paid)
     assert (first.amount_minor, first.currency, first.fee_minor) == (4000, "CNY", 20)
     assert paying.wallet.pay(order()) == first
-    assert paying.wallet.query("t1") == first
+    assert paying.wallet.query(asked("t1")) == first
     assert paying.wallet.pay(order(amount=4001)) == Declined("number reused")
     assert paying.wallet.pay(order(currency="EUR")) == Declined("number reused")
     assert paying.loop.one("SELECT count(*) FROM wallet_trades") == 1
@@ -68,31 +73,31 @@ def test_the_fee_is_fifty_basis_points_rounded_half_up(paying: Paying) -> None:
 
 
 def test_a_closed_number_takes_no_money(paying: Paying) -> None:
-    assert isinstance(paying.wallet.query("t1"), Missing)
-    assert isinstance(paying.wallet.cancel("t1"), Closed)
+    assert isinstance(paying.wallet.query(asked("t1")), Missing)
+    assert isinstance(paying.wallet.cancel(asked("t1")), Closed)
     assert isinstance(paying.wallet.pay(order()), Closed)
     assert not paying.wallet.tell("t1", "pay")
     assert isinstance(paying.wallet.pay(order("t2", outcome="wait")), Waiting)
-    assert isinstance(paying.wallet.cancel("t2"), Closed)
+    assert isinstance(paying.wallet.cancel(asked("t2")), Closed)
     assert isinstance(paying.wallet.pay(order("t2", outcome="wait")), Closed)
 
 
 def test_a_paid_number_is_not_cancelled(paying: Paying) -> None:
     paid = paying.wallet.pay(order())
-    assert paying.wallet.cancel("t1") == paid
+    assert paying.wallet.cancel(asked("t1")) == paid
     assert not paying.wallet.tell("t1", "decline")
 
 
 def test_lost_answers_are_silence_about_what_has_happened(paying: Paying) -> None:
     assert isinstance(paying.wallet.pay(order(lost_answers=2)), Silent)
-    assert isinstance(paying.wallet.query("t1"), Silent)
-    assert isinstance(paying.wallet.query("t1"), Paid)
+    assert isinstance(paying.wallet.query(asked("t1")), Silent)
+    assert isinstance(paying.wallet.query(asked("t1")), Paid)
 
 
 def test_books_that_do_not_answer_are_silence(paying: Paying, monkeypatch: pytest.MonkeyPatch) -> None:
     paying.loop.world.run("ALTER TABLE wallet_trades RENAME TO gone", {})
     assert isinstance(paying.wallet.pay(order()), Silent)
-    assert isinstance(paying.wallet.query("t1"), Silent)
+    assert isinstance(paying.wallet.query(asked("t1")), Silent)
     assert isinstance(paying.wallet.refund(back("r1", 1)), Silent)
 
 
@@ -100,12 +105,12 @@ def test_a_refund_number_pays_once_and_never_more_than_there_is(paying: Paying) 
     paying.wallet.pay(order())
     assert paying.wallet.refund(back("r1", 1000)) == RefundDone(5)
     assert paying.wallet.refund(back("r1", 1000)) == RefundDone(5)
-    assert paying.wallet.refund_query("r1") == RefundDone(5)
+    assert paying.wallet.refund_query(back("r1", 1)) == RefundDone(5)
     assert paying.wallet.refund(back("r1", 999)) == RefundRefused("number reused")
     assert paying.wallet.refund(back("r2", 3001)) == RefundRefused("exceeds what is left")
-    assert paying.wallet.refund_query("r2") == RefundRefused("exceeds what is left")
+    assert paying.wallet.refund_query(back("r2", 1)) == RefundRefused("exceeds what is left")
     assert paying.wallet.refund(back("r3", 1, "t9")) == RefundRefused("nothing was paid")
-    assert isinstance(paying.wallet.refund_query("r3"), Missing)
+    assert isinstance(paying.wallet.refund_query(back("r3", 1)), Missing)
     assert paying.wallet.refund(back("r4", 3000)) == RefundDone(15)
     assert paying.loop.rows("SELECT refunded_minor, fee_returned_minor FROM wallet_trades") == [(4000, 20)]
 
@@ -124,8 +129,8 @@ def test_cash_has_happened() -> None:
     cash = Cash()
     assert cash.pay(order()) == Paid(None, 4000, "CNY", 0)
     assert cash.refund(back("r1", 5)) == RefundDone(0)
-    assert cash.refund_query("r1") == RefundDone(0)
-    assert (cash.query("t1"), cash.cancel("t1")) == (Missing(), Missing())
+    assert cash.refund_query(back("r1", 1)) == RefundDone(0)
+    assert (cash.query(asked("t1")), cash.cancel(asked("t1"))) == (Missing(), Missing())
 
 
 @pytest.fixture
@@ -169,7 +174,7 @@ def test_a_door_that_is_shut_is_a_notice_not_taken(paying: Paying) -> None:
 
 def test_the_promise_of_a_trade_that_was_closed_is_not_sent(paying: Paying) -> None:
     found, _, _ = paying.paid_claim(outcome="wait", settles_after_s=60)
-    assert isinstance(paying.wallet.cancel(found["trade_no"]), Closed)
+    assert isinstance(paying.wallet.cancel(asked(found["trade_no"])), Closed)
     paying.clock.ahead = timedelta(seconds=61)
     assert paying.send_notices() == 1
     assert paying.loop.one("SELECT count(*) FROM provider_events") == 0
