@@ -22,7 +22,7 @@ from app.core.paging import CursorCodec
 from app.core.processes import end_with_parent
 from app.core.settings import Settings
 from app.discovery.routes import blueprints as discovery_blueprints
-from app.flow import routes_claims, routes_contract, routes_payments, routes_settlements, routes_till
+from app.flow import routes_claims, routes_contract, routes_groups, routes_payments, routes_settlements, routes_till
 from app.flow.cli import commands as flow_commands
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
@@ -99,6 +99,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         cities_routes.blueprint,
         routes_contract.blueprint,
         routes_claims.blueprint,
+        routes_groups.blueprint,
         routes_till.blueprint,
         routes_payments.blueprint,
         routes_settlements.blueprint,

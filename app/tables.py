@@ -5,6 +5,7 @@ from __future__ import annotations
 import app.cities.tables
 import app.claims.tables
 import app.coupons.tables
+import app.groups.tables
 import app.http.tables
 import app.ledger.tables
 import app.members.tables

@@ -23,7 +23,7 @@ def _told(name: str, invariant: str, table: str, key: str, states: Mapping[str, 
 
     ``states`` maps each state to the events that may have told it last; an empty word stands for none yet.
     """
-    thing = table.removesuffix("s")
+    thing = table.removeprefix("deal_").removesuffix("s")
 
     def typed(word: str) -> str:
         return f"'fujin.{thing}.{word}.v1'" if word else "''"
@@ -85,6 +85,15 @@ RULES = (
         {"requested": ("requested",), "pending": ("requested",), "succeeded": ("succeeded",), "failed": ("failed",)},
     ),
     _told(
+        "group-told",
+        "L15",
+        "deal_groups",
+        "group_id",
+        # A group tells of itself once somebody has paid.
+        {"open": ("", "joined"), "succeeded": ("succeeded", "joined")}
+        | {state: (state,) for state in ("failed", "closed")},
+    ),
+    _told(
         "settlement-told",
         "L15",
         "settlements",
@@ -110,12 +119,13 @@ RULES = (
         "event-of-something",
         "I09",
         "an event is about a thing that exists",
-        ("outbox_events", "claims", "redemptions", "payments", "refunds", "settlements"),
+        ("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements"),
         "outbox_events",
         f"""
         SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
         FROM outbox_events e
-        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'settlement') AND NOT EXISTS (
+        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement') AND NOT
+            EXISTS (
             SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.claim.%'
             UNION ALL
@@ -127,6 +137,9 @@ RULES = (
             UNION ALL
             SELECT 1 FROM refunds t WHERE (t.city_id, t.refund_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.refund.%'
+            UNION ALL
+            SELECT 1 FROM deal_groups t WHERE (t.city_id, t.group_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.group.%'
             UNION ALL
             SELECT 1 FROM settlements t WHERE (t.city_id, t.settlement_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.settlement.%')

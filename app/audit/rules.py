@@ -1,10 +1,11 @@
 """Invariants of stock, coupons, people and the server, as statements that find no row when all is well.
 
 Each statement selects (thing, detail) and may bind ``:now``, the application's clock. They look across all cities,
-which no request does. Those of claims and redemptions stand in ``flow_rules``, of payments in ``payment_rules``, of
-the ledger in ``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of
-regional data in ``data_rules``, of search rows in ``search_rules``; those that follow from the catalogue (orphans of
-foreign keys that a distributed installation drops, ids that name their city) are made in ``queries``.
+which no request does. Those of claims and redemptions stand in ``flow_rules``, of group deals in ``group_rules``, of
+payments in ``payment_rules``, of the ledger in ``ledger_rules``, of statements in ``settlement_rules``, of events and
+jobs in ``outbox_rules``, of regional data in ``data_rules``, of search rows in ``search_rules``; those that follow
+from the catalogue (orphans of foreign keys that a distributed installation drops, ids that name their city) are made
+in ``queries``.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Final
 
 from app.audit.data_rules import RULES as DATA_RULES
 from app.audit.flow_rules import RULES as FLOW_RULES
+from app.audit.group_rules import RULES as GROUP_RULES
 from app.audit.ledger_rules import RULES as LEDGER_RULES
 from app.audit.outbox_rules import RULES as OUTBOX_RULES
 from app.audit.payment_rules import RULES as PAYMENT_RULES
@@ -192,6 +194,7 @@ RULES: tuple[DataRule, ...] = (
         each_login=True,
     ),
     *FLOW_RULES,
+    *GROUP_RULES,
     *PAYMENT_RULES,
     *LEDGER_RULES,
     *SETTLEMENT_RULES,

@@ -29,6 +29,7 @@ _GRANTED: Final = EventKind(
         "code_tail": said({"type": "string", "pattern": "^[0-9]{4}$"}, "the last four digits of its code"),
         "distance_m": said(nullable(MINOR), "from the member to the nearest place, where the terms ask for it"),
     },
+    {"group_id": said(nullable(ID), "the group that it is a seat of")},
 )
 _SAYS: Final = {
     "activated": "The claim can be used: it was paid, or a use of it was reversed.",

@@ -136,6 +136,15 @@ def move_claim(
     return None if row is None else _claim(row)
 
 
+def put_in_group(conn: Connection, city_id: int, claim_id: UUID, group_id: UUID) -> None:
+    """A claim that was granted in this transaction belongs to a group."""
+    conn.execute(
+        update(claims)
+        .where(claims.c.city_id == city_id, claims.c.claim_id == claim_id, claims.c.group_id.is_(None))
+        .values(group_id=group_id)
+    )
+
+
 def return_stock(conn: Connection, city_id: int, coupon_id: UUID, bucket: int, day: date | None) -> None:
     """One unit goes back into its bucket, and into its day where days are limited."""
     if day is not None:

@@ -88,20 +88,22 @@ def check_place(terms: Terms, fix: MeasuredFix | None, now: datetime) -> PlaceEv
     return PlaceEvidence(round(fix.distance_mm / 1000), round(fix.accuracy_m), max(0, round(age_s)))
 
 
-def validity(terms: Terms, now: datetime) -> Validity:
+def validity(terms: Terms, now: datetime, good_from: datetime | None = None) -> Validity:
     """When a claim made now can be used; ClaimWindowClosed when that time is over already.
 
-    "N days after claiming" ends at the local midnight that ends the Nth day after the day of claiming.
+    "N days after claiming" ends at the local midnight that ends the Nth day after the day of claiming; where a code is
+    good no earlier than ``good_from``, the days are counted from that one.
     """
     zone = ZoneInfo(terms.time_zone)
     today = now.astimezone(zone).date()
+    counted_from = today if good_from is None else good_from.astimezone(zone).date()
     ends = [terms.use_until] if terms.use_until is not None else []
     if terms.valid_days_after_claim is not None:
-        last = today + timedelta(days=terms.valid_days_after_claim + 1)
+        last = counted_from + timedelta(days=terms.valid_days_after_claim + 1)
         ends.append(datetime(last.year, last.month, last.day, tzinfo=zone))
     begins = now if terms.use_from is None else max(terms.use_from, now)
     until = min(ends)
-    if until <= begins:
+    if until <= (begins if good_from is None else max(begins, good_from)):
         raise ClaimWindowClosed("the time to use it is over")
     return Validity(begins, until, today)
 

@@ -35,6 +35,7 @@ claims = declare(
     Column("coupon_version", Integer, nullable=False),
     Column("merchant_id", Uuid, nullable=False),
     Column("member_id", Uuid, nullable=False),
+    Column("group_id", Uuid),
     Column("state", Text, nullable=False),
     Column("live", Boolean, Computed("state not in ('released', 'cancelled')", persisted=True), nullable=False),
     # limits: each number is a slot that one live claim holds
@@ -72,6 +73,7 @@ claims = declare(
         "coupon_versions",
         ["city_id", "coupon_id", "version"],
     ),
+    foreign_key("claims_group_fk", ["city_id", "group_id"], "deal_groups"),
     foreign_key("claims_member_fk", ["member_id"], "members", local_only=True),
     foreign_key("claims_merchant_fk", ["merchant_id"], "merchants", local_only=True),
     CheckConstraint(

@@ -50,6 +50,7 @@ class Claim:
     seq: int
     claimed_at: datetime
     ended_at: datetime | None
+    group_id: UUID | None
 
 
 class Slot(NamedTuple):

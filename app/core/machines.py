@@ -29,7 +29,8 @@ class Machine:
     """One kind of thing: its states in the order in which they come, where it begins, and how it goes on.
 
     ``told`` maps each event's word to the states that it may have told; steps to other states tell nothing.
-    ``opening`` are words of the beginning alone, where it has its own.
+    ``opening`` are words of the beginning alone, where it has its own; ``repeated`` those that may be told any number
+    of times in some states, without a step.
     """
 
     thing: str
@@ -39,6 +40,7 @@ class Machine:
     steps: tuple[Edge, ...]
     told: tuple[tuple[str, tuple[str, ...]], ...]
     opening: tuple[str, ...] = ()
+    repeated: tuple[tuple[str, tuple[str, ...]], ...] = ()
 
     @cached_property
     def edges(self) -> frozenset[tuple[str, str]]:
@@ -79,6 +81,11 @@ class Machine:
         later = {word: states for word, states in words.items() if word not in self.opening}
         for word, states in words.items():
             onward = reached(states)
+            pairs |= {(word, other) for other, others in later.items() if onward & set(others)}
+        for word, states in self.repeated:
+            onward = reached(states)
+            pairs |= {("", word), (word, word)}
+            pairs |= {(other, word) for other, others in words.items() if set(others) & set(states)}
             pairs |= {(word, other) for other, others in later.items() if onward & set(others)}
         return frozenset(pairs)
 
@@ -182,7 +189,37 @@ SETTLEMENT: Final = Machine(
     ),
     (("closed", ("closed",)), ("paid", ("paid",))),
 )
-MACHINES: Final = (CLAIM, REDEMPTION, PAYMENT, REFUND, SETTLEMENT)
+GROUP: Final = Machine(
+    "group",
+    "deal_groups",
+    ("open", "succeeded", "failed", "closed"),
+    ("open",),
+    (
+        Edge("open", "succeeded", "a payment made the seat that was missing, in its transaction; seats may be left"),
+        Edge("open", "failed", "its deadline is over and no money that is under way can come in time"),
+        Edge("failed", "closed", "everything that was paid in it went back"),
+    ),
+    tuple((state, (state,)) for state in ("succeeded", "failed", "closed")),
+    repeated=(("joined", ("open", "succeeded")),),
+)
+SEAT: Final = Machine(
+    "seat",
+    "group_seats",
+    ("reserved", "joined", "left", "refunding", "refunded"),
+    ("reserved",),
+    (
+        Edge("reserved", "joined", "its claim was paid for, or costs nothing"),
+        Edge("reserved", "left", "its claim was not paid in time, or given up"),
+        Edge("joined", "left", "its claim was given back or refunded"),
+        Edge("left", "reserved", "the member came again, with a new claim"),
+        Edge("joined", "refunding", "the group failed, its refund was begun"),
+        Edge("joined", "refunded", "the group failed, and nothing was left to give back"),
+        Edge("refunding", "refunded", "its money went back"),
+        Edge("refunding", "joined", "the provider will not pay; it is asked again later"),
+    ),
+    (),
+)
+MACHINES: Final = (CLAIM, REDEMPTION, PAYMENT, REFUND, SETTLEMENT, GROUP, SEAT)
 
 
 def page() -> str:
@@ -211,7 +248,7 @@ def _page_lines() -> Iterator[str]:
         yield "|---|---|---|"
         for step in machine.steps:
             yield f"| `{step.before}` | `{step.after}` | {step.when} |"
-        words = ", ".join(f"`fujin.{machine.thing}.{word}.v1`" for word, _ in machine.told)
+        words = ", ".join(f"`fujin.{machine.thing}.{word}.v1`" for word, _ in (*machine.told, *machine.repeated))
         yield ""
         yield f"Told as: {words}."
 

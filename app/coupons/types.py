@@ -50,6 +50,10 @@ class Terms:
     budget_minor: int | None
     platform_share_bp: int
     commission_bp: int
+    group_price_minor: int | None = None
+    group_target: int | None = None
+    group_seats: int | None = None
+    group_deadline_s: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

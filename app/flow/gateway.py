@@ -27,6 +27,8 @@ from app.flow.types import (
     RefundView,
     RequestContext,
 )
+from app.flow.types_groups import GroupView, JoinRequest
+from app.http.principals import Principal
 from app.http.steps import Plan
 from app.settlements.types import Line as SettlementLine
 from app.settlements.types import Settlement
@@ -64,6 +66,20 @@ class FlowGateway(Protocol):
 
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's active claims; claim-unpaid, code-revoked, code-expired, already-redeemed."""
+        ...
+
+    # groups
+    def start_group(self, context: RequestContext, request: ClaimRequest) -> Plan:
+        """GroupView with the caller's seat; group-not-offered, group-already-joined, and refusals of claims."""
+        ...
+
+    def join_group(self, context: RequestContext, request: JoinRequest) -> Plan:
+        """GroupView with the caller's seat; NotFound for who was not invited, group-closed, group-full,
+        group-already-joined, and refusals of claims."""
+        ...
+
+    def get_group(self, actor: Principal | None, group_id: UUID, invite: str | None, now: datetime) -> GroupView:
+        """A group, for who is in it, who was invited, and its merchant's people; NotFound."""
         ...
 
     # tills

@@ -45,6 +45,7 @@ def claim_json(view: ClaimView, wanted: Sequence[str]) -> dict[str, Any]:
         "blackout_dates": list(view.blackout_dates),
         "refund_policy": view.refund_policy,
         "distance_m": view.distance_m,
+        "group_id": None if view.group_id is None else str(view.group_id),
         "next_actions": list(view.next_actions),
     }
 

@@ -14,7 +14,7 @@ from app.core.errors import Fault, InvalidBody
 from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_claims import claim_json
-from app.flow.routes_common import FLOW_KEY_PROBLEMS, context, flow
+from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, without_position
 from app.flow.schemas_claims import (
     CancelClaimBody,
     ClaimAnswer,
@@ -23,7 +23,7 @@ from app.flow.schemas_claims import (
     ClaimsQuery,
     CodeAnswer,
 )
-from app.flow.types import ClaimRequest, ClaimView, Fix
+from app.flow.types import ClaimRequest, ClaimView
 from app.http.answers import Answer
 from app.http.api import Blueprint
 from app.http.auth import allow, signed_in
@@ -37,7 +37,7 @@ blueprint = Blueprint("claims", __name__, description="Claims: a member's right 
 OWN = allow("member", owner="claims.member_id is the principal", for_users=True)
 SVG = "image/svg+xml"
 _CLAIMS = "claims"
-_CODE_PROBLEMS = ("not-found", "claim-unpaid", "code-revoked", "code-expired", "already-redeemed")
+_CODE_PROBLEMS = ("not-found", "claim-unpaid", "group-open", "code-revoked", "code-expired", "already-redeemed")
 
 
 def _present(status: int) -> Any:
@@ -56,37 +56,15 @@ def _present(status: int) -> Any:
     answer=ClaimAnswer,
     status=201,
     takes=KEY_HEADER,
-    problems=(
-        *FLOW_KEY_PROBLEMS,
-        *(
-            "not-found",
-            "claim-id-taken",
-            "claim-not-started",
-            "claim-window-closed",
-            "sold-out",
-            "user-limit",
-            "day-limit",
-        ),
-        *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
-        *("location-suspect", "invalid-coordinate"),
-    ),
+    problems=(*FLOW_KEY_PROBLEMS, *CLAIMING, "claim-id-taken"),
 )
 def claim(body: dict[str, Any]) -> Answer:
     """Claims one unit of a coupon. A repeated request with the same key gets the first answer, whatever was lost."""
     if "claim_id" in body and signed_in().client_id is None:
         raise InvalidBody(faults=[Fault("only partners' clients make ids of claims", pointer="/claim_id")])
-    scope = key_scope("claim", city_of(body["coupon_id"]), _without_position(body))
-    place = body.get("location")
-    fix = None
-    if place is not None:
-        fix = Fix(place["lat"], place["lon"], place["accuracy_m"], place["at"], place["mock"])
-    wanted = ClaimRequest(body["coupon_id"], fix, body.get("device_id"), body.get("claim_id"))
+    scope = key_scope("claim", city_of(body["coupon_id"]), without_position(body))
+    wanted = ClaimRequest(body["coupon_id"], fix_of(body), body.get("device_id"), body.get("claim_id"))
     return run_plan(flow().grant_claim(context(scope.key), wanted), scope, _present(201))
-
-
-def _without_position(body: dict[str, Any]) -> dict[str, Any]:
-    """What makes two requests the same: a phone that asks again has measured again."""
-    return {name: value for name, value in body.items() if name != "location"}
 
 
 @blueprint.get(

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app
 
 from app.flow.gateway import FlowGateway
-from app.flow.types import RequestContext
+from app.flow.types import Fix, RequestContext
 from app.http.auth import signed_in
 from app.http.keyed import KEY_PROBLEMS
 from app.http.problems import request_id
 from app.http.services import services
 
 FLOW_KEY_PROBLEMS = (*KEY_PROBLEMS, "flow-unavailable")
+CLAIMING = (
+    *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
+    *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
+    *("location-suspect", "invalid-coordinate"),
+)
 
 
 def flow() -> FlowGateway:
@@ -23,3 +30,14 @@ def flow() -> FlowGateway:
 def context(request_no: str = "") -> RequestContext:
     """Who asks, when and in which trace; ``request_no`` is the caller's key, empty for reads."""
     return RequestContext(signed_in(), services().clock(), request_no, request_id())
+
+
+def fix_of(body: dict[str, Any]) -> Fix | None:
+    """Where the phone says that it is, in a body that may tell."""
+    place = body.get("location")
+    return None if place is None else Fix(place["lat"], place["lon"], place["accuracy_m"], place["at"], place["mock"])
+
+
+def without_position(body: dict[str, Any]) -> dict[str, Any]:
+    """What makes two requests the same: a phone that asks again has measured again."""
+    return {name: value for name, value in body.items() if name != "location"}

@@ -87,6 +87,7 @@ class ClaimAnswer(Schema):
     blackout_dates = fields.List(fields.Date(), required=True)
     refund_policy = fields.String(required=True)
     distance_m = fields.Integer(required=True, allow_none=True)
+    group_id = fields.UUID(required=True, allow_none=True, metadata={"description": "the group that it is a seat of"})
     next_actions = fields.List(fields.String(metadata={"enum": ["pay", "show_code", "cancel"]}), required=True)
 
 

@@ -81,7 +81,7 @@ class RefundAnswer(Schema):
     payment_id = fields.UUID(required=True)
     refund_no = fields.String(required=True)
     amount = fields.Nested(MoneyAnswer, required=True)
-    cause = fields.String(required=True, metadata={"enum": ["asked", "stray", "reversal", "claim"]})
+    cause = fields.String(required=True, metadata={"enum": ["asked", "stray", "reversal", "claim", "group"]})
     reason = fields.String(required=True)
     state = fields.String(required=True, metadata={"enum": list(REFUND_STATES)})
     failure = fields.String(required=True, allow_none=True)

@@ -69,6 +69,7 @@ class ClaimView:
     blackout_dates: tuple[date, ...]
     refund_policy: str
     distance_m: int | None
+    group_id: UUID | None
     next_actions: tuple[str, ...]
 
 

@@ -64,6 +64,7 @@ class ProblemSchema(Schema):
     retryable = fields.Boolean(metadata={"description": "the same request with the same key may succeed later"})
     request_no = fields.String(metadata={"description": "the till's number, where one was sent"})
     payment_id = fields.UUID(metadata={"description": "the payment that is under way or done, where one is"})
+    group_id = fields.UUID(metadata={"description": "the group that one has a seat in, where one has"})
     conflict = fields.Nested(ConflictSchema)
 
 

@@ -98,6 +98,11 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("location-suspect", 403, "The position is not the device's own"),
     Problem("claim-id-taken", 409, "The id stands for another claim", "do not retry"),
     Problem("claim-not-cancellable", 409, "The claim can't be cancelled any more", "do not retry"),
+    Problem("group-not-offered", 409, "The coupon has no group deal", "do not retry"),
+    Problem("group-closed", 409, "The group takes nobody any more", "do not retry"),
+    Problem("group-full", 409, "Every seat of the group is taken", "do not retry"),
+    Problem("group-already-joined", 409, "You have a seat in a group already", "do not retry"),
+    Problem("group-open", 409, "The group is not complete yet", "do not retry"),
     Problem("claim-held", 409, "A till is using the claim at this moment", "retry later with the same key"),
     # codes and the till
     Problem("code-mistyped", 422, "The code has a typing error"),

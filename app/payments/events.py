@@ -117,7 +117,7 @@ _REFUND: Final = {
     "amount_minor": COUNT,
     "fee_returned_minor": MINOR,
     "currency": CURRENCY,
-    "cause": one_of("asked", "stray", "reversal", "claim"),
+    "cause": one_of("asked", "stray", "reversal", "claim", "group"),
     "cause_id": ID,
     "reason": TEXT,
     "return_coupon": FLAG,

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Connection, Row, Select, and_, false, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.payments.rules import PARKED
+from app.payments.rules import PARKED, UNFINISHED
 from app.payments.tables import payments, provider_events, refunds
 from app.payments.types import Parked, Payment, Reach, Refund
 
@@ -61,6 +61,23 @@ def last_payment(conn: Connection, city_id: int, purpose: str, purpose_id: UUID)
         .order_by(payments.c.attempt.desc())
         .limit(1),
     )
+
+
+def unfinished_of(conn: Connection, city_id: int, purpose: str, purpose_ids: Sequence[UUID]) -> tuple[UUID, ...]:
+    """Those payments of some things whose money may still come."""
+    if not purpose_ids:
+        return ()
+    rows = conn.execute(
+        select(payments.c.payment_id)
+        .where(
+            payments.c.city_id == city_id,
+            payments.c.purpose == purpose,
+            payments.c.purpose_id.in_(list(purpose_ids)),
+            payments.c.state.in_(sorted(UNFINISHED)),
+        )
+        .order_by(payments.c.payment_id)
+    )
+    return tuple(rows.scalars())
 
 
 def insert_payment(conn: Connection, payment: Payment) -> None:

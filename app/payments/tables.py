@@ -120,7 +120,7 @@ refunds = declare(
     UniqueConstraint("city_id", "provider_refund_no", name="refunds_provider_no_uq"),
     foreign_key("refunds_payment_fk", ["city_id", "payment_id"], "payments"),
     foreign_key("refunds_currency_fk", ["currency"], "currencies"),
-    CheckConstraint("cause in ('asked', 'stray', 'reversal', 'claim')", name="cause"),
+    CheckConstraint("cause in ('asked', 'stray', 'reversal', 'claim', 'group')", name="cause"),
     CheckConstraint("state in ('requested', 'pending', 'succeeded', 'failed')", name="state"),
     CheckConstraint("amount_minor > 0 and fee_returned_minor >= 0", name="amount"),
     CheckConstraint("length(refund_no) between 1 and 100", name="refund_no"),

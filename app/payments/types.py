@@ -11,7 +11,7 @@ from uuid import UUID
 State = Literal["created", "pending", "unknown", "succeeded", "failed", "cancelling", "cancelled", "stray"]
 Purpose = Literal["claim", "redemption"]
 RefundState = Literal["requested", "pending", "succeeded", "failed"]
-Cause = Literal["asked", "stray", "reversal", "claim"]
+Cause = Literal["asked", "stray", "reversal", "claim", "group"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
-_WORD_FILES: Final = ("", ".claims", ".till")
+_WORD_FILES: Final = ("", ".claims", ".till", ".group")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -79,6 +79,8 @@ def _share_title(t: dict[str, str]) -> str:
         return t["app.share_place"]
     if "coupon" in request.args:
         return t["app.share_coupon"]
+    if "invite" in request.args:
+        return t["group.invited"]
     return t["app.share_point"] if "lat" in request.args else t["app.title"]
 
 
@@ -119,6 +121,11 @@ def till() -> Response:
     answer = _html("till.html")
     answer.headers["Permissions-Policy"] = _TILL_PERMISSIONS
     return answer
+
+
+def group(group_id: str) -> Response:  # noqa: ARG001 - the browser reads it off the address
+    """The page of one group, which its invitation names: how far it is, a seat in it, its payment and its code."""
+    return _html("group.html")
 
 
 def docs() -> Response:
@@ -197,11 +204,12 @@ def _secured(answer: Response) -> Response:
 
 
 def create_pages() -> Blueprint:
-    """The blueprint ``pages``: /, /till, /docs, built files, icons and the web manifest; all open to everyone."""
+    """The blueprint ``pages``: /, /till, /group/…, /docs, built files, icons, the web manifest; open to everyone."""
     pages = Blueprint("pages", __name__, template_folder="templates")
     pages.after_request(_secured)
     pages.add_url_rule("/", view_func=page)
     pages.add_url_rule("/till", view_func=till)
+    pages.add_url_rule("/group/<uuid:group_id>", view_func=group)
     pages.add_url_rule("/docs", view_func=docs)
     pages.add_url_rule("/static/build/<name>", view_func=built_file)
     pages.add_url_rule("/static/icons/<name>", view_func=icon)

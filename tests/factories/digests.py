@@ -5,7 +5,17 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 TABLES = (
-    *("claims", "coupon_stock", "coupon_day_stock", "redemptions", "redemption_units", "payments", "refunds"),
+    *(
+        "claims",
+        "deal_groups",
+        "group_seats",
+        "coupon_stock",
+        "coupon_day_stock",
+        "redemptions",
+        "redemption_units",
+        "payments",
+        "refunds",
+    ),
     *("accounts", "transfers", "outbox_events", "deliveries", "jobs", "webhook_endpoints"),
 )
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.ids import new_id
-from tests.factories.tidy_loop import PAID_TERMS, plant_tidy_loop
+from tests.factories.tidy_loop import GROUP_TERMS, PAID_TERMS, plant_tidy_loop
 from tests.factories.worlds import NOW, World
 
 HERE, THERE = 2, 3
@@ -62,6 +62,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     area_coupon = world.coupon(HERE, merchant, places[:1], scopes=[area], scope_kind="service_areas")
     region_coupon = world.coupon(HERE, merchant, places[:3], scopes=[region], scope_kind="regions")
     paid_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **PAID_TERMS)
+    group_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **GROUP_TERMS)
     world.run(
         "UPDATE coupon_places SET service_area_id = :area WHERE city_id = :city AND coupon_id = :coupon",
         {"area": area, "city": HERE, "coupon": area_coupon},
@@ -71,7 +72,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
         world.activate(city_id, "regions", 1)
     count_rows(world)
     member = _plant_people(world, merchant, places[0])
-    loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon)
+    loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon, group_coupon)
     return Tidy(
         tuple(places), far, merchant, member, region, area, coupon, area_coupon, region_coupon, paid_coupon, loop
     )

@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from app.claims.tables import claims, coupon_day_stock
 from app.core.ids import new_city_id, new_id
 from app.core.money import Money
+from app.groups.tables import deal_groups, group_seats
 from app.ledger import actions as ledger
 from app.ledger.types import UnitSplit
 from app.members.tables import members
@@ -35,6 +36,10 @@ PRICE, BUDGET = 3000, 100_000
 PAID_TERMS = {
     "price_minor": PRICE, "units": 2, "per_member": 2, "per_member_day": 2, "per_device": 2, "per_day": 5,
     "platform_share_bp": 5000, "budget_minor": BUDGET, "commission_bp": 500, "taken": 3,
+}  # fmt: skip
+GROUP_TERMS = {
+    "price_minor": 4000, "group_price_minor": PRICE, "group_target": 2, "group_seats": 3, "group_deadline_s": 3600,
+    "taken": 5,
 }  # fmt: skip
 
 
@@ -169,6 +174,29 @@ class TidyLoop:
                 money=Money(amount, "CNY"), fee_returned_minor=fee, provider="test_wallet", now=NOW,
             )  # type: ignore[arg-type]  # fmt: skip
 
+    def group(self, name: str, coupon: UUID, state: str, words: Sequence[str], joined: int, **given: Any) -> UUID:
+        """A group without seats yet, with its events."""
+        group_id = self.new(name)
+        decided = None if state == "open" else NOW - timedelta(minutes=1)
+        starter = new_id()
+        self.put(members, member_id=starter, state="active", row_version=1, created_at=NOW)
+        self.put(deal_groups, **{
+            "group_id": group_id, "coupon_id": coupon, "coupon_version": 1, "merchant_id": self.merchant,
+            "member_id": starter, "state": state, "target": 2, "seats": 3, "taken": joined, "joined": joined,
+            "most_joined": joined, "price_minor": PRICE, "currency": "CNY", "deadline": NOW + HOUR,
+            "seq": self.told("group", group_id, words), "created_at": NOW - HOUR, "decided_at": decided,
+            "closed_at": NOW if state == "closed" else None, **given,
+        })  # fmt: skip
+        return group_id
+
+    def seat(self, name: str, group: UUID, coupon: UUID, state: str, claim: str, words: Sequence[str]) -> None:
+        """A seat on a claim of its own in a state, paid for unless it waits for that."""
+        claim_id = self.claim(name, coupon, claim, words, price_minor=PRICE, pay_until=NOW + HOUR, group_id=group)
+        member = self.conn.execute(sa.select(claims.c.member_id).where(claims.c.claim_id == claim_id)).scalar_one()
+        self.put(group_seats, group_id=group, member_id=member, claim_id=claim_id, state=state, tries=0, changed_at=NOW)
+        if state != "reserved":
+            self.payment(f"{name}_payment", "claim", claim_id, ["pending", "succeeded"], PRICE)
+
     def job(self, kind: str, name: str) -> None:
         """Work that is due for a thing in a minute."""
         self.put(
@@ -178,13 +206,15 @@ class TidyLoop:
 
 
 def plant_tidy_loop(
-    engine: sa.Engine, city: int, merchant: UUID, place: UUID, coupon: UUID, paid_coupon: UUID
+    engine: sa.Engine, city: int, merchant: UUID, place: UUID, coupon: UUID, paid_coupon: UUID, group_coupon: UUID
 ) -> dict[str, UUID]:
-    """Plants it: of ``coupon`` 4 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3; returns ids by name."""
+    """Plants it: of ``coupon`` 4 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3, of ``group_coupon`` (of
+    ``GROUP_TERMS``) 5; returns ids by name."""
     with engine.begin() as conn:
         loop = TidyLoop(conn, city, merchant, place)
         _plant_free(loop, coupon)
         _plant_paid(loop, paid_coupon)
+        _plant_groups(loop, group_coupon)
         _plant_statements(loop, coupon)
         _plant_deliveries(loop)
     return loop.ids
@@ -256,6 +286,21 @@ def _plant_statements(loop: TidyLoop, coupon: UUID) -> None:
             .where(outbox_events.c.aggregate_id == closed.settlement_id, outbox_events.c.seq == seq)
             .values(position=loop.position)
         )
+
+
+def _plant_groups(loop: TidyLoop, coupon: UUID) -> None:
+    """A deal that is made, one that waits, one that has just failed, and one whose only member was paid back."""
+    words = ["granted", "activated"]
+    made = loop.group("made_group", coupon, "succeeded", ["joined", "joined", "succeeded"], 2)
+    for name in ("made_seat", "other_seat"):
+        loop.seat(name, made, coupon, "joined", "active", words)
+    waiting = loop.group("open_group", coupon, "open", [], 0, taken=1)
+    loop.seat("open_seat", waiting, coupon, "reserved", "pending_payment", ["granted"])
+    failed = loop.group("failed_group", coupon, "failed", ["joined", "failed"], 1)
+    loop.seat("failed_seat", failed, coupon, "joined", "active", words)
+    closed = loop.group("closed_group", coupon, "closed", ["joined", "failed", "closed"], 1)
+    loop.seat("closed_seat", closed, coupon, "refunded", "refunded", [*words, "refunded"])
+    loop.refund("seat_refund", "closed_seat_payment", "group", "claim", ["requested", "succeeded"], PRICE)
 
 
 def _plant_deliveries(loop: TidyLoop) -> None:

@@ -16,7 +16,7 @@ WRITES = {
     *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
     *("POST /v1/claims", "POST /v1/claims/{claim_id}/cancel", "POST /v1/codes/lookup", "POST /v1/redemptions"),
     *(f"POST /v1/redemptions/{{redemption_id}}/{step}" for step in ("commit", "void", "reverse")),
-    "POST /v1/payments",
+    *("POST /v1/groups", "POST /v1/groups/{group_id}/join", "POST /v1/payments"),
     *(f"POST /v1/payments/{{payment_id}}/{step}" for step in ("cancel", "resolve", "refunds")),
     "POST /v1/providers/{provider}/notify",
     "POST /v1/webhook-endpoints",

@@ -182,6 +182,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
     paths = {
         **{f"/v1/claims/{{claim_id}}{ending}": claim for ending in ("", "/code", "/qr.svg")},
         "/v1/claims/{claim_id}/cancel": [{"claim_id": ours.spare_claim}],
+        **{f"/v1/groups/{{group_id}}{ending}": [{"group_id": ours.group}] for ending in ("", "/join")},
         REDEMPTION: redemption,
         f"POST {REDEMPTION}/commit": [{"redemption_id": ours.redemption}],
         **{f"POST {REDEMPTION}/{step}": [{"redemption_id": str(new_city_id(2))}] for step in ("void", "reverse")},
@@ -199,6 +200,8 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
     first = {
         "POST /v1/claims": {"coupon_id": ours.many},
         "POST /v1/claims/{claim_id}/cancel": {},
+        "POST /v1/groups": {"coupon_id": ours.many},
+        "POST /v1/groups/{group_id}/join": {"invite": ours.invite},
         "POST /v1/redemptions": ours.use,
         **{f"POST {REDEMPTION}/{step}": body for step, body in STEPS.items()},
         f"POST {PAYMENT}/resolve": {},
@@ -222,6 +225,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
             **{label: _keyed(body) for label, body in first.items()},
             "POST /v1/codes/lookup": {"body": {"code": ours.used_code, "place_id": ours.place}},
             f"GET {BY_REQUEST}": {"query": {"place_id": ours.place}},
+            "GET /v1/groups/{group_id}": {"query": {"invite": ours.invite}},
             f"PATCH {ENDPOINT}": {"headers": {"If-Match": "*"}, "body": {"description": "changed"}},
         },
     }
@@ -237,6 +241,8 @@ def _bodies(ours: Made, theirs: Made) -> dict[str, dict[str, list[Any]]]:
     codes, places = [ours.used_code, ours.active_code, theirs.active_code], [ours.place, ours.place, theirs.place]
     return {
         "claim": {"coupon_id": [ours.coupon, ours.many, theirs.coupon, theirs.voucher], "device_id": ["phone-1"]},
+        "start_group": {"coupon_id": [ours.coupon, theirs.voucher]},
+        "join_group": {"invite": [ours.invite, theirs.invite]},
         "look_code_up": {"code": codes, "place_id": places, "order": orders},
         "redeem": {"codes": [[{"code": code}] for code in codes], "place_id": places, "order": orders},
         "create_payment": {"purpose_id": [ours.redemption, ours.paid_claim, theirs.redemption]},
@@ -257,6 +263,10 @@ def with_spares(values: Mapping[str, Any], spares: Spares) -> dict[str, Any]:
         paths[f"POST {PAYMENT}/cancel"] = [{"payment_id": ids["cancel"]}]
     if "cancel_claim" in ids:  # a member's own payments are those of claims
         paths["POST /v1/claims/{claim_id}/cancel"] = [{"claim_id": ids["cancel_claim"]}]
+    if "join" in ids:
+        paths["POST /v1/groups/{group_id}/join"] = [{"group_id": ids["join"]}]
+        first["POST /v1/groups/{group_id}/join"] = _keyed({"invite": ids["invite"]})
+        first["POST /v1/groups"] = _keyed({"coupon_id": ids["start"]})
     if "delete" in ids:
         paths[f"DELETE {ENDPOINT}"] = [{"endpoint_id": ids["delete"]}]
     if "pay" in ids:

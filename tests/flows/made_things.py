@@ -1,4 +1,4 @@
-"""Things made through HTTP on the seeded server: claims, redemptions, a payment, a refund, endpoints, an event."""
+"""Things made through HTTP on the seeded server: claims, a group, redemptions, a payment, a refund, endpoints, …"""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Made:
 
     ``coupon`` and ``voucher`` are the merchant's, free and paid for, a hundred a member; ``active_claim`` is another
     merchant's and not used; ``use`` is the request that ``redemption`` came from; ``payment`` and ``refund`` are of the
-    redemption, ``claim_payment`` and ``claim_refund`` of ``paid_claim``.
+    redemption, ``claim_payment`` and ``claim_refund`` of ``paid_claim``; ``invite`` lets anybody into ``group``.
     """
 
     merchant: str
@@ -64,6 +64,8 @@ class Made:
     other_endpoint: str
     event: str
     settlement: str
+    group: str
+    invite: str
 
 
 @dataclass(frozen=True)
@@ -128,6 +130,11 @@ class Hands:
         body = {"purpose": purpose, "purpose_id": purpose_id, "provider": "test_wallet", "method": method}
         return str(self.post(who, "/v1/payments", body | {"wallet": {"outcome": outcome}})["payment_id"])
 
+    def group(self, member: str, coupon: UUID) -> tuple[str, str]:
+        """A group's id and its invitation."""
+        found = self.post(member, "/v1/groups", {"coupon_id": str(coupon)})
+        return str(found["group_id"]), str(found["invite"])
+
     def endpoint(self, owner: str) -> str:
         """A webhook endpoint's id."""
         body = {"merchant_id": self.tokens[owner]["merchant_id"], "url": HOOK, "types": ["*"]}
@@ -151,6 +158,7 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
     payment = hands.pay(till, "redemption", redemption)
     paid_claim = hands.claim(member, voucher)
     claim_payment = hands.pay(member, "claim", paid_claim)
+    group, invite = hands.group(member, _together(World(engine), UUID(merchant), UUID(place)))
     with engine.connect() as conn:
         told = "SELECT event_id FROM outbox_events WHERE city_id = 2 AND aggregate_id = :claim ORDER BY seq LIMIT 1"
         event = conn.execute(sa.text(told), {"claim": used}).scalar_one()
@@ -176,6 +184,8 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
         other_endpoint=hands.endpoint(owner),
         event=str(event),
         settlement=_draft(World(engine), merchant),
+        group=group,
+        invite=invite,
     )
 
 
@@ -193,8 +203,20 @@ def _draft(world: World, merchant: str) -> str:
 
 def _offers(world: World, merchant: UUID, place: UUID) -> tuple[UUID, UUID]:
     """A coupon of 10.00 off any order, and a voucher of 10.00 for 8.00: far more than the tests ask for."""
+    plenty = _plenty(place)
+    free = world.coupon(2, merchant, [place], **plenty)
+    return free, world.coupon(2, merchant, [place], **plenty | {"kind": "voucher", "price_minor": 800})
+
+
+def _together(world: World, merchant: UUID, place: UUID) -> UUID:
+    """A voucher of 10.00 for 6.00 where two hundred come together, who never do."""
+    deal = {"group_price_minor": 600, "group_target": 200, "group_seats": 200, "group_deadline_s": 2_592_000}
+    return world.coupon(2, merchant, [place], **_plenty(place) | {"kind": "voucher", "price_minor": 800} | deal)
+
+
+def _plenty(place: UUID) -> dict[str, Any]:
     now = system_clock()
-    plenty: dict[str, Any] = {
+    return {
         "claim_from": now - timedelta(days=1),
         "claim_until": now + timedelta(days=30),
         "use_until": now + timedelta(days=60),
@@ -207,8 +229,6 @@ def _offers(world: World, merchant: UUID, place: UUID) -> tuple[UUID, UUID]:
         "reversal_window_s": 86_400,
         "scopes": [place],
     }
-    free = world.coupon(2, merchant, [place], **plenty)
-    return free, world.coupon(2, merchant, [place], **plenty | {"kind": "voucher", "price_minor": 800})
 
 
 def make_spares(
@@ -222,7 +242,11 @@ def make_spares(
     if who == "member1":
         vouchers = [hands.claim(who, voucher) for _ in range(2)]
         waiting = hands.pay(who, "claim", vouchers[1], "wait")
-        return Spares({"pay": vouchers[0], "cancel": waiting, "cancel_claim": hands.claim(who, coupon)})
+        spot = UUID(place or made.place)
+        deal, other = (_together(World(engine), UUID(made.merchant), spot) for _ in range(2))
+        group, invite = hands.group("member2", deal)
+        ids = {"pay": vouchers[0], "cancel": waiting, "cancel_claim": hands.claim(who, coupon)}
+        return Spares(ids | {"start": str(other), "join": group, "invite": invite})
     codes = [hands.code("member1", hands.claim("member1", coupon)) for _ in range(8)]
     ids = {step: hands.use(who, place or made.place, codes.pop())[0] for step in ("pay", "commit", "void")}
     ids["reverse"] = hands.use(who, place or made.place, codes.pop(), "redeem")[0]

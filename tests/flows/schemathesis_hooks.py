@@ -33,6 +33,12 @@ LEARNED = {"idempotency-key-mismatch"}
 SAYS_NO: dict[str, tuple[str, ...]] = {
     # which coupons are on offer now, and to whom
     "claim": ("claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit", "device-limit"),
+    # likewise; which coupons have a group deal, and who is in which group
+    "start_group": (
+        *("claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit", "device-limit"),
+        *("group-not-offered", "group-already-joined"),
+    ),
+    "join_group": ("group-already-joined", "group-closed", "group-full", "claim-window-closed", "user-limit"),
     # what became of a claim since it was made
     "cancel_claim": ("claim-not-cancellable", "claim-held", "refund-not-offered", "refund-in-progress"),
     "claim_code": ("claim-unpaid", "already-redeemed", "code-revoked"),

@@ -67,6 +67,11 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
         return calls | {
             "POST /v1/claims": ("POST", "/v1/claims", {"coupon_id": made.coupon}),
             "POST /v1/claims/{claim_id}/cancel": ("POST", cancel, {"reason": "changed my mind"}),
+            "POST /v1/groups": ("POST", "/v1/groups", {"coupon_id": ids["start"]}),
+            "POST /v1/groups/{group_id}/join": (
+                *("POST", f"/v1/groups/{ids['join']}/join"),
+                {"invite": ids["invite"]},
+            ),
         }
     use = {"codes": [{"code": spares.codes[0]}], "place_id": made.place, "mode": "redeem", "order": ORDER}
     bodies = {"commit": {}, "void": {}, "reverse": {"reason": "wrong table"}}
@@ -127,6 +132,7 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
         *(("owner2", f"{hook}/{step}", ours.endpoint, nobody, {}) for step in ("rotate-secret", "test")),
         ("owner2", "/v1/events/{}/redeliver", ours.event, missing, {}),
         ("member1", "/v1/claims/{}/cancel", theirs.active_claim, missing, {}),
+        *(("member1", "/v1/groups/{}/join", theirs.group, missing, body) for body in ({}, {"invite": ours.invite})),
         *(("member1", f"/v1/payments/{{}}/{step}", payment, missing, {}) for step in ("cancel", "resolve")
           for payment in (theirs.claim_payment, ours.payment)),
         *(("staff1", f"/v1/payments/{{}}/{step}", ours.claim_payment, missing, {}) for step in ("cancel", "resolve")),

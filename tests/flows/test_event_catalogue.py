@@ -33,6 +33,7 @@ PROMISED = {
         "payment": "pending unknown succeeded failed cancelled stray",
         "refund": "requested succeeded failed",
         "settlement": "closed paid",
+        "group": "joined succeeded failed closed",
         "webhook": "test",
     }.items()
     for what in all_of_it.split()
@@ -59,6 +60,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     _claims(loop)
     _payments(paying, provider)
     _settlements(loop)
+    _groups(loop)
     _endpoint(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
@@ -124,6 +126,20 @@ def _settlements(loop: Loop) -> None:
         draft = actions.draft(conn, CITY, loop.merchant, "CNY", later, later)
         closed = actions.close(conn, draft.settlement_id, 0, later)
         assert actions.pay(conn, closed.settlement_id, "bank-1", later).state == "paid"
+
+
+def _groups(loop: Loop) -> None:
+    """A deal that is made, and one whose deadline came first; neither costs anything."""
+    terms = {"group_price_minor": 0, "group_target": 2, "group_seats": 2, "group_deadline_s": 600}
+    made, late = (str(loop.coupon(**terms)) for _ in range(2))
+    first, second = ((member, "member") for member in loop.members(2))
+    group = loop.post("/v1/groups", {"coupon_id": made}, by=first).get_json()
+    joined = loop.post(f"/v1/groups/{group['group_id']}/join", {"invite": group["invite"]}, by=second)
+    assert joined.get_json()["state"] == "succeeded"
+    lonely = loop.post("/v1/groups", {"coupon_id": late}, by=first).get_json()
+    loop.world.run("UPDATE deal_groups SET deadline = :now WHERE state = 'open'", {"now": loop.now})
+    _sweep(loop)
+    assert loop.one("SELECT state FROM deal_groups WHERE group_id = :g", g=lonely["group_id"]) == "closed"
 
 
 def _endpoint(loop: Loop) -> None:

@@ -32,7 +32,14 @@ def keyed(shop: Shop) -> list[tuple[str, Who, dict[str, Any], dict[str, Any]]]:
     refund = {"refund_no": "keyed", "amount": {"amount_minor": 1, "currency": "CNY"}, "reason": "cold"}
     hook = {"merchant_id": str(shop.loop.merchant), "url": "https://93.184.215.14/hook"}
     step = "/v1/redemptions/{}/{}"
+    deal = {"price_minor": 900, "group_price_minor": 800, "group_target": 2, "group_seats": 9, "group_deadline_s": 600}
+    group, other = (str(shop.coupon(kind="package", face_value_minor=None, **deal)) for _ in range(2))
+    inviting: Who = (shop.loop.member(), "member")
+    begun = shop.loop.post("/v1/groups", {"coupon_id": group}, by=inviting).get_json()
+    join = {"invite": begun["invite"]}
     return [
+        ("/v1/groups", shop.member, {"coupon_id": other}, {"coupon_id": group}),
+        (f"/v1/groups/{begun['group_id']}/join", shop.member, join, join | {"device_id": "d"}),
         ("/v1/claims", shop.member, {"coupon_id": many}, {"coupon_id": many, "device_id": "d"}),
         (f"/v1/claims/{kept_claim}/cancel", shop.member, {}, {"reason": "other"}),
         ("/v1/redemptions", shop.staff, use, use | {"order": ORDER | {"gross_minor": 4999}}),

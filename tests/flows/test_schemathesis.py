@@ -50,6 +50,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     (
         *("GET /v1/claims", "POST /v1/claims", "GET /v1/claims/{claim_id}", "GET /v1/claims/{claim_id}/code"),
         *("GET /v1/claims/{claim_id}/qr.svg", "POST /v1/claims/{claim_id}/cancel"),
+        *("POST /v1/groups", "POST /v1/groups/{group_id}/join"),
     ): frozenset({"member"}),
     (
         *("POST /v1/codes/lookup", "POST /v1/redemptions", "GET /v1/redemptions/by-request/{request_no}"),

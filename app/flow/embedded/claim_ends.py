@@ -19,6 +19,7 @@ from app.core.ids import city_of
 from app.core.money import split
 from app.coupons.types import Terms
 from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.group_seats import leave_seat
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.usage import Usage, refuse_in_use, usage_of
@@ -64,10 +65,12 @@ class ClaimEnds:
             payment = self._payments.live_payment(conn, claim.city_id, "claim", claim.claim_id)
             if payment is not None:
                 raise ClaimNotCancellable("a payment is under way; cancel it first")
+            leave_seat(conn, claim, context.now)
             return move(conn, claim, "released", context.now, context.trace, reason=words)
         self._unused(conn, claim, context.now)
         if claim.price_minor > 0:  # paid for between our look and our lock
             raise ClaimNotCancellable("the claim changed meanwhile; ask again")
+        leave_seat(conn, claim, context.now)
         return move(conn, claim, "cancelled", context.now, context.trace, reason=words)
 
     def _unused(self, conn: Connection, claim: Claim, now: datetime) -> None:
@@ -89,6 +92,7 @@ class ClaimEnds:
             if terms.refund_policy == "none":
                 raise RefundNotOffered("the terms give no money back")
             refund = self._start(conn, claim, claim.price_minor, words, context.now, context.trace)
+            leave_seat(conn, claim, context.now)
             move(conn, claim, "refunded", context.now, context.trace, reason=words)
             return refund
 
@@ -163,6 +167,7 @@ class ClaimEnds:
             for claim in queries.take_unpaid(conn, city_id, now, BATCH):
                 payment = self._payments.live_payment(conn, city_id, "claim", claim.claim_id)
                 if payment is None:
+                    leave_seat(conn, claim, now)
                     move(conn, claim, "released", now, None, reason="not paid in time")
                     released += 1
                 else:  # asked, then cancelled at the provider, before the stock is given to somebody else

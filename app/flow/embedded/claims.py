@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -13,17 +12,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from app.claims import codes, queries, rules
-from app.claims.errors import (
-    AlreadyRedeemed,
-    ClaimUnpaid,
-    CodeExpired,
-    CodeRevoked,
-    DayLimit,
-    DeviceLimit,
-    SoldOut,
-    UserLimit,
-)
-from app.claims.rules import MeasuredFix, PlaceEvidence, Validity
+from app.claims.errors import DayLimit, DeviceLimit, SoldOut, UserLimit
+from app.claims.rules import MeasuredFix
 from app.claims.types import Claim
 from app.core.db import Database
 from app.core.errors import AppError, Fault, InvalidBody, NotFound, Unavailable
@@ -34,10 +24,13 @@ from app.core.sealing import Keyed
 from app.coupons.queries import standing_of
 from app.coupons.types import Terms
 from app.flow.embedded.claim_ids import answered_again, known_claim
+from app.flow.embedded.claim_views import next_actions, why_no_code
 from app.flow.embedded.grant_key import GrantKey, key_values
+from app.flow.embedded.granting import Granting, Seating, granted_event, new_view
 from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.usage import Usage, usage_of
 from app.flow.types import ClaimRequest, ClaimView, CodeView, RequestContext
+from app.groups.queries import states_of
 from app.http.answers import Answer
 from app.http.idempotency import KEPT_FOR, KeyScope, KeyTaken
 from app.http.steps import Plan, Present, refusal_answer
@@ -60,20 +53,6 @@ def _limits() -> dict[str, AppError]:
     }
 
 
-@dataclass(frozen=True, slots=True)
-class _Granting:
-    """A claim about to be granted."""
-
-    claim_id: UUID
-    terms: Terms
-    validity: Validity
-    evidence: PlaceEvidence
-    state: str
-    code: str
-    pay_until: datetime | None
-    device: bytes | None
-
-
 class ClaimsPart:
     """What members do with claims; holds no state but what it has looked up."""
 
@@ -93,7 +72,7 @@ class ClaimsPart:
             sold_out = refusal_answer(_limits()["sold-out"])
             for _ in range(2):
                 granting = self._granting(conn, context, request)
-                answer = present(self._new_view(conn, context, granting))
+                answer = present(new_view(conn, self._reference, granting, context.now))
                 outcome = self._call(conn, context, granting, GrantKey(scope, answer, sold_out))
                 if outcome == "granted":
                     return answer
@@ -109,39 +88,50 @@ class ClaimsPart:
 
         def settle(conn: Connection, _prepared: None, _outcome: None) -> ClaimView:
             known = known_claim(conn, context, request)
-            if known is not None:
-                return self.view(conn, known, context.now)
-            granting = self._granting(conn, context, request)
-            outcome = self._call(conn, context, granting, None)
-            if outcome == "stale-terms":
-                self._offers.forget((city_of(request.coupon_id), request.coupon_id))
-                raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
-            if outcome != "granted":
-                raise _limits()[outcome]
-            return self._new_view(conn, context, granting)
+            return self.granted(conn, context, request) if known is None else self.view(conn, known, context.now)
 
         return Plan(lambda _conn: None, settle, keyed=keyed)
 
-    def _granting(self, conn: Connection, context: RequestContext, request: ClaimRequest) -> _Granting:
-        terms = self._terms_in_force(conn, request.coupon_id, context.now)
+    def granted(
+        self, conn: Connection, context: RequestContext, request: ClaimRequest, seating: Seating | None = None
+    ) -> ClaimView:
+        """A new claim in the transaction in hand, in a group where ``seating`` says so; why not is raised."""
+        granting = self._granting(conn, context, request, seating)
+        outcome = self._call(conn, context, granting, None)
+        if outcome == "stale-terms":
+            self._offers.forget((city_of(request.coupon_id), request.coupon_id))
+            raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
+        if outcome != "granted":
+            raise _limits()[outcome]
+        if seating is not None:
+            queries.put_in_group(conn, granting.terms.city_id, granting.claim_id, seating.group_id)
+        return new_view(conn, self._reference, granting, context.now)
+
+    def _granting(
+        self, conn: Connection, context: RequestContext, request: ClaimRequest, seating: Seating | None = None
+    ) -> Granting:
+        terms = self.terms_in_force(conn, request.coupon_id, context.now)
         if context.actor.client_id is not None and terms.merchant_id not in context.actor.merchant_ids:
             raise NotFound("there is no such coupon")  # a partner's users are served by its merchants alone
         if terms.per_device is not None and request.device_id is None:
             raise InvalidBody(faults=[Fault("this coupon wants the device's id", pointer="/device_id")])
         evidence = rules.check_place(terms, self._measured(conn, terms, request), context.now)
-        priced = terms.price_minor > 0
-        return _Granting(
+        price = terms.price_minor if seating is None else seating.price_minor
+        pay_until = context.now + rules.PAY_WITHIN
+        return Granting(
             claim_id=request.claim_id or new_city_id(terms.city_id),
             terms=terms,
-            validity=rules.validity(terms, context.now),
+            price_minor=price,
+            seating=seating,
+            validity=rules.validity(terms, context.now, None if seating is None else seating.deadline),
             evidence=evidence,
-            state="pending_payment" if priced else "active",
+            state="pending_payment" if price > 0 else "active",
             code=codes.new_code(),
-            pay_until=context.now + rules.PAY_WITHIN if priced else None,
+            pay_until=None if price == 0 else pay_until if seating is None else min(pay_until, seating.deadline),
             device=None if request.device_id is None else self._devices.of(request.device_id),
         )
 
-    def _terms_in_force(self, conn: Connection, coupon_id: UUID, now: datetime) -> Terms:
+    def terms_in_force(self, conn: Connection, coupon_id: UUID, now: datetime) -> Terms:
         """Terms of a coupon that is on offer; NotFound, or why it can't be claimed. Only "on offer" is remembered."""
         city_id = city_of(coupon_id)
 
@@ -171,7 +161,7 @@ class ClaimsPart:
         nearest = queries.nearest_usable_mm(conn, terms.city_id, terms.coupon_id, LonLat(fix.lon, fix.lat))
         return MeasuredFix(nearest, fix.accuracy_m, fix.at, fix.mock)
 
-    def _call(self, conn: Connection, context: RequestContext, g: _Granting, key: GrantKey | None) -> str:
+    def _call(self, conn: Connection, context: RequestContext, g: Granting, key: GrantKey | None) -> str:
         """What the function says; DayLimit where only the stock of the day is gone."""
         terms = g.terms
         assert context.actor.member_id is not None
@@ -184,7 +174,7 @@ class ClaimsPart:
             "p_member": str(context.actor.member_id),
             "p_state": g.state,
             "p_units": terms.units,
-            "p_price": terms.price_minor,
+            "p_price": g.price_minor,
             "p_currency": terms.currency,
             "p_valid_from": g.validity.valid_from,
             "p_valid_until": g.validity.valid_until,
@@ -202,7 +192,7 @@ class ClaimsPart:
             "p_per_device": terms.per_device,
             "p_per_day": terms.per_day,
             "p_event": str(new_city_id(terms.city_id)),
-            "p_event_data": orjson.dumps(self._granted_event(context, g)).decode(),
+            "p_event_data": orjson.dumps(granted_event(self._devices, context, g)).decode(),
             "p_trace": context.trace,
             "p_now": context.now,
             **key_values(key),
@@ -215,53 +205,6 @@ class ClaimsPart:
             if getattr(error.orig, "pgcode", None) != DAY_SOLD_OUT:
                 raise
             raise DayLimit("none is left for today; try again tomorrow") from None
-
-    def _new_view(self, conn: Connection, context: RequestContext, g: _Granting) -> ClaimView:
-        terms = g.terms
-        return ClaimView(
-            claim_id=g.claim_id,
-            city_id=terms.city_id,
-            coupon_id=terms.coupon_id,
-            coupon_version=terms.version,
-            merchant_id=terms.merchant_id,
-            merchant_names=self._reference.merchant_names(conn, terms.merchant_id),
-            titles=terms.titles,
-            kind=terms.kind,
-            state=g.state,
-            units=terms.units,
-            units_left=terms.units,
-            price=Money(terms.price_minor, terms.currency),
-            code_tail=g.code[-4:],
-            claimed_at=context.now,
-            valid_from=g.validity.valid_from,
-            valid_until=g.validity.valid_until,
-            time_zone=terms.time_zone,
-            pay_until=g.pay_until,
-            use_hours=terms.use_hours,
-            blackout_dates=terms.blackout_dates,
-            refund_policy=terms.refund_policy,
-            distance_m=g.evidence.distance_m,
-            next_actions=next_actions(g.state, terms, Usage()),
-        )
-
-    def _granted_event(self, context: RequestContext, g: _Granting) -> dict[str, Any]:
-        terms = g.terms
-        return {
-            "claim_id": str(g.claim_id),
-            "coupon_id": str(terms.coupon_id),
-            "coupon_version": terms.version,
-            "merchant_id": str(terms.merchant_id),
-            # the same member is another number to each merchant
-            "user_ref": self._devices.of(f"{terms.merchant_id}:{context.actor.member_id}").hex()[:24],
-            "units": terms.units,
-            "state": g.state,
-            "price_minor": terms.price_minor,
-            "currency": terms.currency,
-            "valid_until": g.validity.valid_until.isoformat(),
-            "code_tail": g.code[-4:],
-            "distance_m": g.evidence.distance_m,
-            "occurred_at": context.now.isoformat(),
-        }
 
     # reading
 
@@ -290,7 +233,7 @@ class ClaimsPart:
         assert context.actor.member_id is not None
         with self._database.read_primary() as conn:
             claim = self.own(conn, context, claim_id)
-            refusal = why_no_code(claim, context.now)
+            refusal = why_no_code(claim, self._groups(conn, [claim]).get(claim.group_id), context.now)
             if refusal is not None:
                 raise refusal
             sealed = queries.sealed_code(conn, claim.city_id, claim_id, context.actor.member_id)
@@ -319,6 +262,7 @@ class ClaimsPart:
         """Claims as their owner sees them: one look at their terms and one at their use for each city."""
         terms = self._reference.terms.many(conn, [(c.city_id, c.coupon_id, c.coupon_version) for c in found])
         used: dict[UUID, Usage] = {}
+        groups = self._groups(conn, found)
         for city_id in sorted({claim.city_id for claim in found}):
             used |= usage_of(conn, city_id, [claim.claim_id for claim in found if claim.city_id == city_id])
         return [
@@ -327,12 +271,24 @@ class ClaimsPart:
                 claim,
                 terms[claim.city_id, claim.coupon_id, claim.coupon_version],
                 used[claim.claim_id],
+                groups.get(claim.group_id),
                 now,
             )
             for claim in found
         ]
 
-    def _view(self, conn: Connection, claim: Claim, terms: Terms, used: Usage, now: datetime) -> ClaimView:
+    def _groups(self, conn: Connection, found: Sequence[Claim]) -> Mapping[UUID | None, str]:
+        """The states of the groups that claims belong to, one look a city."""
+        asked = {(claim.city_id, claim.group_id) for claim in found if claim.group_id is not None}
+        return {
+            group_id: state
+            for city_id in sorted({city for city, _ in asked})
+            for group_id, state in states_of(conn, city_id, [each for city, each in asked if city == city_id]).items()
+        }
+
+    def _view(
+        self, conn: Connection, claim: Claim, terms: Terms, used: Usage, group: str | None, now: datetime
+    ) -> ClaimView:
         state = rules.seen_state(claim, now, held=bool(used.held))
         return ClaimView(
             claim_id=claim.claim_id,
@@ -357,33 +313,10 @@ class ClaimsPart:
             blackout_dates=terms.blackout_dates,
             refund_policy=terms.refund_policy,
             distance_m=claim.distance_m,
-            next_actions=next_actions(state, terms, used),
+            group_id=claim.group_id,
+            next_actions=next_actions(state, terms, used, price_minor=claim.price_minor, group=group),
         )
 
 
 def _states(group: str | None) -> Sequence[str] | None:
     return None if group is None else GROUPS[group]
-
-
-def next_actions(state: str, terms: Terms, used: Usage) -> tuple[str, ...]:
-    """What the owner of a claim can do with it now."""
-    if state == "pending_payment":
-        return ("pay", "cancel")
-    if state != "active":
-        return ()
-    refundable = terms.price_minor == 0 or terms.refund_policy != "none"
-    return ("show_code", "cancel") if refundable and used.live_count == 0 else ("show_code",)
-
-
-def why_no_code(claim: Claim, now: datetime) -> AppError | None:
-    """Why the code of a claim is not shown; None when it is."""
-    state = rules.seen_state(claim, now, held=False)
-    if state == "active":
-        return None
-    if state == "pending_payment":
-        return ClaimUnpaid("pay for it first")
-    if state == "redeemed":
-        return AlreadyRedeemed("every unit of it is used")
-    if state == "expired":
-        return CodeExpired(f"it was good until {claim.valid_until.isoformat()}")
-    return CodeRevoked(f"the claim is {state}")

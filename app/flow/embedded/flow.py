@@ -17,6 +17,8 @@ from app.core.sealing import Keyed, derived_key
 from app.core.settings import Settings
 from app.flow.embedded.claim_ends import BATCH, ClaimEnds
 from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.group_ends import GroupEnds
+from app.flow.embedded.groups import GroupsPart
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.purposes import Purposes
 from app.flow.embedded.reference import Reference
@@ -37,6 +39,8 @@ from app.flow.types import (
     RefundView,
     RequestContext,
 )
+from app.flow.types_groups import GroupView, JoinRequest
+from app.http.principals import Principal
 from app.http.steps import Plan
 from app.ledger import actions as ledger
 from app.payments.providers.registry import providers_of
@@ -64,6 +68,9 @@ class EmbeddedFlow:
         )
         self._till = TillPart(database, keys, self._reference, self._payments, effects)
         self._claims = ClaimsPart(database, keys, devices, self._reference)
+        inviter = Keyed(derived_key(settings.secret_key, "group invitation"))
+        self._groups = GroupsPart(database, self._claims, self._reference, inviter)
+        self._group_ends = GroupEnds(self._payments)
         self._ends = ClaimEnds(database, self._claims, self._payments, self._reference)
         self._settlements = SettlementsPart(database, settings.settlement_floor_minor)
 
@@ -79,7 +86,7 @@ class EmbeddedFlow:
             reverse_window_s=REVERSE_WINDOW_S,
             offline=False,
             rotating_code=False,
-            group=False,
+            group=True,
             points=False,
             partner_users=True,
             caller_claim_ids=True,
@@ -116,6 +123,20 @@ class EmbeddedFlow:
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's claims."""
         return self._claims.present_code(context, claim_id)
+
+    # groups
+
+    def start_group(self, context: RequestContext, request: ClaimRequest) -> Plan:
+        """GroupView."""
+        return self._groups.start(context, request)
+
+    def join_group(self, context: RequestContext, request: JoinRequest) -> Plan:
+        """GroupView."""
+        return self._groups.join(context, request)
+
+    def get_group(self, actor: Principal | None, group_id: UUID, invite: str | None, now: datetime) -> GroupView:
+        """A group, for who may see it."""
+        return self._groups.get(actor, group_id, invite, now)
 
     # tills
 
@@ -223,6 +244,7 @@ class EmbeddedFlow:
         return (
             Plan(lambda _conn: None, leases),
             self._ends.release_unpaid(city_id, now),
+            *self._group_ends.due(city_id, now),
             self._ends.expire(city_id, now),
         )
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from app.claims import queries as claims
 from app.claims.actions import move
 from app.claims.types import EDGES
+from app.flow.embedded.group_seats import end_refund, leave_seat, pay_seat
 from app.flow.embedded.till_effects import TillEffects
 from app.flow.embedded.usage import refuse_in_use
 from app.payments.types import Payment
@@ -65,6 +66,8 @@ class Purposes:
         claim = claims.lock_claim(conn, city_id, purpose_id)
         if claim is None or claim.state != "pending_payment":
             return False
+        if not pay_seat(conn, claim, now, trace):
+            return False
         move(conn, claim, "active", now, trace, reason="paid")
         return True
 
@@ -85,7 +88,12 @@ class Purposes:
         """The claim is refunded where its state allows that; one that has ended otherwise stays as it is."""
         claim = claims.lock_claim(conn, city_id, claim_id)
         if claim is not None and (claim.state, "refunded") in EDGES:
+            leave_seat(conn, claim, now)
             move(conn, claim, "refunded", now, trace, reason="refunded")
+
+    def seat_refund_ended(self, conn: Connection, city_id: int, claim_id: UUID, now: datetime, *, done: bool) -> None:
+        """The refund of a seat of a failed group succeeded or failed."""
+        end_refund(conn, city_id, claim_id, now, done=done)
 
     def reversal_done(
         self, conn: Connection, city_id: int, redemption_id: UUID, now: datetime, trace: str | None

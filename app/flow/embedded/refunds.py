@@ -127,6 +127,8 @@ class Refunds:
         purposes, city_id = self._parts.purposes, refund.city_id
         if refund.cause == "reversal":
             purposes.reversal_done(conn, city_id, refund.cause_id, now, trace)
+        elif refund.cause == "group":
+            purposes.seat_refund_ended(conn, city_id, payment.purpose_id, now, done=True)
         elif refund.cause == "claim":
             purposes.claim_refunded(conn, city_id, refund.cause_id, now, trace)
         elif payment.purpose == "claim" and payment.state == "succeeded" and _all_back(payment):
@@ -151,6 +153,8 @@ class Refunds:
         alarm("refund failed", payment, refund_id=str(refund.refund_id), cause=refund.cause, reason=reason)
         if refund.cause == "reversal":
             self._parts.purposes.reversal_failed(conn, refund.city_id, refund.cause_id, now, trace)
+        elif refund.cause == "group":
+            self._parts.purposes.seat_refund_ended(conn, refund.city_id, payment.purpose_id, now, done=False)
         return ended
 
     # plans

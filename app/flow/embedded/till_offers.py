@@ -19,6 +19,7 @@ from app.coupons.types import Terms
 from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.till_access import Till
 from app.flow.types import PriceSplit
+from app.groups.queries import states_of
 from app.places.opening_hours import NO_CALENDAR, Calendar
 from app.places.queries import calendar_in_force
 from app.redemption import rules
@@ -53,9 +54,12 @@ class Offer:
     usable_here: bool
     calendar: Calendar
     asked: int
+    waits: bool  # for the rest of its group
 
     def obstacle(self, now: datetime) -> Obstacle | None:
         """Why the units asked for can't be used now; None when they can."""
+        if self.waits and self.claim.state == "active":
+            return Obstacle("not-yet-usable", "its group deal is not complete")
         return rules.obstacle(
             self.claim,
             self.terms,
@@ -89,6 +93,7 @@ class Offers:
         city_id = till.city_id
         terms = self._reference.terms.many(conn, [(city_id, c.coupon_id, c.coupon_version) for c in claims])
         uses = uses_of(conn, city_id, [claim.claim_id for claim in claims])
+        groups = states_of(conn, city_id, [claim.group_id for claim in claims if claim.group_id is not None])
         here = usable_at(conn, city_id, [claim.coupon_id for claim in claims], till.place_id)
         found = []
         for claim, units in zip(claims, asked, strict=True):
@@ -101,6 +106,7 @@ class Offers:
                     usable_here=claim.coupon_id in here,
                     calendar=self._calendar(conn, city_id, own),
                     asked=units,
+                    waits=claim.group_id is not None and groups[claim.group_id] != "succeeded",
                 )
             )
         return found

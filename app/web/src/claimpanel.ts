@@ -1,17 +1,19 @@
 // Claiming in a coupon's sheet: the terms that matter now, one button, and the truth about what came of it.
 import { begun, claimCoupon, member, type Claim, type ClaimBody } from "./claims";
 import { asNumber, asText } from "./couponsheet";
+import { deviceId } from "./device";
 import { el } from "./dom";
 import { act, note, type NoteAction } from "./form";
 import * as format from "./format";
 import { deviceFix, NoPosition, type DeviceFix } from "./geolocate";
+import { groupHref, startGroup, type SeatBody } from "./group/groupapi";
 import { maybe, t } from "./i18n";
 import { carryOut } from "./intents";
 import { announce } from "./notice";
 import { refusalWords, troubleNote } from "./problems";
 import { ApiProblem, wasAborted } from "./request";
 import { SignedOut } from "./session";
-import { local, newId } from "./storage";
+import { perTab } from "./storage";
 import type { CouponDetail } from "./types";
 
 interface ClaimPanelEvents {
@@ -20,16 +22,8 @@ interface ClaimPanelEvents {
   walletAsked(): void;
 }
 
-const DEVICE = "fujin.device";
-
-/** A number that this browser alone has; sent only where the terms count devices. */
-function deviceId(): string {
-  const kept = local.read<string>(DEVICE);
-  if (kept !== null) return kept;
-  const made = newId();
-  local.write(DEVICE, made);
-  return made;
-}
+/** The coupon whose group its reader wanted to begin before signing in. */
+const WANTS_GROUP = "fujin.group.wanted";
 
 const nameOf = (coupon: CouponDetail): string => `claim.${coupon.coupon_id}`;
 
@@ -75,6 +69,7 @@ export class ClaimPanel {
   readonly node: HTMLElement;
   private readonly said = el("div", { class: "claim-said" });
   private readonly go: HTMLButtonElement;
+  private readonly together: HTMLButtonElement | null;
 
   constructor(
     private readonly coupon: CouponDetail,
@@ -88,13 +83,57 @@ export class ClaimPanel {
     const no = closed(coupon);
     this.go.hidden = no !== null;
     if (no !== null) this.said.replaceChildren(el("p", { class: "claim-closed" }, no));
-    this.node = el("section", { class: "claim-panel", "aria-label": t("claim.title") }, facts(coupon, zone), this.said, this.go);
+    this.together = no === null ? this.groupButton() : null;
+    this.node = el("section", { class: "claim-panel", "aria-label": t("claim.title") }, facts(coupon, zone), this.said, this.together, this.go);
+  }
+
+  /** Begins a group of the coupon's group deal; the group has a page of its own. */
+  private groupButton(): HTMLButtonElement | null {
+    const deal = this.coupon.group_deal;
+    if (!deal?.price) return null;
+    this.go.className = "act act-second";
+    const label = t("group.start", { price: format.amount(deal.price) ?? t("coupon.free") });
+    const node = act(label, () => this.start(), "act act-deal");
+    node.id = "start-group";
+    node.title = t("group.start_hint", { target: format.count(deal.target) });
+    return node;
+  }
+
+  private async start(): Promise<void> {
+    if (!member.signedIn) {
+      perTab.write(WANTS_GROUP, this.coupon.coupon_id);
+      this.events.signInNeeded();
+      return;
+    }
+    this.said.replaceChildren();
+    const body: SeatBody = { coupon_id: this.coupon.coupon_id };
+    if (asNumber(this.coupon.terms?.["per_device"]) !== null) body.device_id = deviceId();
+    try {
+      const fix = await this.position();
+      const group = await carryOut(
+        begun,
+        `start.${this.coupon.coupon_id}`,
+        body,
+        (intent) => startGroup(intent.body, fix, intent.key),
+        (trouble) => this.said.replaceChildren(troubleNote(trouble, "claim.checking", "claim.checking_more")),
+        this.signal,
+      );
+      location.assign(`${groupHref(group.group_id)}?lang=${document.documentElement.lang}`);
+    } catch (error) {
+      const mine = error instanceof ApiProblem ? error.groupId : null;
+      if (mine !== null) location.assign(`${groupHref(mine)}?lang=${document.documentElement.lang}`);
+      else this.failed(error);
+    }
   }
 
   /** Goes on with a claim whose end was never heard, or (`wanted`) with one that sign-in had to come before. */
   resume(wanted: boolean): void {
     const open = begun.pending(nameOf(this.coupon)) !== null;
-    if ((open || wanted) && member.signedIn) this.go.click();
+    const grouped = perTab.read<string>(WANTS_GROUP) === this.coupon.coupon_id;
+    perTab.remove(WANTS_GROUP);
+    if (!member.signedIn) return;
+    if (wanted && grouped && this.together !== null) this.together.click();
+    else if (open || wanted) this.go.click();
   }
 
   private async claim(): Promise<void> {

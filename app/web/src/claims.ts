@@ -27,6 +27,8 @@ export interface Claim {
   use_hours: string | null;
   blackout_dates: string[];
   refund_policy: string;
+  /** The group that it is a seat of. */
+  group_id?: string | null;
   next_actions: ("pay" | "show_code" | "cancel")[];
 }
 

@@ -5,6 +5,7 @@ import { byDistance, placeLink } from "./couponsheet";
 import { codeCard } from "./codecard";
 import { el } from "./dom";
 import { act, note } from "./form";
+import { groupHref } from "./group/groupapi";
 import * as format from "./format";
 import { counted, maybe, t } from "./i18n";
 import { carryOut, watch } from "./intents";
@@ -54,7 +55,8 @@ export class ClaimView {
 
   /** Shows a newer state; the same one leaves the sheet alone. */
   private take(claim: claims.Claim): void {
-    const same = claim.state === this.claim.state && claim.units_left === this.claim.units_left;
+    const code = claim.next_actions.includes("show_code") === this.claim.next_actions.includes("show_code");
+    const same = claim.state === this.claim.state && claim.units_left === this.claim.units_left && code;
     this.before = this.claim;
     this.claim = claim;
     if (!same) void this.show();
@@ -68,6 +70,7 @@ export class ClaimView {
     const said = news === null ? [] : [note("good", news)];
     if (this.claim.state === "pending_payment") this.head.replaceChildren(...said, this.payStep().node);
     else if (this.claim.next_actions.includes("show_code")) await this.showCode(said);
+    else if (this.claim.state === "active" && this.claim.group_id) this.head.replaceChildren(...said, waiting(this.claim.group_id));
     else this.head.replaceChildren(...said, ended(this.claim));
   }
 
@@ -185,6 +188,17 @@ export class ClaimView {
 const mayChange = (claim: claims.Claim): boolean => isLive(claim) || claim.state === "redeemed";
 
 const isLive = (claim: claims.Claim): boolean => claim.state === "active" || claim.state === "pending_payment";
+
+/** Paid for, and without a code before enough others have paid too. */
+function waiting(group: string): HTMLElement {
+  return el(
+    "div",
+    { class: "claim-over" },
+    el("b", {}, t("group.waits")),
+    el("p", {}, t("group.waits_more")),
+    el("p", {}, el("a", { href: groupHref(group) }, t("group.open"))),
+  );
+}
 
 function ended(claim: claims.Claim): HTMLElement {
   const more = maybe(`claim.over.${claim.state}`);

@@ -48,7 +48,7 @@ export class PayStep {
       "section",
       { class: "pay-step", "aria-label": t("pay.title") },
       el("p", { class: "pay-amount" }, price),
-      claim.pay_until !== null && el("p", { class: "pay-until" }, t("pay.until", { time: format.moment(claim.pay_until, null) })),
+      claim.pay_until !== null && el("p", { class: "pay-until" }, t("pay.until", { time: format.moment(claim.pay_until, format.ownZone) })),
       el("div", { class: "pay-wallet" }, el("label", { for: "wallet-does" }, t("pay.wallet")), this.choice),
       this.said,
       this.go,

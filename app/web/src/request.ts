@@ -14,6 +14,8 @@ export class ApiProblem extends Error {
     readonly retryAfterS: number | null,
     /** When and where the same thing was done before, as `already-redeemed` tells it. */
     readonly conflict: Conflict | null = null,
+    /** The group that one has a seat in already. */
+    readonly groupId: string | null = null,
   ) {
     super(detail);
   }
@@ -77,6 +79,7 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     member("request_id") ?? answer.headers.get("X-Request-Id"),
     secondsOf(answer),
     (body["conflict"] as Conflict | null | undefined) ?? null,
+    member("group_id"),
   );
 }
 

@@ -21,7 +21,7 @@ function claimCard(claim: claims.Claim, href: string): HTMLElement {
   const stub = usable ? (maybe(`coupon.kind.${claim.kind}`) ?? claim.kind) : t(`claim.state.${claim.state}`);
   const facts = [
     usable ? t("claim.use_until", { time: format.deadline(claim.valid_until, claim.time_zone) }) : null,
-    claim.state === "pending_payment" && claim.pay_until !== null ? t("pay.until", { time: format.moment(claim.pay_until, null) }) : null,
+    claim.state === "pending_payment" && claim.pay_until !== null ? t("pay.until", { time: format.moment(claim.pay_until, format.ownZone) }) : null,
     claim.units > 1 ? t("claim.units_of", { left: claim.units_left, all: claim.units }) : null,
     t("claim.tail", { tail: claim.code_tail }),
   ];

@@ -34,6 +34,15 @@ ORPHANS = (
                 "UPDATE settlements SET merchant_id = '{stranger}' WHERE settlement_id = '{draft}'",
             ),
             (
+                *("deal_groups", "member"),
+                "UPDATE deal_groups SET member_id = '{stranger}' WHERE group_id = '{made_group}'",
+            ),
+            (
+                *("deal_groups", "merchant"),
+                "UPDATE deal_groups SET merchant_id = '{stranger}' WHERE group_id = '{made_group}'",
+            ),
+            ("group_seats", "member", "UPDATE group_seats SET member_id = '{stranger}' WHERE claim_id = '{made_seat}'"),
+            (
                 *("redemptions", "merchant"),
                 "UPDATE redemptions SET merchant_id = '{stranger}' WHERE redemption_id = '{voided}'",
             ),
@@ -67,10 +76,11 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "orphan-settlements_merchant_fk": {"settlement-chain": 1},
     "payout-due-is-closed": {"ledger-derived": 1},
     "orphan-redemptions_merchant_fk": {"unit-of-its-claim": 1},
+    "orphan-group_seats_member_fk": {"seat-of-its-claim": 1},
     "coupon-terms-there": {"search-row-coupons": 1},
     "brand-known": {"search-row-words": 1},
     "category-known": {"search-row-categories": 1},
-    "hours-resolve": {"search-row-true": 7},
+    "hours-resolve": {"search-row-true": 8},
 }
 
 # rule → statements that break it; {names} are ids of the planted world.
@@ -119,6 +129,17 @@ PLANTS = {
     "split-of-units": "UPDATE redemptions SET commission_minor = 1 WHERE redemption_id = '{held}'",
     "hold-ended-in-time": "UPDATE redemptions SET lease_until = '{now}'::timestamptz - interval '11 minutes'"
     " WHERE redemption_id = '{held}'",
+    "group-seats-counted": "UPDATE deal_groups SET taken = 2 WHERE group_id = '{open_group}'",
+    "group-made-once": "UPDATE outbox_events SET type = 'fujin.group.joined.v1'"
+    " WHERE aggregate_id = '{made_group}' AND seq = 3",
+    "group-decided-in-time": "UPDATE deal_groups SET deadline = '{now}'::timestamptz - interval '15 minutes 1 second'"
+    " WHERE group_id = '{open_group}'",
+    "seat-of-its-claim": "UPDATE claims SET group_id = NULL WHERE claim_id = '{made_seat}'",
+    "seat-as-its-claim": "UPDATE group_seats SET state = 'refunding' WHERE claim_id = '{made_seat}'",
+    "group-code-after-success": "UPDATE claims SET group_id = '{open_group}' WHERE claim_id = '{held_claim}'",
+    "failed-group-paid-back": "UPDATE deal_groups SET decided_at = '{now}'::timestamptz - interval '16 minutes'"
+    " WHERE group_id = '{failed_group}'",
+    "group-told": "UPDATE deal_groups SET seq = 4 WHERE group_id = '{made_group}'",
     "refund-within-capture": "ALTER TABLE payments DROP CONSTRAINT payments_amounts_ck;"
     " UPDATE payments SET amount_minor = 9999 WHERE payment_id = '{till_payment}'",
     "refunds-add-up": "UPDATE payments SET refunding_minor = 999 WHERE payment_id = '{till_payment}'",

@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from app.claims import types as claims
 from app.core.machines import MACHINES, PAYMENT, REFUND, Machine, page
+from app.groups import types as groups
 from app.payments import rules as payments
 from app.redemption import types as redemption
 from app.settlements import rules as settlements
@@ -34,8 +35,9 @@ def test_the_table_of_each_thing_stores_these_states_and_no_others(machine: Mach
 
 
 def test_every_guard_asks_this_table() -> None:
-    guards = (claims.EDGES, redemption.EDGES, payments.EDGES, payments.REFUND_EDGES, settlements.EDGES)
-    for machine, guard in zip(MACHINES, guards, strict=False):
+    money = (payments.EDGES, payments.REFUND_EDGES, settlements.EDGES)
+    guards = (claims.EDGES, redemption.EDGES, *money, groups.EDGES, groups.SEAT_EDGES)
+    for machine, guard in zip(MACHINES, guards, strict=True):
         assert guard is machine.edges, machine.thing
 
 

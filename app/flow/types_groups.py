@@ -1,0 +1,51 @@
+"""What the flow answers with about groups."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from app.core.money import Money
+from app.flow.types import ClaimView, Fix
+
+
+@dataclass(frozen=True, slots=True)
+class JoinRequest:
+    """A member wants a seat: where their phone is and which device it is, as for a claim."""
+
+    group_id: UUID
+    invite: str | None
+    fix: Fix | None
+    device_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class GroupView:
+    """A group as those see it who are in it or were invited; ``claim`` is the caller's own seat."""
+
+    group_id: UUID
+    city_id: int
+    coupon_id: UUID
+    merchant_id: UUID
+    merchant_names: Mapping[str, str] | None
+    titles: Mapping[str, str]
+    state: str
+    target: int
+    seats: int
+    joined: int
+    seats_left: int
+    price: Money
+    single_price: Money
+    deadline: datetime
+    time_zone: str
+    claim_within_m: int | None
+    per_device: bool
+    refund_policy: str
+    invite: str | None
+    seat: str | None
+    claim: ClaimView | None
+    next_actions: tuple[str, ...]
+    created_at: datetime
+    decided_at: datetime | None
