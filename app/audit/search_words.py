@@ -1,4 +1,4 @@
-"""Lanes of words, brands and attributes, and bits of rows, compared with what the function that writes them says."""
+"""Lanes of words, names, numbers, brands and attributes, and bits of rows, compared with what the writing code says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from app.postings.charts import slot_of
 from app.postings.queries import facets_by_key
 from app.postings.types import FacetKey, Listed, signature
 
-_KINDS: Final = ("word", "brand", "attribute")
+_KINDS: Final = ("word", "brand", "attribute", "name", "phone")
 _ACTUAL = text("""
     SELECT p.place_id, array_agg(DISTINCT p.signature) AS signatures,
            array_agg(DISTINCT ARRAY[f.kind, f.key]) FILTER (WHERE f.kind = ANY (:kinds)) AS lanes

@@ -110,6 +110,11 @@ class ActiveDatasets:
         """The territory of that slug, if it exists."""
         return next((city for city in self.cities if city.slug == slug), None)
 
+    def named(self, said: str) -> ActiveCity | None:
+        """The territory of that slug, or of that id in digits."""
+        by_id = self.city(int(said)) if said.isascii() and said.isdigit() and len(said) <= 9 else None
+        return by_id or self.by_slug(said)
+
 
 @dataclass(frozen=True, slots=True)
 class Origin:

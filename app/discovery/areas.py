@@ -38,8 +38,7 @@ def _view(active: ActiveDatasets, languages: Sequence[str], now: datetime, datum
 
 def _named_city(active: ActiveDatasets, named: str) -> ActiveCity:
     """A city by slug, or by id in digits."""
-    by_id = active.city(int(named)) if named.isascii() and named.isdigit() and len(named) <= 9 else None
-    found = by_id or active.by_slug(named)
+    found = active.named(named)
     if found is None:
         raise UnknownCity
     return found

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from functools import cached_property
 
 from sqlalchemy import Connection
 
@@ -19,6 +20,7 @@ from app.postings.charts import Frame, frame
 from app.postings.queries import words_beginning
 from app.postings.tokens import Asked, asked_of
 from app.postings.types import FacetKey
+from geo.coordinates import LonLat
 
 
 class Filtering:
@@ -34,14 +36,17 @@ class Filtering:
         frozen: Frozen,
         epoch: int,
         search: AroundSearch,
-        coupons: Sequence[FacetKey] = (),
+        lanes: Sequence[FacetKey] = (),
+        without: Sequence[FacetKey] = (),
     ) -> None:
+        """``lanes``: one of them must have the place too; ``without``: none of these."""
         filters = search.filters
         self._conn, self._caches, self._frozen, self._epoch, self._search = conn, caches, frozen, epoch, search
         self._filters = filters
         taxonomy = caches.taxonomy(conn, frozen.categories_version)
         self._avoid: list[FacetKey] = [
-            ("category", name) for name in _known(taxonomy, filters.excluded, "exclude_category")
+            *(("category", name) for name in _known(taxonomy, filters.excluded, "exclude_category")),
+            *without,
         ]
         self._groups: list[tuple[list[FacetKey], bool]] = []
         self._words: tuple[Asked, ...] = () if filters.text is None else asked_of(filters.text)
@@ -57,12 +62,9 @@ class Filtering:
             self._groups.append(([("attribute", attribute_key(name, value)) for value in values], True))
         if filters.has_coupon:
             self._groups.append(([ANY_COUPON], False))
-        if coupons:
-            self._groups.append((list(coupons), False))
-        self._region = region_of(conn, caches, frozen, filters)
-        self._frame: Frame | None = frame(frozen.origin, search.radius_mm / 1000)
-        if self._region is not None and self._frame is not None:
-            self._frame = self._frame.cut(self._region.bbox)
+        if lanes:
+            self._groups.append((list(lanes), False))
+        self._region = search.area or region_of(conn, caches, frozen, filters)
 
     @property
     def group_names(self) -> list[str]:
@@ -75,9 +77,19 @@ class Filtering:
         return self._filters.open_at or self._frozen.as_of
 
     def question(self, reach: Reach) -> NearQuestion | None:
-        """What to ask a city; None when nothing there can meet the filters."""
-        if self._frame is None:
-            return None
+        """What to ask a city about the circle; None when nothing there can meet the filters."""
+        circle = self._circle
+        return None if circle is None else self.question_in(reach, circle, self._frozen.origin)
+
+    @cached_property
+    def _circle(self) -> Frame | None:
+        circle: Frame | None = frame(self._frozen.origin, self._search.radius_mm / 1000)
+        if self._region is not None and circle is not None:
+            circle = circle.cut(self._region.bbox)
+        return circle
+
+    def question_in(self, reach: Reach, around: Frame, origin: LonLat) -> NearQuestion | None:
+        """What to ask a city about a frame around a point."""
         groups = self._groups_of(reach.city_id)
         if groups is None:
             return None
@@ -85,8 +97,8 @@ class Filtering:
         filters = self._filters
         return NearQuestion(
             reach=reach,
-            origin=self._frozen.origin,
-            frame=self._frame,
+            origin=origin,
+            frame=around,
             radius_mm=self._search.radius_mm,
             groups=groups,
             avoid=tuple(avoid.values()),

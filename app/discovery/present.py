@@ -273,7 +273,7 @@ def places_answer(
                 item["outside_requested"] = True
     _tell_bands(items, found, search)
     items = [masked(item, search.fields, *ALWAYS) for item in items]
-    return _listing(items, found, applied) | {"facets": facets}
+    return listing_json(items, found, applied) | {"facets": facets}
 
 
 def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Sequence[str], datum: Datum) -> Json:
@@ -291,7 +291,7 @@ def coupons_answer(found: Found[CouponHit], search: CouponSearch, languages: Seq
     }
     items = [coupon_hit(hit, view) for hit in found.hits]
     _tell_bands(items, found, search)
-    return _listing(items, found, applied)
+    return listing_json(items, found, applied)
 
 
 def _tell_bands(items: list[Json], found: Found[Any], search: AroundSearch) -> None:
@@ -303,7 +303,8 @@ def _tell_bands(items: list[Json], found: Found[Any], search: AroundSearch) -> N
             item["distance_band"] = {"from_m": band.from_m, "to_m": band.until_m}
 
 
-def _listing(items: list[Json], found: Found[Any], applied: Json) -> Json:
+def listing_json(items: list[Json], found: Found[Any], applied: Json) -> Json:
+    """A page with what the search did."""
     return {
         "items": items,
         "next_cursor": found.next_cursor,
@@ -313,14 +314,21 @@ def _listing(items: list[Json], found: Found[Any], applied: Json) -> Json:
 
 
 def _applied(found: Found[Any], search: AroundSearch) -> Json:
-    """What the search did; the time and the versions are the first page's."""
-    frozen, filters = found.frozen, search.filters
     whole, rest = divmod(search.radius_mm, 1000)
+    region_id = search.filters.region_id
     return {
         "lat": search.given.lat,
         "lon": search.given.lon,
         "cell": search.cell,
         "radius_m": whole if rest == 0 else search.radius_mm / 1000,
+        "region": None if region_id is None else str(region_id),
+    } | applied_filters(found, search)
+
+
+def applied_filters(found: Found[Any], search: AroundSearch) -> Json:
+    """What every search did; the time and the versions are the first page's."""
+    frozen, filters = found.frozen, search.filters
+    return {
         "datum": search.datum.value,
         "as_of": frozen.as_of.isoformat(),
         "categories": list(filters.categories),
@@ -331,7 +339,6 @@ def _applied(found: Found[Any], search: AroundSearch) -> Json:
         "price_max": filters.price_to,
         "q": filters.text,
         "open_at": None if filters.open_at is None else filters.open_at.isoformat(),
-        "region": None if filters.region_id is None else str(filters.region_id),
         "versions": {str(reach.city_id): reach.version for reach in frozen.reaches},
         "attribution": list(found.attribution),
     }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.discovery import routes_catalogue, routes_details, routes_explain, routes_nearby, routes_tiles
+from app.discovery import routes_catalogue, routes_details, routes_explain, routes_nearby, routes_text, routes_tiles
 from app.http.api import Blueprint
 
 blueprints: tuple[Blueprint, ...] = (
     routes_nearby.blueprint,
+    routes_text.blueprint,
     routes_details.blueprint,
     routes_explain.blueprint,
     routes_catalogue.blueprint,

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import ValidationError, fields, post_load, pre_load, validates_schema
+from marshmallow import ValidationError, fields, post_load, validates_schema
 
 from app.coupons.tables import COUPON_KINDS
 from app.discovery.ranking import DEFAULT_WEIGHTS, MAX_BUCKET_M, POPULARITY_ALONE, Ranking, weights_of
 from app.discovery.relaxing import RELAX
-from app.discovery.schemas import DEFAULT_LIMIT, PointQuery, cursor_field, limit_field, point_of, told
+from app.discovery.schemas import PointQuery, point_of, told
+from app.discovery.schemas_filters import FilterFields, WithAttributes, attributes_in, filters_of, refused
 from app.discovery.schemas_more import CellCode, Mask, Words
 from app.discovery.shapes import FLAGS, PlaceHitSchema
-from app.discovery.types import FACETS, CouponSearch, NearbySearch, PlaceFilters
-from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, fault, latitude, longitude
-from app.postings.tokens import asked_of
+from app.discovery.types import FACETS, CouponSearch, NearbySearch
+from app.http.fields import Choice, DecimalNumber, Flag, Instant, Text, WholeNumber, fault, latitude, longitude
 from geo.grid_shift import Datum
 
 MAX_RADIUS_M = 50_000
 DEFAULT_RADIUS_M = 3_000
-MAX_VALUES = 50
-MAX_ATTRIBUTES = 5
-ATTRIBUTE = "attr."
 MISSING = "missing-parameter"
 COUPON_SORTS = ("distance", "discount", "price", "-price", "ending_soon", "newest", "sales")
-ATTRIBUTE_NAME = re.compile(r"[\w:]{1,60}")
 
 
 class RadiusMetres(DecimalNumber):
@@ -42,10 +37,8 @@ class RadiusMetres(DecimalNumber):
         return number
 
 
-class AroundQuery(PointQuery):
+class AroundQuery(WithAttributes, FilterFields, PointQuery):
     """What both searches around a point take; ``attr.<key>=<value>`` beside the named ones."""
-
-    repeatable = (ATTRIBUTE,)
 
     lat = told(latitude(load_default=None), "latitude in degrees; rounded to 7 decimals", 30.25)
     lon = told(longitude(load_default=None), "longitude in degrees; rounded to 7 decimals", 120.16)
@@ -59,34 +52,6 @@ class AroundQuery(PointQuery):
         f"radius in metres, 1 to {MAX_RADIUS_M}, at most three decimals; its edge is inside",
         DEFAULT_RADIUS_M,
     )
-    category = told(
-        fields.List(Text(longest=60), load_default=list),
-        f"ids from /v1/categories; any of them, with all beneath; at most {MAX_VALUES}",
-        ["restaurant"],
-    )
-    exclude_category = told(
-        fields.List(Text(longest=60), load_default=list),
-        f"ids from /v1/categories; none of them, nor what is beneath; at most {MAX_VALUES}",
-        ["fast_food"],
-    )
-    brand = told(fields.List(Text(longest=60), load_default=list), f"ids of brands; any of them; at most {MAX_VALUES}")
-    price_min = told(WholeNumber(low=1, high=4, load_default=None), "lowest price level, 1 (cheap) to 4", 1)
-    price_max = told(WholeNumber(low=1, high=4, load_default=None), "highest price level, 1 (cheap) to 4", 3)
-    q = told(
-        Text(longest=100, load_default=None),
-        "words that the place's names must all have; a word may be a beginning, Chinese is matched by pairs",
-    )
-    region = told(Id(load_default=None), "id from /v1/regions: only places in that area, its border included")
-    open_now = told(Flag(load_default=False), "only places that are surely open now")
-    open_at = told(
-        Instant(load_default=None),
-        "only places that are surely open at this time, RFC 3339 with offset, in the years 1970 to 2100",
-    )
-    include_unknown = told(
-        Flag(load_default=False), "also places whose opening hours, or whose price, nobody knows, where that is asked"
-    )
-    limit = limit_field(DEFAULT_LIMIT)
-    cursor = cursor_field()
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _point_or_cell(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
@@ -98,15 +63,6 @@ class AroundQuery(PointQuery):
                 raise ValidationError(missing)
         elif data.get("cell") is not None and ("lat" in given or "lon" in given):
             raise refused("cell", "give lat and lon, or a cell, not both", "conflicting-parameters")
-
-    @pre_load
-    def _take_attributes_out(self, data: Any, **_: Any) -> Any:
-        given = getattr(data, "data", data)
-        names = [name for name in given if name.startswith(ATTRIBUTE)]
-        if not names:
-            return data
-        lists = {field.data_key or name for name, field in self.load_fields.items() if isinstance(field, fields.List)}
-        return {name: given.getlist(name) if name in lists else given[name] for name in given if name not in names}
 
 
 def _where(data: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,61 +81,10 @@ def _around(data: Mapping[str, Any], original: Any) -> dict[str, Any]:
     return {
         **_where(data),
         "radius_mm": round(data["radius_m"] * 1000),
-        "filters": _filters(data, original),
+        "filters": filters_of(data, attributes_in(original)),
         "limit": data["limit"],
         "cursor": data["cursor"],
     }
-
-
-def _filters(data: Mapping[str, Any], original: Any) -> PlaceFilters:
-    for name in ("category", "exclude_category", "brand"):
-        if len(data[name]) > MAX_VALUES:
-            raise refused(name, f"give at most {MAX_VALUES}")
-    both = sorted(set(data["category"]) & set(data["exclude_category"]))
-    if both:
-        raise refused("exclude_category", f"{both[0]} is asked for and left out at once; take one away")
-    low, high = data["price_min"], data["price_max"]
-    if low is not None and high is not None and low > high:
-        raise refused("price_max", "give a price_max that is not under price_min")
-    if data["open_now"] and data["open_at"] is not None:
-        raise refused("open_at", "give open_now or open_at, not both")
-    if data["q"] is not None and not asked_of(data["q"]):
-        raise refused("q", "give a word with a letter or a digit")
-    return PlaceFilters(
-        categories=tuple(dict.fromkeys(data["category"])),
-        excluded=tuple(dict.fromkeys(data["exclude_category"])),
-        brands=tuple(dict.fromkeys(data["brand"])),
-        attributes=_attributes(getattr(original, "data", original)),
-        price_from=low,
-        price_to=high,
-        text=data["q"],
-        region_id=data["region"],
-        open_now=data["open_now"],
-        open_at=data["open_at"],
-        include_unknown=data["include_unknown"],
-        has_coupon=data.get("has_coupon", False),
-    )
-
-
-def _attributes(given: Any) -> tuple[tuple[str, tuple[str, ...]], ...]:
-    found = []
-    for name in given:
-        if not name.startswith(ATTRIBUTE):
-            continue
-        values = given.getlist(name)
-        if not ATTRIBUTE_NAME.fullmatch(name.removeprefix(ATTRIBUTE)):
-            raise refused(name, "name an attribute by letters, digits, _ and :, as in attr.wheelchair=yes")
-        if len(values) > MAX_VALUES or not all(0 < len(value) <= 100 and value.isprintable() for value in values):
-            raise refused(name, f"give 1 to {MAX_VALUES} values of 1 to 100 characters")
-        found.append((name.removeprefix(ATTRIBUTE), tuple(dict.fromkeys(values))))
-    if len(found) > MAX_ATTRIBUTES:
-        raise refused(found[-1][0], f"ask for at most {MAX_ATTRIBUTES} attributes")
-    return tuple(found)
-
-
-def refused(parameter: str, detail: str, code: str = "invalid-parameter") -> ValidationError:
-    """A fault of one parameter."""
-    return ValidationError({parameter: {"detail": detail, "code": code}})
 
 
 class PlacesNearbyQuery(AroundQuery):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from math import floor
@@ -38,12 +38,12 @@ from app.discovery.types import (
     PlaceHit,
     Reach,
     Relaxed,
-    SortKey,
     Total,
 )
 from app.places.opening_hours import Calendar, HoursPattern
 from app.places.types import Taxonomy
 from app.postings.queries import versions_in_slots
+from geo.coordinates import LonLat
 from geo.distance import distance_to_bbox_m
 from geo.units import METRES_PER_DEGREE
 
@@ -151,11 +151,15 @@ def settle(
     search: AroundSearch,
     query: Mapping[str, Any],
     seen: tuple[int, ActiveDatasets] | None = None,
+    first: Callable[[ActiveDatasets], Frozen] | None = None,
 ) -> Settled:
-    """Decides what all pages of a search see, or takes it from the cursor; ``seen`` spares a look at the pointer."""
+    """Decides what all pages of a search see, or takes it from the cursor.
+
+    ``seen`` spares a look at the pointer; ``first`` decides in place of the cities within the radius.
+    """
     epoch, active = reading.caches.active(reading.conn) if seen is None else seen
     if search.cursor is None:
-        frozen = _first(active, search, reading.now)
+        frozen = _around(active, search, reading.now) if first is None else first(active)
         _refuse_unbuilt(reading, epoch, frozen)
     else:
         frozen = unpacked(reading.cursors.decode(scope, query, search.cursor, reading.now))
@@ -170,17 +174,19 @@ def found_page(
     merged: Merged[N],
     hits: Sequence[H],
     merchants: Mapping[UUID, Mapping[str, str]],
-    after_score: int | None = None,
     seen: str | None = None,
-    after_key: SortKey | None = None,
+    **ended: Any,
 ) -> Found[H]:
-    """A page with its cursor, its total and what else the answer needs; ``seen`` spares a look at the snapshot."""
+    """A page with its cursor, its total and what else the answer needs; ``seen`` spares a look at the snapshot.
+
+    ``ended``: what else the cursor has to know of where the page ends.
+    """
     frozen = settled.frozen
     total = frozen.total or merged.total or Total(0, True)
     cursor = None
     if merged.more:
-        last = replace(frozen, total=total, after=merged.hits[-1].position, after_score=after_score)
-        last = replace(last, seen=frozen.seen or seen or current_snapshot(reading.conn), after_key=after_key)
+        last = replace(frozen, total=total, after=merged.hits[-1].position, **ended)
+        last = replace(last, seen=frozen.seen or seen or current_snapshot(reading.conn))
         position = packed(last)
         cursor = reading.cursors.encode(settled.scope, settled.query, position, reading.now)
     instant = (search.relaxed_from or search).filters.open_at or frozen.as_of
@@ -217,7 +223,7 @@ def merchants_of(cards: Iterable[PlaceCard]) -> dict[UUID, Mapping[str, str]]:
     }
 
 
-def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Frozen:
+def _around(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Frozen:
     """Settles a new search: every city whose places may lie within the radius, in the version now in force."""
     reaches = []
     far_deg = search.radius_mm / 1000 / METRES_PER_DEGREE + 1e-6
@@ -230,16 +236,25 @@ def _first(active: ActiveDatasets, search: AroundSearch, now: datetime) -> Froze
         lower_mm = floor(distance_to_bbox_m(search.origin, box) * 1000)
         if lower_mm <= search.radius_mm:
             reaches.append(Reach(city.city_id, city.places_version, lower_mm))
-    region_version = 0
-    if search.filters.region_id is not None:
-        home = active.city(city_of(search.filters.region_id))
-        region_version = (home.regions_version if home is not None else None) or 0
+    return frozen_over(active, search, now, search.origin, reaches)
+
+
+def frozen_over(
+    active: ActiveDatasets, search: AroundSearch, now: datetime, origin: LonLat, reaches: Iterable[Reach]
+) -> Frozen:
+    """What the first page of a search over some cities settles."""
     world = active.world
-    versions = (world.categories, world.holidays, world.brands, region_version)
+    versions = (world.categories, world.holidays, world.brands, _region_version(active, search.filters.region_id))
     relaxed = None
     if search.relaxed_from is not None:
         relaxed = Relaxed(search.radius_mm, search.filters != search.relaxed_from.filters)
-    return Frozen(search.origin, now, tuple(reaches), *versions, total=None, after=None, relaxed=relaxed)
+    return Frozen(origin, now, tuple(reaches), *versions, total=None, after=None, relaxed=relaxed)
+
+
+def _region_version(active: ActiveDatasets, region_id: UUID | None) -> int:
+    """The version in force of the areas that one belongs to; 0 without any."""
+    home = None if region_id is None else active.city(city_of(region_id))
+    return (home.regions_version if home is not None else None) or 0
 
 
 def _refuse_unbuilt(reading: Reading, epoch: int, frozen: Frozen) -> None:

@@ -51,6 +51,7 @@ class AroundSearch:
 
     ``given`` are the digits as they came, in ``datum``; ``origin`` is the same point in WGS 84, seven decimals.
     The radius is in whole millimetres and its edge is inside. ``relaxed_from`` is what was asked where this is wider.
+    ``area`` is one that the caller drew.
     """
 
     given: LonLat
@@ -62,6 +63,7 @@ class AroundSearch:
     cursor: str | None
     cell: str | None = None
     relaxed_from: AroundSearch | None = None
+    area: RegionFilter | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +100,22 @@ class CouponSearch(AroundSearch):
     member_id: UUID | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextSearch(AroundSearch):
+    """Places by words, in a city, a shape, or anywhere; ``filters.text`` None takes every place of the shape.
+
+    ``scope``: what ``origin`` is: the middle of a ``circle``, a ``box`` or a ``polygon`` that places must lie in, of
+    what they are to be near (``bias``), or nothing yet where a ``region`` or a ``city`` is named. ``tells_distance``
+    where the caller gave the point. ``bias_mm`` is the radius within which nearness makes no difference.
+    """
+
+    scope: str
+    city: str | None = None
+    bias_mm: int = 0
+    tells_distance: bool = False
+    fields: FieldMask | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Reach:
     """A city within the radius: the version that all pages read, and how near its places can be at the least."""
@@ -109,9 +127,12 @@ class Reach:
 
 @dataclass(frozen=True, slots=True)
 class RegionFilter:
-    """An area to keep to, in the version of its own city; ``boundary`` (WKB) is bound where another city is asked."""
+    """An area to keep to, in the version of its own city; ``boundary`` (WKB) is bound where another city is asked.
 
-    region_id: UUID
+    ``region_id`` None: an area that the caller drew, of no city.
+    """
+
+    region_id: UUID | None
     city_id: int
     version: int
     boundary: bytes
@@ -140,6 +161,13 @@ class SourcePoint(NamedTuple):
     lat: float
 
 
+class Leg(NamedTuple):
+    """How far a search by words has come: in which of its parts, and where in each lane of it."""
+
+    number: int
+    after: tuple[Position | None, ...]
+
+
 class PlaceFacts(NamedTuple):
     """What the version in force states about one place; ``merchant_id`` is who runs it, if anyone does."""
 
@@ -164,12 +192,23 @@ class PlaceCard(NamedTuple):
     coupons: tuple[CouponBrief, ...]
 
 
+class Match(NamedTuple):
+    """How a place was found by words: its ``phone``, its whole ``name``, all ``words``; nothing where none were asked.
+
+    ``score``: millionths, by which near ones come first; None where nearness does not count.
+    """
+
+    by: str | None
+    score: int | None
+
+
 class PlaceHit(NamedTuple):
     """A place with its distance from the origin, and its score where that orders."""
 
     distance_mm: int
     card: PlaceCard
     standing: Standing | None = None
+    match: Match | None = None
 
     @property
     def position(self) -> Position:
@@ -312,3 +351,4 @@ class Frozen:
     after_score: int | None = None
     seen: str | None = None
     after_key: SortKey | None = None
+    leg: Leg | None = None

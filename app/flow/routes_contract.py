@@ -42,7 +42,7 @@ def event_types() -> Answer:
 
 
 @blueprint.get(
-    f"{SCHEMAS_PATH}/<name>",
+    f"{SCHEMAS_PATH}/<string:name>",
     policy=PUBLIC,
     answer=EventSchemaAnswer,
     media_types=(SCHEMA_JSON,),

@@ -49,6 +49,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("invalid-coordinate", 400, "A coordinate is not a finite number within its range"),
     Problem("invalid-radius", 400, "radius_m must lie in 1..50000"),
     Problem("invalid-cell", 400, "A cell is a geohash of six characters"),
+    Problem("invalid-bbox", 400, "A box is west,south,east,north in degrees"),
+    Problem("location-required", 400, "Say where to search"),
     Problem("unknown-category", 400, "A category is not known"),
     Problem("ratings-missing", 400, "No ratings are known yet"),
     Problem("unknown-brand", 400, "A brand is not known"),
@@ -68,6 +70,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("json-number", 400, "A JSON number is not finite or has more than 20 digits"),
     Problem("json-text", 400, "A JSON string holds NUL or a lone surrogate"),
     Problem("invalid-body", 422, "The body is not valid"),
+    Problem("invalid-geometry", 422, "A geometry is not valid"),
+    Problem("geometry-too-large", 422, "A geometry is larger than allowed"),
     # who may call
     Problem("missing-token", 401, "Sign in first: this route wants a bearer token", "sign in again"),
     Problem("invalid-token", 401, "The bearer token is not valid", "sign in again"),

@@ -29,7 +29,7 @@ from app.places.errors import InvalidEdit, NoPlacesThere, UnknownPlace
 from app.places.hours_text import MAX_CHARS
 from app.places.opening_hours import parse_ok
 from app.places.queries_edits import Author, Stated
-from app.places.search_rows import BATCH, facets_of
+from app.places.search_rows import BATCH, facets_of, names_and_numbers
 from app.places.types import Taxonomy
 from app.postings import actions as postings
 from app.postings.queries import share_rows
@@ -167,11 +167,12 @@ def _put_rows(conn: Connection, place: Stated, before: Mapping[UUID, Facts], cha
     if live:
         ids = {category_id for one in live for category_id in _categories(one)}
         tree = queries.chains_of(conn, place.categories_version, ids)
-        postings.put(conn, place.city_id, place.version, [_listed(one, tree) for one in live])
+        postings.put(conn, place.city_id, place.version, [_listed(one, tree, place.country) for one in live])
 
 
-def _listed(facts: Facts, tree: Taxonomy) -> Listed:
+def _listed(facts: Facts, tree: Taxonomy, country: str | None) -> Listed:
     found = facets_of(facts.names.values(), _categories(facts), facts.brand_id, facts.attributes, tree)
+    found |= names_and_numbers(facts.names.values(), facts.phone, country)
     return Listed(facts.place_id, facts.location, facts.hours_no or NO_HOURS, facts.price_level or 0, found)
 
 

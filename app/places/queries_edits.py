@@ -33,6 +33,7 @@ class Stated:
     brands_version: int
     time_zone: str
     calendar: str | None
+    country: str | None
     searchable: bool
 
 
@@ -46,7 +47,7 @@ class Author:
 
 _STATED = text("""
     SELECT v.version, a.extent_west, a.extent_south, a.extent_east, a.extent_north,
-           c.time_zone, c.calendar,
+           c.time_zone, c.calendar, c.country_code,
            coalesce((SELECT w.version FROM active_dataset w WHERE w.city_id = 1 AND w.kind = 'categories'), 0) AS tree,
            coalesce((SELECT w.version FROM active_dataset w WHERE w.city_id = 1 AND w.kind = 'brands'), 0) AS brands,
            EXISTS (SELECT 1 FROM search_slots s WHERE s.city_id = :city AND s.version = v.version) AS searchable
@@ -169,8 +170,9 @@ def stated(conn: Connection, city_id: int, version: int | None = None) -> Stated
     if row is None:
         return None
     return Stated(
-        city_id, row.version, _box(row), row.tree, row.brands, row.time_zone, row.calendar, bool(row.searchable)
-    )
+        city_id, row.version, _box(row), row.tree, row.brands, row.time_zone, row.calendar, row.country_code,
+        bool(row.searchable),
+    )  # fmt: skip
 
 
 def lock_places(conn: Connection, city_id: int, place_ids: Iterable[UUID]) -> frozenset[UUID]:

@@ -8,10 +8,12 @@ from uuid import UUID
 
 from sqlalchemy import Connection, select
 
+from app.cities.tables import cities
 from app.core.spatial import latitude, longitude
+from app.places.phones import phone_keys
 from app.places.tables import place_facts
 from app.places.types import Taxonomy
-from app.postings.tokens import words_of
+from app.postings.tokens import name_keys, words_of
 from app.postings.types import NO_HOURS, FacetKey, Listed
 from geo.coordinates import LonLat
 
@@ -27,6 +29,7 @@ _COLUMNS = (
     place_facts.c.attributes,
     place_facts.c.hours_no,
     place_facts.c.price_level,
+    place_facts.c.phone,
 )
 
 
@@ -50,6 +53,14 @@ def facets_of(
     return frozenset(found)
 
 
+def names_and_numbers(names: Iterable[str], phone: str | None, country: str | None) -> frozenset[FacetKey]:
+    """What finds a place as a whole: each of its names, its telephone numbers as dialled in its country."""
+    found: set[FacetKey] = {("name", key) for key in name_keys(names)}
+    if phone is not None:
+        found |= {("phone", key) for key in phone_keys(phone, country)}
+    return frozenset(found)
+
+
 def attribute_key(name: str, value: Any) -> str:
     """``name=value``; true and false in lower case."""
     said = {True: "true", False: "false", None: "null"}.get(value, value) if isinstance(value, bool | None) else value
@@ -61,6 +72,7 @@ def live_places(
 ) -> Iterator[list[Listed]]:
     """The live places of a version, or those among some, by id in batches."""
     after: UUID | None = None
+    country = conn.execute(select(cities.c.country_code).where(cities.c.city_id == city_id)).scalar_one_or_none()
     while True:
         statement = select(*_COLUMNS).where(
             place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.closed.is_(False)
@@ -71,18 +83,19 @@ def live_places(
             statement = statement.where(place_facts.c.place_id > after)
         rows = conn.execute(statement.order_by(place_facts.c.place_id).limit(BATCH)).all()
         if rows:
-            yield [_listed(row, taxonomy) for row in rows]
+            yield [_listed(row, taxonomy, country) for row in rows]
         if len(rows) < BATCH:
             return
         after = rows[-1].place_id
 
 
-def _listed(row: Any, taxonomy: Taxonomy) -> Listed:
+def _listed(row: Any, taxonomy: Taxonomy, country: str | None) -> Listed:
     categories = (row.category_id, *row.alternate_category_ids)
     return Listed(
         row.place_id,
         LonLat(row.lon, row.lat),
         NO_HOURS if row.hours_no is None else row.hours_no,
         row.price_level or 0,
-        facets_of(row.names.values(), categories, row.brand_id, row.attributes, taxonomy),
+        facets_of(row.names.values(), categories, row.brand_id, row.attributes, taxonomy)
+        | names_and_numbers(row.names.values(), row.phone, country),
     )

@@ -24,6 +24,7 @@ SLACK_M: Final = 1.0
 MAX_RADIUS_M: Final = 50_000.0
 MERCATOR_EDGE_LAT: Final = 85.0
 POLAR_EDGE_LAT: Final = 80.0
+_FARTHEST_LAT: Final = 89.9999  # a pole is not on Mercator's chart; 11 m from it is near enough to bound distances
 _POLE_Y: Final = 3.5e7  # where the charts of the poles lie within a lane
 _COPIED_DEG: Final = 0.6  # 66 km, a little more than the largest radius
 
@@ -119,6 +120,43 @@ def frame(origin: LonLat, radius_m: float) -> Frame:
     reach = 2 * R * tan(colatitude / 2)
     half = 2 * R * tan((colatitude + turn) / 2) - reach + SLACK_M  # outwards, where the scale is largest
     return Frame(x, y, x - half, y - half, x + half, y + half, True, reach, origin.lat)
+
+
+def frames_over(origin: LonLat, bbox: Bbox) -> tuple[Frame, ...]:
+    """Frames around a point that together hold what lies in a box, however far; few things stand in two of them.
+
+    In each the point is drawn where nothing is farther east or west of it than half the world, so that distances on
+    the chart bound those on the sphere. What lies beyond 85° is in frames on the charts of the poles.
+    """
+    lat = max(-_FARTHEST_LAT, min(_FARTHEST_LAT, origin.lat))
+    x, y = _mercator(LonLat(origin.lon, lat))
+    found = []
+    if bbox.south <= MERCATOR_EDGE_LAT and bbox.north >= -MERCATOR_EDGE_LAT:
+        south = _stretched(radians(max(bbox.south, -MERCATOR_EDGE_LAT))) - SLACK_M
+        north = _stretched(radians(min(bbox.north, MERCATOR_EDGE_LAT))) + SLACK_M
+        parts = bbox.parts()
+        joined = any(part.west == -180.0 for part in parts) and any(part.east == 180.0 for part in parts)
+        for part in parts:
+            low, high = R * radians(part.west), R * radians(part.east)
+            # Copies stand beyond 180°: where both sides are asked, those of the first metre are seen from one alone.
+            before = SLACK_M if part.west == -180.0 and joined else -SLACK_M
+            for centre in (x - 2 * pi * R, x, x + 2 * pi * R):
+                west, east = max(low, centre - pi * R), min(high, centre + pi * R)
+                if west < east or (west == east and low == high):
+                    box = (west + (before if west == low else 0.0), south, east + SLACK_M, north)
+                    found.append(Frame(centre, y, *box, False, abs(y), lat))
+    for beyond, sign in ((bbox.north > MERCATOR_EDGE_LAT, 1.0), (bbox.south < -MERCATOR_EDGE_LAT, -1.0)):
+        if beyond:
+            found.append(_cap(origin, sign))
+    return tuple(found)
+
+
+def _cap(origin: LonLat, sign: float) -> Frame:
+    """Everything beyond 85° around a pole, and a little more in the corners."""
+    ring, lon = 2 * R * tan(radians(90.0 - sign * origin.lat) / 2), radians(origin.lon)
+    pole, half = sign * _POLE_Y, 2 * R * tan(radians(90.0 - MERCATOR_EDGE_LAT) / 2) + SLACK_M
+    x, y = ring * sin(lon), pole - ring * cos(lon)
+    return Frame(x, y, -half, pole - half, half, pole + half, True, ring, origin.lat)
 
 
 def _stretched(lat: float) -> float:

@@ -21,7 +21,7 @@ from sqlalchemy.types import UserDefinedType
 
 from app.core.schema import declare, foreign_key
 
-FACET_KINDS = ("category", "brand", "attribute", "word", "coupon")
+FACET_KINDS = ("category", "brand", "attribute", "word", "coupon", "name", "phone")
 
 
 class Point(UserDefinedType[Any]):
@@ -37,14 +37,14 @@ class Point(UserDefinedType[Any]):
 search_facets = declare(
     "search_facets",
     "city",
-    "Numbers of what places are searched by: categories, brands, attributes, words, coupons; they never change.",
+    "Numbers of what places are searched by: categories, brands, words, names, coupons and more; they never change.",
     Column("kind", Text, nullable=False),
     Column("key", Text(collation="C"), nullable=False),
     Column("facet", Integer, nullable=False),
     PrimaryKeyConstraint("city_id", "kind", "key", name="search_facets_pk"),
     UniqueConstraint("city_id", "facet", name="search_facets_facet_uq"),
     CheckConstraint("facet between 1 and 16777215", name="facet"),
-    CheckConstraint("kind in ('category', 'brand', 'attribute', 'word', 'coupon')", name="kind"),
+    CheckConstraint(f"kind in ({', '.join(map(repr, FACET_KINDS))})", name="kind"),
 )
 
 search_slots = declare(

@@ -2,7 +2,8 @@
 
 Latin and the like: letters and digits, folded (case, width, accents), a word a facet; a query's word finds every word
 that begins with it. Chinese, Japanese and Korean have no spaces: each character with its follower is a facet, the last
-one alone; a query's run is asked pair by pair, its last character as a beginning.
+one alone; a query's run is asked pair by pair, its last character as a beginning. A whole name is a facet as well,
+with what stands in brackets at its end, a branch as a rule, and without.
 """
 
 from __future__ import annotations
@@ -15,12 +16,16 @@ from typing import Final
 
 MAX_WORD: Final = 40
 MAX_TOKENS: Final = 12
+MAX_NAME: Final = 120
 
 _CJK: Final = (
     "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u3130-\u318f\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff"
     "\uac00-\ud7af\uf900-\ufaff\U00020000-\U0003ffff"
 )
 _PIECES = re.compile(rf"(?P<run>[{_CJK}]+)|(?P<word>[^\W_{_CJK}]+(?:['’][^\W_{_CJK}]+)*)")
+
+
+_BRANCH = re.compile(r"[(（][^()（）]*[)）]\s*$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +70,17 @@ def asked_of(query: str) -> tuple[Asked, ...]:
             if len(run) == 1:
                 found[Asked(run, True)] = None
     return tuple(found)[:MAX_TOKENS]
+
+
+def name_key(name: str) -> str:
+    """What a whole name is compared by: its words alone; empty for a name without a letter or digit."""
+    return " ".join(run or word for run, word in _pieces(name))[:MAX_NAME]
+
+
+def name_keys(names: Iterable[str]) -> frozenset[str]:
+    """The keys under which whole names are found, with the branch in brackets and without."""
+    whole = {name_key(part) for name in names for part in (name, _BRANCH.sub("", name))}
+    return frozenset(whole - {""})
 
 
 def _pieces(text: str) -> Iterator[tuple[str, str]]:

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from geo.coordinates import LonLat
 
-FacetKind = Literal["category", "brand", "attribute", "word", "coupon"]
+FacetKind = Literal["category", "brand", "attribute", "word", "coupon", "name", "phone"]
 FacetKey = tuple[FacetKind, str]
 EVERY_PLACE: Final = 0
 """The facet that every live place has."""

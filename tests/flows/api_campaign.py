@@ -131,6 +131,9 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             f"{WHY_NOT} category": categories,
             f"{WHY_NOT} region": regions,
             "/v1/places/nearby region": regions,
+            "/v1/places/search category": categories,
+            "/v1/places/search region": regions,
+            "/v1/places/search city": cities,
             "/v1/coupons/nearby region": regions,
             "/v1/regions city": cities,
             "/v1/regions parent": regions,
@@ -139,6 +142,8 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         "points": points,
         "first": {
             **{f"GET {path}": here for path in (*AROUND_A_POINT, WHY_NOT)},
+            "GET /v1/places/search": {"query": {"q": "cafe", "city": cities[0]}},
+            "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
             "POST /v1/auth/token": {"body": partner},
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
@@ -168,6 +173,7 @@ def _paths(
         "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
         "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
         "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
+        "/schemas/events/{name}": [{"name": "fujin.claim.granted.v1.json"}],
     }
 
 
@@ -189,6 +195,10 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         BY_REQUEST: [{"request_no": ours.request_no}],
         **{f"{PAYMENT}{ending}": payment for ending in ("", "/resolve", "/refunds", "/cancel")},
         "/v1/refunds/{refund_id}": [{"refund_id": ours.refund}],
+        **{
+            f"/v1/settlements/{{settlement_id}}{ending}": [{"settlement_id": ours.settlement}]
+            for ending in ("", "/lines", "/lines.csv")
+        },
         ENDPOINT: endpoint,
         f"PATCH {ENDPOINT}": [{"endpoint_id": ours.other_endpoint}],
         f"DELETE {ENDPOINT}": [{"endpoint_id": str(new_id())}],

@@ -169,6 +169,8 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
 OPEN = {
     "GET /v1/places/nearby": "?lat=30.25&lon=120.16",
     "GET /v1/coupons/nearby": "?lat=30.25&lon=120.16",
+    "GET /v1/places/search": "?q=cafe&city=hangzhou",
+    "POST /v1/places/search": "",
     "GET /v1/regions/lookup": "?lat=30.25&lon=120.16",
     "GET /v1/service-areas/containing": "?lat=30.25&lon=120.16",
     "GET /v1/regions": "",
@@ -190,6 +192,7 @@ OPEN = {
     "GET /problems": "",
     "GET /.well-known/jwks.json": "",
 }
+BODIES = {"POST /v1/places/search": {"q": "cafe", "city": "hangzhou"}}
 QUERIES = {"/v1/places/{place_id}/why-not": "?lat=30.25&lon=120.16"}
 TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
@@ -223,7 +226,7 @@ def test_roles_reach_what_the_document_says_and_nothing_else(
                 token = None if name == "anonymous" else demo_tokens[name]["token"]
                 target = case.values.get("", path).format(**{k: v for k, v in case.values.items() if k})
                 target += QUERIES.get(path, "")
-                answer = ask(live_server_url, method, target, token)
+                answer = ask(live_server_url, method, target, token, BODIES.get(f"{method} {path}"))
                 tried += 1
                 expected = _expected(operation, case, name)
                 said = f"{method} {target} as {name}, {kind}: {answer.status}, expected {expected}"

@@ -39,6 +39,7 @@ SEED = 20261122
 EXAMPLES = 4
 
 # Whom each operation is for, where it is not for all: the policy refuses everybody else with 403.
+SETTLEMENTS = ("", "/{settlement_id}", "/{settlement_id}/lines", "/{settlement_id}/lines.csv")
 FOR: dict[tuple[str, ...], frozenset[str]] = {
     ("GET /v1/me", "DELETE /v1/auth/token"): frozenset({"member", "staff", "owner", "operator", "admin", "partner"}),
     ("PATCH /v1/me",): frozenset({"member", "staff", "owner", "operator", "admin"}),  # a partner is a program
@@ -63,6 +64,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     ): frozenset({"member", "staff", "owner", "partner"}),
     (
         *("GET /v1/ledger", "GET /v1/events", "POST /v1/events/{event_id}/redeliver", "GET /v1/deliveries"),
+        *(f"GET /v1/settlements{each}" for each in SETTLEMENTS),
         *("GET /v1/deliveries/{event_id}/attempts", "GET /v1/webhook-endpoints", "POST /v1/webhook-endpoints"),
         *(f"{method} {ENDPOINT}" for method in ("GET", "PATCH", "DELETE")),
         *(f"POST {ENDPOINT}/{step}" for step in ("rotate-secret", "test")),

@@ -1,0 +1,75 @@
+"""Places by words: near what is given, or within it."""
+
+from __future__ import annotations
+
+from app.discovery.asking import asking, languages, shown_in
+from app.discovery.present import as_features
+from app.discovery.present_text import text_answer
+from app.discovery.schemas_text import PlacesSearchBody, PlacesSearchQuery
+from app.discovery.search_text import search_text
+from app.discovery.shapes_text import MaskedPlacesFoundSchema, PlacesFoundSchema
+from app.discovery.types import TextSearch
+from app.http.answers import GEOJSON, JSON, Answer
+from app.http.api import Blueprint
+from app.http.auth import PUBLIC
+from app.http.media import wants_geojson
+
+blueprint = Blueprint("search", __name__, description="Places by words")
+PROBLEMS = (
+    "invalid-coordinate",
+    "invalid-radius",
+    "invalid-bbox",
+    "location-required",
+    "conflicting-parameters",
+    "missing-parameter",
+    "unknown-category",
+    "unknown-brand",
+    "unknown-city",
+    "unknown-region",
+    "search-rows-missing",
+    "invalid-cursor",
+    "expired-cursor",
+    "not-acceptable",
+)
+ANSWER = {"anyOf": [PlacesFoundSchema, MaskedPlacesFoundSchema]}
+
+
+@blueprint.get(
+    "/v1/places/search",
+    policy=PUBLIC,
+    query=PlacesSearchQuery,
+    answer=ANSWER,
+    media_types=(JSON, GEOJSON),
+    problems=PROBLEMS,
+)
+def places_search(query: TextSearch) -> Answer:
+    """Places by telephone number, then by whole name and by words; `lat` and `lon` put near ones first.
+
+    `bbox` or `region` keeps to an area, and then `q` may be left out. In an area or a city alone whole names come
+    first, each kind nearest the middle first. With a point a match is worth half with each kilometre, a whole name
+    twice as much as words; cities more than 250 km away follow, the nearest first.
+    """
+    return _found(query)
+
+
+@blueprint.post(
+    "/v1/places/search",
+    policy=PUBLIC,
+    body=PlacesSearchBody,
+    answer=ANSWER,
+    media_types=(JSON, GEOJSON),
+    problems=(*PROBLEMS, "invalid-geometry", "geometry-too-large"),
+)
+def places_search_within(body: TextSearch) -> Answer:
+    """As the query string does it, for circles and polygons too: `bias` re-orders, `restrict` leaves out."""
+    return _found(body)
+
+
+def _found(search: TextSearch) -> Answer:
+    geojson = wants_geojson()
+    with asking() as reading:
+        found = search_text(reading, search)
+    listing = text_answer(found, search, languages(), shown_in(search.datum, geojson=geojson))
+    if geojson:
+        return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
+    return Answer(listing)
