@@ -104,6 +104,7 @@ def begin_refund(
         merchant_id=payment.merchant_id,
         provider=payment.provider,
         trade_no=payment.trade_no,
+        provider_trade_no=payment.provider_trade_no,
     )
     queries.insert_refund(conn, refund)
     append(conn, refund_event(refund, "requested", now, trace))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import threading
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from pathlib import Path
@@ -45,7 +46,8 @@ def fakepay(host: str, port: int, folder: Path, file: Path | None, seed: int | N
         folder = folder.resolve()
         door = webhook_url or f"{services().settings.public_url}/v1/providers/stripe/notify"
         keys = keys_in(folder, door)
-        server = Server(Fakepay(keys, played), host, port)
+        # Its books end with it, those of its callers do not: no number of an earlier run comes again.
+        server = Server(Fakepay(keys, played, first=int(time.time()) * 1000), host, port)
     except (BadScenario, NotLoopback, OSError) as fault:
         click.echo(f"error: {fault}", err=True)
         sys.exit(1)

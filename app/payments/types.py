@@ -74,7 +74,7 @@ class Refund:
     merchant_id: UUID
     provider: str
     trade_no: str
-    provider_trade_no: str | None = None
+    provider_trade_no: str | None
 
 
 @dataclass(frozen=True, slots=True)

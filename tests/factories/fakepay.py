@@ -37,6 +37,7 @@ class Bench:
     fakepay: Fakepay
     calls: list[Call] = field(default_factory=list)
     slept: list[float] = field(default_factory=list)
+    goes_on: bool = False
 
     def __post_init__(self) -> None:
         key = private_key((self.folder / "app_private_key.pem").read_text())
@@ -63,8 +64,8 @@ class Bench:
         return reply
 
     def play(self, *steps: Step, seed: int = 0, reorder: bool = False) -> None:
-        """Begins anew with these steps."""
-        self.fakepay.play(Scenario(seed, reorder, steps))
+        """Begins anew with these steps, also with its numbers unless it stands behind a database that keeps them."""
+        self.fakepay.play(Scenario(seed, reorder, steps), first=None if self.goes_on else 0)
         self.slept.clear()
         self.calls.clear()
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import json
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
-from app.core.db import Database
+from app.core.db import Database, open_database
 from app.core.settings import Settings
+from tests.factories.provider_site import Site, open_site
 from tests.factories.tills import Counter, open_counter
 from tests.flows.made_things import Made, make_things
 
@@ -20,6 +21,29 @@ from tests.flows.made_things import Made, make_things
 def counter(app_settings: Settings, database: Database, owner: sa.Engine) -> Counter:
     """A till over an empty world."""
     return open_counter(app_settings, database, owner)
+
+
+@pytest.fixture(scope="module")
+def whole_site(
+    make_database: Any,
+    migrated_template: str,
+    settings_for: Callable[[str], Settings],
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Site]:
+    """The application with Alipay and Stripe, both fakepay in this process, over a database of the module's own."""
+    url = make_database(migrated_template)
+    settings, engine = settings_for(url), sa.create_engine(url)
+    opened = open_database(settings)
+    yield open_site(settings, opened, engine, tmp_path_factory.mktemp("fakepay"))
+    opened.dispose()
+    engine.dispose()
+
+
+@pytest.fixture
+def site(whole_site: Site) -> Site:
+    """The same, with a fakepay that begins anew and does nothing wrong."""
+    whole_site.bench.play()
+    return whole_site
 
 
 @pytest.fixture(scope="session")

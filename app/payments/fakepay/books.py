@@ -72,17 +72,22 @@ class Message:
 
 
 class Books:
-    """Everything that fakepay knows; locked by whoever calls."""
+    """Everything that fakepay knows; locked by whoever calls. Its own numbers are counted up from ``first``."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: int = 0) -> None:
+        self._last = first
         self.trades: list[Trade] = []
         self.messages: list[Message] = []
-        self._counts: dict[str, int] = {}
 
     def number(self, prefix: str) -> str:
-        """A number of fakepay's own, counted up, so that runs repeat exactly."""
-        self._counts[prefix] = self._counts.get(prefix, 0) + 1
-        return f"{prefix}{self._counts[prefix]:012d}"
+        """A number of fakepay's own."""
+        self._last += 1
+        return f"{prefix}{self._last:012d}"
+
+    @property
+    def last(self) -> int:
+        """The count of the number that was given last."""
+        return self._last
 
     def of_order(self, dialect: str, order_no: str) -> Trade | None:
         """The trade of a caller's number."""

@@ -47,16 +47,21 @@ class Fakepay:
         *,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
+        first: int = 0,
     ) -> None:
         self._keys, self._clock, self._sleep = keys, clock, sleep
         self._lock = threading.RLock()
         self._ahead_s = 0.0
+        self._books = Books(first)
         self.play(scenario or Scenario())
 
-    def play(self, scenario: Scenario) -> None:
-        """Begins anew: empty books, the steps of a scenario, its seed."""
+    def play(self, scenario: Scenario, *, first: int | None = None) -> None:
+        """Begins anew: empty books, the steps of a scenario, its seed.
+
+        Numbers of its own are counted on unless ``first`` says from where, since its callers keep those they heard.
+        """
         with self._lock:
-            self._script, self._books = Script(scenario), Books()
+            self._script, self._books = Script(scenario), Books(self._books.last if first is None else first)
             self._alipay = AlipayDesk(self._keys.alipay, self._books, self._script)
             self._stripe = StripeDesk(self._keys.stripe, self._books, self._script)
 
