@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TypeVar
 from uuid import UUID
 
@@ -13,6 +14,7 @@ from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
 from app.discovery.queries_bands import coupons_in_ring, places_in_ring
 from app.discovery.queries_coupons_near import CouponsAsked, NearCoupon, coupons_nearest
+from app.discovery.queries_moved import coupons_moved, places_moved
 from app.discovery.queries_near import NearPlace, NearQuestion, places_near
 from app.discovery.search import (
     Found,
@@ -23,6 +25,7 @@ from app.discovery.search import (
     search_places,
     settle,
 )
+from app.discovery.steady import unmoved_past
 from app.discovery.types import (
     AroundSearch,
     CityPage,
@@ -37,7 +40,7 @@ from app.postings.types import FacetKey
 from geo.bands import DISTANCE_BANDS
 
 N = TypeVar("N", NearPlace, NearCoupon)
-Ring = Callable[[NearQuestion, int, UUID | None], Sequence[N]]
+Ring = Callable[[NearQuestion, int, UUID | None], CityPage[N]]
 
 
 def find_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
@@ -48,8 +51,10 @@ def find_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
     frozen = settled.frozen
     asking = _Asking(reading, frozen, settled.epoch, search)
 
-    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> Sequence[NearPlace]:
-        return places_in_ring(reading.conn, question, low_mm, past, search.limit + 1)
+    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> CityPage[NearPlace]:
+        hits = places_in_ring(reading.conn, question, low_mm, past, search.limit + 1)
+        ids = [hit.place_id for hit in hits]
+        return CityPage(hits, 0, moved=places_moved(reading.conn, question.reach, ids, frozen.seen))
 
     def count(reach: Reach) -> CityPage[NearPlace]:
         question = asking.question(reach, search.radius_mm)
@@ -73,8 +78,11 @@ def find_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot] =
         kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
     )
 
-    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> Sequence[NearCoupon]:
-        return coupons_in_ring(reading.conn, question, coupons, low_mm, past, search.limit + 1)
+    def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> CityPage[NearCoupon]:
+        hits = coupons_in_ring(reading.conn, question, coupons, low_mm, past, search.limit + 1)
+        ids = [hit.coupon_id for hit in hits]
+        moved = coupons_moved(reading.conn, question.reach, ids, frozen.seen) if frozen.seen and ids else frozenset()
+        return CityPage(hits, 0, moved=moved)
 
     def count(reach: Reach) -> CityPage[NearCoupon]:
         question = asking.question(reach, search.radius_mm)
@@ -125,7 +133,8 @@ class _Asking:
             for reach in self._frozen.reaches:
                 question = self.question(reach, last_mm) if reach.lower_mm <= last_mm else None
                 if question is not None:
-                    here += ring(question, low_mm, past)
+                    fetch = partial(ring, question, low_mm)
+                    here += unmoved_past(past, limit + 1, fetch, lambda hit: hit.position[1]).hits
             held += sorted(here, key=lambda hit: hit.position)
             if len(held) > limit:
                 break

@@ -19,12 +19,25 @@ MOVED_SINCE: Final = """
         WHERE m.city_id = :city AND m.version = :version AND m.place_id = near.place_id), false) END
 """
 
+_PLACES_MOVED = text("""
+    SELECT m.place_id FROM place_moves m
+    WHERE m.city_id = :city AND m.version = :version AND m.place_id = ANY (:places)
+      AND NOT pg_visible_in_snapshot(m.moved_in, CAST(:seen AS pg_snapshot))
+""").bindparams(bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))
 _COUPONS_MOVED = text("""
     SELECT DISTINCT cp.coupon_id FROM coupon_places cp
     JOIN place_moves m ON m.city_id = :city AND m.version = :version AND m.place_id = cp.place_id
     WHERE cp.city_id = :city AND cp.coupon_id = ANY (:coupons)
       AND NOT pg_visible_in_snapshot(m.moved_in, CAST(:seen AS pg_snapshot))
 """).bindparams(bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))))
+
+
+def places_moved(conn: Connection, reach: Reach, place_ids: Sequence[UUID], seen: str | None) -> frozenset[UUID]:
+    """Those of some places that moved or closed after what ``seen`` saw; none before there is a first page."""
+    if seen is None or not place_ids:
+        return frozenset()
+    given = {"city": reach.city_id, "version": reach.version, "places": list(place_ids), "seen": seen}
+    return frozenset(conn.execute(_PLACES_MOVED, given).scalars())
 
 
 def coupons_moved(conn: Connection, reach: Reach, coupon_ids: Sequence[UUID], seen: str) -> frozenset[UUID]:

@@ -50,6 +50,21 @@ class RankedPlace:
         """Its place in the order: score downwards, distance, id."""
         return -self.standing.score, self.near.distance_mm, self.near.place_id
 
+    @property
+    def position(self) -> Position:
+        """Distance, then id."""
+        return self.near.position
+
+    @property
+    def distance_mm(self) -> int:
+        """Whole millimetres from the origin."""
+        return self.near.distance_mm
+
+    @property
+    def end(self) -> RankedAfter:
+        """Where a page that closes with it ends."""
+        return RankedAfter(self.standing.score, *self.near.position)
+
 
 @dataclass(frozen=True, slots=True)
 class RankedAfter:

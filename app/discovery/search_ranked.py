@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
+from typing import Any
+from uuid import UUID
 
 from app.core.paging import ExpiredCursor
 from app.coupons.search_rows import ANY_COUPON
 from app.discovery import banded
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
+from app.discovery.queries_moved import places_moved
 from app.discovery.queries_near import NearPlace, NearQuestion
 from app.discovery.queries_ranked import RankedAfter, RankedPlace, Scoring, places_collapsed, places_ranked, total_over
 from app.discovery.ranking import Ranking, Snapshots
@@ -22,7 +26,8 @@ from app.discovery.search import (
     place_hits,
     settle,
 )
-from app.discovery.types import TOTAL_CAP, CityPage, Frozen, NearbySearch, PlaceHit, Reach
+from app.discovery.steady import unmoved, unmoved_past
+from app.discovery.types import TOTAL_CAP, CityPage, Frozen, NearbySearch, PlaceHit, Position, Reach
 from app.ranks.queries import snapshots_of
 
 SCOPE = "places/nearby"
@@ -44,7 +49,12 @@ def _search_collapsed(reading: Reading, search: NearbySearch) -> Found[PlaceHit]
         asked = question(reach)
         if asked is None:
             return CityPage((), 0)
-        return places_collapsed(reading.conn, asked, frozen.after, search.limit + 1, frozen.total is None)
+
+        def fetch(after: Position | None) -> CityPage[NearPlace]:
+            page = places_collapsed(reading.conn, asked, after, search.limit + 1, frozen.total is None)
+            return replace(page, moved=_moved(reading, reach, page, frozen))
+
+        return unmoved(frozen.after, search.limit + 1, fetch)
 
     merged = merge(frozen.reaches, search.limit, frozen.total is None, ask)
     hits, merchants = place_hits(reading, frozen, merged.hits)
@@ -66,7 +76,8 @@ def _search_ranked(reading: Reading, search: NearbySearch, ranking: Ranking) -> 
         if asked is not None:
             lanes = reading.caches.facets(reading.conn, reach.city_id, [ANY_COUPON])
             scoring = Scoring(ranking, snapshots[reach.city_id], lanes.get(ANY_COUPON), search.collapse, frozen.as_of)
-            pages.append(places_ranked(reading.conn, asked, scoring, after, search.limit + 1, count))
+            fetch = partial(_ranked_page, reading, reach, frozen, asked, scoring, search.limit + 1, count)
+            pages.append(unmoved_past(after, search.limit + 1, fetch, lambda hit: hit.end))
     held = sorted((hit for page in pages for hit in page.hits), key=lambda hit: hit.order)
     shown = held[: search.limit]
     total = total_over(pages, TOTAL_CAP) if count else None
@@ -75,6 +86,24 @@ def _search_ranked(reading: Reading, search: NearbySearch, ranking: Ranking) -> 
     scored = [hit._replace(standing=ranked.standing) for hit, ranked in zip(hits, shown, strict=True)]
     last = shown[-1].standing.score if shown else None
     return found_page(reading, settled, search, merged, scored, merchants, after_score=last)
+
+
+def _ranked_page(
+    reading: Reading,
+    reach: Reach,
+    frozen: Frozen,
+    asked: NearQuestion,
+    scoring: Scoring,
+    limit: int,
+    count: bool,
+    after: RankedAfter | None,
+) -> CityPage[RankedPlace]:
+    page = places_ranked(reading.conn, asked, scoring, after, limit, count)
+    return replace(page, moved=_moved(reading, reach, page, frozen))
+
+
+def _moved(reading: Reading, reach: Reach, page: CityPage[Any], frozen: Frozen) -> frozenset[UUID]:
+    return places_moved(reading.conn, reach, [hit.position[1] for hit in page.hits], frozen.seen)
 
 
 def _questions(reading: Reading, settled: Settled, search: NearbySearch) -> Callable[[Reach], NearQuestion | None]:
