@@ -50,6 +50,7 @@ READY = {
   One-time codes:  ./dev otp           what a phone would have got
   Till:            {url}/till          sign in with one of ./dev passwords
   Webhooks:        ./dev hooks         what the demo's receiver got
+  Payments:        no real money: a test wallet, and fakepay as Alipay and Stripe (docs/payments.md)
   Database:        ./dev db
   Log:             {log}
   To stop:         Ctrl-C here, or ./dev stop in another terminal
@@ -126,6 +127,7 @@ def serve(kind: str, arguments: Sequence[str]) -> int:
             return _already(state, kind, asked)
         held = ports.reserve(asked)
         inbox = ports.reserve(None) if kind == "demo" else None
+        bank = ports.reserve(None) if kind == "demo" and not _own_providers() else None
         if asked is None and held.port != ports.DEFAULT:
             say(f"Port {ports.DEFAULT} is taken; using {held.port}.")
         url = f"http://127.0.0.1:{held.port}"
@@ -135,6 +137,9 @@ def serve(kind: str, arguments: Sequence[str]) -> int:
             if inbox:
                 env, receiver = _receiver(state, given, inbox.port)
                 beside.append(receiver)
+            if bank:
+                env, fakepay = _fakepay(state, env, bank.port)
+                beside.append(fakepay)
             words = READY[kind].format(url=url, log=state.log(f"server-{kind}"))
             say(f"Set up in {span(time.monotonic() - begin)}.")
             try:
@@ -152,6 +157,21 @@ def _receiver(state: State, env: dict[str, str], port: int) -> tuple[dict[str, s
     argv = [str(PYTHON), "-m", "flask", "--app", "wsgi", "fujin", *words]
     work("Registering a receiver of webhooks", argv, state.log("hooks-endpoint"), env=env, cwd=ROOT)
     return env, server.receiver_of(state, port)
+
+
+def _own_providers() -> bool:
+    """Tell whether the person chose providers of payments, which the demo then leaves as they are."""
+    ours = ("FUJIN_PROVIDERS", "FUJIN_ALIPAY_", "FUJIN_STRIPE_")
+    return any(name.startswith(ours) and value for name, value in os.environ.items())
+
+
+def _fakepay(state: State, env: dict[str, str], port: int) -> tuple[dict[str, str], server.Beside]:
+    """Make the keys of the demo's own provider of payments, and put it on offer as Alipay and Stripe."""
+    words = ["fakepay", "--keys-only", "--port", str(port), "--dir", str(state.fakepay_dir)]
+    argv = [str(PYTHON), "-m", "flask", "--app", "wsgi", "fujin", *words]
+    work("Making keys for fakepay", argv, state.log("fakepay-keys"), env=env, cwd=ROOT)
+    lines = (state.fakepay_dir / "settings.env").read_text().splitlines()
+    return env | dict(line.split("=", 1) for line in lines), server.fakepay_of(state, port)
 
 
 def show_hooks(arguments: Sequence[str]) -> int:

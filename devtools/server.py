@@ -45,6 +45,12 @@ def receiver_of(state: State, port: int) -> Beside:
     return Beside("receiver", [str(PYTHON), "-m", "devtools.hooks", "--port", str(port), *files], state.log("hooks"))
 
 
+def fakepay_of(state: State, port: int) -> Beside:
+    """Return the demo's provider of payments, which speaks as Alipay and as Stripe."""
+    words = ["-m", "flask", "--app", "wsgi", "fujin", "fakepay", "--port", str(port), "--dir", str(state.fakepay_dir)]
+    return Beside("fakepay", [str(PYTHON), *words], state.log("fakepay"))
+
+
 def start_line(server: str, port: int) -> list[str]:
     """Return the command of one of the two web servers; both lines work by hand as well."""
     if server == "gunicorn":

@@ -55,6 +55,11 @@ class State:
         return path
 
     @property
+    def fakepay_dir(self) -> Path:
+        """Return the folder with the keys that the demo and its provider of payments share."""
+        return self.base / "fakepay"
+
+    @property
     def hooks_secret(self) -> Path:
         """Return the file with the secret of the demo's receiver of webhooks."""
         return self.base / "hooks.secret"

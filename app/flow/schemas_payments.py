@@ -36,7 +36,7 @@ class PaymentBody(Schema):
     auth_code = Text(
         longest=64,
         load_only=True,
-        metadata={"description": "what a merchant scanned off the payer's phone; never kept"},
+        metadata={"description": "scanned off the payer's phone, or a card's token (Stripe `pm_…`); never kept"},
     )
     wallet = fields.Nested(WalletBody, metadata={"description": "for the provider test_wallet alone"})
 

@@ -20,6 +20,7 @@ from app.payments.fakepay.desk import Fakepay
 from app.payments.fakepay.keys import keys_in, settings_of, write_settings
 from app.payments.fakepay.scenario import BadScenario, Scenario, scenario_of
 from app.payments.fakepay.server import NotLoopback, Server
+from app.payments.providers.alipay_signing import BadKey
 from app.payments.types import Parked
 
 
@@ -32,8 +33,11 @@ from app.payments.types import Parked
 @click.option("--scenario", "file", type=click.Path(path_type=Path), help="What goes wrong, as JSON.")
 @click.option("--seed", type=int, help="In place of the scenario's.")
 @click.option("--webhook-url", help="Where Stripe's events go; default: this product's own door.")
+@click.option("--keys-only", is_flag=True, help="Write keys and settings, and end.")
 @with_appcontext
-def fakepay(host: str, port: int, folder: Path, file: Path | None, seed: int | None, webhook_url: str | None) -> None:
+def fakepay(
+    host: str, port: int, folder: Path, file: Path | None, seed: int | None, webhook_url: str | None, keys_only: bool
+) -> None:
     """A payment provider that speaks as Alipay and as Stripe and misbehaves as a scenario says.
 
     Writes keys and settings into a private folder and prints where it answers. No money moves, and nobody outside this
@@ -48,10 +52,14 @@ def fakepay(host: str, port: int, folder: Path, file: Path | None, seed: int | N
         keys = keys_in(folder, door)
         # Its books end with it, those of its callers do not: no number of an earlier run comes again.
         server = Server(Fakepay(keys, played, first=int(time.time()) * 1000), host, port)
-    except (BadScenario, NotLoopback, OSError) as fault:
+    except (BadKey, BadScenario, NotLoopback, OSError) as fault:
         click.echo(f"error: {fault}", err=True)
         sys.exit(1)
     settings = write_settings(folder, settings_of(folder, keys, server.url))
+    if keys_only:
+        server.server_close()
+        click.echo(f"settings for a fakepay at {server.url}: {settings}")
+        return
     click.echo(f"fakepay answers at {server.url}; settings for it: {settings}")
     stopping = threading.Event()
     sender = threading.Thread(target=server.send_notices, args=(stopping,), daemon=True)

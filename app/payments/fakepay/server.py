@@ -45,7 +45,10 @@ class Server(ThreadingHTTPServer):
     def send_notices(self, stopping: threading.Event) -> None:
         """Sends what is due until it is told to stop; for a thread of its own."""
         while not stopping.wait(NOTICE_PAUSE_S):
-            self.fakepay.deliver()
+            try:
+                self.fakepay.deliver()
+            except Exception:
+                log.exception("a notice could not be sent")
 
 
 class _Handler(BaseHTTPRequestHandler):

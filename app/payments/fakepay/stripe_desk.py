@@ -71,11 +71,12 @@ class StripeDesk:
     def answer(self, call: Call, now: float) -> tuple[Step, Reply]:
         """The step that was drawn for a request, and the answer."""
         headers = {name.lower(): value for name, value in call.headers.items()}
-        if not hmac.compare_digest(headers.get("authorization", ""), f"Bearer {self._keys.key}"):
+        if not hmac.compare_digest(headers.get("authorization", "").encode(), f"Bearer {self._keys.key}".encode()):
             return Step(), _error(401, {"type": "invalid_request_error", "message": "fakepay: no such key"})
         parts = urlsplit(call.url)
         path = [piece for piece in parts.path.split("/") if piece][1:]
-        given = dict(parse_qsl((call.body or parts.query.encode()).decode(), keep_blank_values=True))
+        text = (call.body or parts.query.encode()).decode(errors="replace")
+        given = dict(parse_qsl(text, keep_blank_values=True))
         operation = _operation(call.method, path)
         if operation is None:
             return Step(), _error(404, {"type": "invalid_request_error", "message": "fakepay: no such path"})
@@ -87,7 +88,7 @@ class StripeDesk:
                 return Step(), _error(400, {"type": "idempotency_error", "message": "fakepay: another request"})
             return Step(), reply
         trade = self._trade(operation, path, given)
-        amount = trade.amount_minor if trade is not None else int(given.get("amount") or 0)
+        amount = trade.amount_minor if trade is not None else _whole(given.get("amount"))
         step = self._script.step(operation, _DIALECT, amount)
         if step.do in ("drop", "fail"):
             return step, _error(500, {"type": "api_error", "message": "fakepay: out of order"})
@@ -146,7 +147,7 @@ class StripeDesk:
             return _error(refusal.status, refusal.error)
 
     def _open(self, given: Mapping[str, str], step: Step, now: float) -> Object:
-        amount, currency = int(given.get("amount") or 0), given.get("currency", "").upper()
+        amount, currency = _whole(given.get("amount")), given.get("currency", "").upper()
         if amount <= 0 or len(currency) != 3:
             raise _Refusal(400, "parameter_invalid_integer")
         number = self._books.number("pi_fake")
@@ -186,7 +187,7 @@ class StripeDesk:
         return self._intent(trade)
 
     def _give_back(self, trade: Trade, given: Mapping[str, str], step: Step, now: float) -> Object:
-        amount = int(given.get("amount") or trade.amount_minor)
+        amount = _whole(given.get("amount", str(trade.amount_minor)))
         if trade.state not in HAS_MONEY:
             raise _Refusal(400, "charge_not_captured")
         if trade.bound_minor >= trade.amount_minor:
@@ -270,6 +271,10 @@ def _operation(method: str, path: list[str]) -> str | None:
     if len(path) == 3 and path[0] == "payment_intents" and method == "POST":
         return {"confirm": "pay", "cancel": "cancel"}.get(path[2])
     return known.get((method, path[0] if path else "", len(path)))
+
+
+def _whole(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() and len(text) < 16 else 0
 
 
 def _ok(told: Object) -> Reply:
