@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import app.cities.tables
 import app.claims.tables
+import app.claims.tables_guard
 import app.coupons.tables
 import app.groups.tables
 import app.http.tables

@@ -118,6 +118,19 @@ _CLAIMS = (
         " || ' have one code' FROM audit.claim GROUP BY city_id, code_key HAVING count(*) > 1",
     ),
     DataRule(
+        "verdict-of-a-claim",
+        "I09",
+        "a verdict that let a claim through names a claim of its member and coupon",
+        ("claim_verdicts", "claims"),
+        "claim_verdicts WHERE verdict = 'allow'",
+        """
+        SELECT 'verdict ' || v.verdict_id || ' of city ' || v.city_id, 'no claim ' || v.claim_id || ' of its member'
+        FROM claim_verdicts v WHERE v.verdict = 'allow' AND NOT EXISTS (
+            SELECT 1 FROM claims c WHERE (c.city_id, c.claim_id, c.member_id, c.coupon_id)
+                                       = (v.city_id, v.claim_id, v.member_id, v.coupon_id))
+        """,
+    ),
+    DataRule(
         "claim-ended-in-time",
         "I11",
         "no claim is active ten minutes after its time, unless a till holds it",

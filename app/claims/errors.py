@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from app.core.errors import AppError
 
@@ -56,39 +56,59 @@ class DeviceLimit(AppError):
     title: ClassVar[str] = "This device holds as many of this coupon as its terms allow"
 
 
-class LocationNeeded(AppError):
+class GateRefusal(AppError):
+    """The place condition of a coupon is not met; ``evidence`` is kept for a while, whatever becomes of the request."""
+
+    evidence: Any = None
+
+
+class LocationNeeded(GateRefusal):
     """The terms have a place condition, and no position was sent."""
 
     code: ClassVar[str] = "location-needed"
     title: ClassVar[str] = "This coupon wants to know where you are"
 
 
-class OutsideGeofence(AppError):
-    """Too far from every place where the coupon can be used."""
+class OutsideGeofence(GateRefusal):
+    """Too far from every place where the coupon can be used, or outside the areas that its terms name."""
 
     code: ClassVar[str] = "outside-geofence"
     title: ClassVar[str] = "You are too far from where the coupon can be used"
 
 
-class LocationStale(AppError):
+class LocationStale(GateRefusal):
     """The fix is older than a minute, or lies in the future."""
 
     code: ClassVar[str] = "location-stale"
     title: ClassVar[str] = "The position is too old"
 
 
-class LocationInaccurate(AppError):
+class LocationInaccurate(GateRefusal):
     """The fix is worse than 200 m."""
 
     code: ClassVar[str] = "location-inaccurate"
     title: ClassVar[str] = "The position is not accurate enough"
 
 
-class LocationSuspect(AppError):
-    """The device says that the fix is mocked."""
+class LocationSuspect(GateRefusal):
+    """The device says that the fix is mocked, or nobody gets there that fast from where they were."""
 
     code: ClassVar[str] = "location-suspect"
     title: ClassVar[str] = "The position is not the device's own"
+
+
+class PlaceCodeWrong(GateRefusal):
+    """The six digits are not those that the place's till shows at this time, or the coupon is not used there."""
+
+    code: ClassVar[str] = "place-code-wrong"
+    title: ClassVar[str] = "The till's digits do not match"
+
+
+class VelocityLimit(AppError):
+    """Too many claims were tried within an hour by one member, from one device or from one address."""
+
+    code: ClassVar[str] = "velocity-limit"
+    title: ClassVar[str] = "Too many tries within an hour"
 
 
 class ClaimNotCancellable(AppError):

@@ -1,4 +1,4 @@
-"""When a coupon may be claimed, from where, and how long the claim is good. Pure."""
+"""When a coupon may be claimed, and how long the claim is good. Pure."""
 
 from __future__ import annotations
 
@@ -7,42 +7,11 @@ from datetime import date, datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from app.claims.errors import (
-    ClaimNotStarted,
-    ClaimWindowClosed,
-    LocationInaccurate,
-    LocationNeeded,
-    LocationStale,
-    LocationSuspect,
-    OutsideGeofence,
-)
+from app.claims.errors import ClaimNotStarted, ClaimWindowClosed
 from app.claims.types import Claim, State
 from app.coupons.types import Terms
 
-MAX_FIX_AGE_S: Final = 60
-MAX_FIX_AHEAD_S: Final = 60  # phones' clocks are off by as much
-MAX_ACCURACY_M: Final = 200.0
-ALLOWED_ACCURACY_M: Final = 100.0  # how much of the fix's own error counts in the member's favour
 PAY_WITHIN: Final = timedelta(minutes=15)
-
-
-@dataclass(frozen=True, slots=True)
-class PlaceEvidence:
-    """How the place condition was met: whole metres and seconds, never the position itself."""
-
-    distance_m: int | None = None
-    accuracy_m: int | None = None
-    fix_age_s: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class MeasuredFix:
-    """A phone's fix with its distance to the nearest place where the coupon can be used (None: there is none)."""
-
-    distance_mm: int | None
-    accuracy_m: float
-    at: datetime
-    mock: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,28 +33,6 @@ def check_window(terms: Terms, state: str, now: datetime) -> None:
         raise ClaimNotStarted(f"it can be claimed from {terms.claim_from.isoformat()}")
     if now >= terms.claim_until:
         raise ClaimWindowClosed(f"it could be claimed until {terms.claim_until.isoformat()}")
-
-
-def check_place(terms: Terms, fix: MeasuredFix | None, now: datetime) -> PlaceEvidence:
-    """The evidence that the member is near enough, or the refusal that says what to mend.
-
-    Inside means: distance <= claim_within_m + min(accuracy, 100 m). Coupons without the condition ask for nothing.
-    """
-    if terms.claim_within_m is None:
-        return PlaceEvidence()
-    if fix is None:
-        raise LocationNeeded("send location with lat, lon, accuracy_m and at")
-    if fix.mock:
-        raise LocationSuspect("turn simulated positions off and try again")
-    age_s = (now - fix.at).total_seconds()
-    if not -MAX_FIX_AHEAD_S <= age_s <= MAX_FIX_AGE_S:
-        raise LocationStale(f"send a position measured within the last {MAX_FIX_AGE_S} s")
-    if fix.accuracy_m > MAX_ACCURACY_M:
-        raise LocationInaccurate(f"send a position accurate to {MAX_ACCURACY_M:g} m or better")
-    allowed_mm = round((terms.claim_within_m + min(fix.accuracy_m, ALLOWED_ACCURACY_M)) * 1000)
-    if fix.distance_mm is None or fix.distance_mm > allowed_mm:
-        raise OutsideGeofence(f"come within {terms.claim_within_m} m of a place where it can be used")
-    return PlaceEvidence(round(fix.distance_mm / 1000), round(fix.accuracy_m), max(0, round(age_s)))
 
 
 def validity(terms: Terms, now: datetime, good_from: datetime | None = None) -> Validity:

@@ -217,6 +217,15 @@ class Settings:
     sign_in_limit_per_minute: int = _setting(
         "FUJIN_SIGN_IN_LIMIT_PER_MINUTE", "sign-in requests a minute and address", _count, 30
     )
+    claim_tries_per_member: int = _setting(
+        "FUJIN_CLAIM_TRIES_PER_MEMBER", "tries an hour and member to claim where the place counts", _count, 30
+    )
+    claim_tries_per_device: int = _setting(
+        "FUJIN_CLAIM_TRIES_PER_DEVICE", "tries an hour and device to claim where the place counts", _count, 30
+    )
+    claim_tries_per_address: int = _setting(
+        "FUJIN_CLAIM_TRIES_PER_ADDRESS", "tries an hour and address to claim where the place counts", _count, 300
+    )
     trusted_proxies: int = _setting("FUJIN_TRUSTED_PROXIES", "proxies in front whose X-Forwarded-For counts", int, 0)
 
 

@@ -16,6 +16,7 @@ from sqlalchemy.types import TypeEngine
 from geo.coordinates import LonLat
 
 _POINT: TypeEngine[Any] = Geography("POINT", 4326)
+_AREA: TypeEngine[Any] = Geography("MULTIPOLYGON", 4326)
 _ANY: TypeEngine[Any] = Geometry("GEOMETRY", 4326)
 MM_SLACK_M = 0.01  # the index is asked a centimetre further; the exact millimetres decide
 
@@ -66,6 +67,11 @@ def covers_point(boundary: ColumnElement[Any], point: LonLat) -> ColumnElement[b
 def covers(boundary: ColumnElement[Any], location: ColumnElement[Any]) -> ColumnElement[bool]:
     """True when a planar area holds a point column; its border counts."""
     return func.ST_Covers(boundary, as_geometry(location), type_=Boolean)
+
+
+def area_distance_m(boundary: ColumnElement[Any], point: LonLat) -> ColumnElement[float]:
+    """Distance on the sphere from a point to a planar area, metres; 0 inside."""
+    return func.ST_Distance(cast(boundary, _AREA), geography_point(point), False, type_=Double)
 
 
 def geojson(shape: ColumnElement[Any], decimals: int = 7) -> ColumnElement[str]:

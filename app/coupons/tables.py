@@ -71,6 +71,7 @@ coupon_versions = declare(
     # where and for whom
     Column("scope_kind", Text, nullable=False),
     Column("claim_within_m", Integer),
+    Column("claim_in_area", Boolean, nullable=False, server_default=text("false")),
     Column("fulfilment", Text, nullable=False),
     Column("party_min", SmallInteger),
     Column("party_max", SmallInteger),
@@ -122,6 +123,7 @@ coupon_versions = declare(
     CheckConstraint("use_until is not null or valid_days_after_claim is not null", name="ends"),
     CheckConstraint("scope_kind in ('places', 'service_areas', 'regions')", name="scope_kind"),
     CheckConstraint("claim_within_m between 1 and 50000", name="claim_within_m"),
+    CheckConstraint("not claim_in_area or scope_kind = 'service_areas'", name="claim_in_area"),
     CheckConstraint("fulfilment in ('in_store', 'pickup', 'delivery', 'pre_order')", name="fulfilment"),
     CheckConstraint("party_min >= 1 and party_max >= party_min", name="party"),
     CheckConstraint(

@@ -54,6 +54,7 @@ class Terms:
     group_target: int | None = None
     group_seats: int | None = None
     group_deadline_s: int | None = None
+    claim_in_area: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from app.flow.types import (
     LookupRequest,
     PaymentRequest,
     PaymentView,
+    PresenceView,
     RedemptionRequest,
     RedemptionView,
     RefundRequest,
@@ -83,6 +84,10 @@ class FlowGateway(Protocol):
         ...
 
     # tills
+    def presence_code(self, context: RequestContext, place_id: UUID) -> PresenceView:
+        """The digits by which members prove that they stand at a place of the caller's; NotFound."""
+        ...
+
     def lookup(self, context: RequestContext, request: LookupRequest) -> Plan:
         """LookupView. Counts wrong codes; code-mistyped, code-unknown, staff-locked."""
         ...

@@ -14,7 +14,7 @@ from app.core.errors import Fault, InvalidBody
 from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_claims import claim_json
-from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, without_position
+from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, presence_of, without_position
 from app.flow.schemas_claims import (
     CancelClaimBody,
     ClaimAnswer,
@@ -63,7 +63,14 @@ def claim(body: dict[str, Any]) -> Answer:
     if "claim_id" in body and signed_in().client_id is None:
         raise InvalidBody(faults=[Fault("only partners' clients make ids of claims", pointer="/claim_id")])
     scope = key_scope("claim", city_of(body["coupon_id"]), without_position(body))
-    wanted = ClaimRequest(body["coupon_id"], fix_of(body), body.get("device_id"), body.get("claim_id"))
+    wanted = ClaimRequest(
+        coupon_id=body["coupon_id"],
+        fix=fix_of(body),
+        device_id=body.get("device_id"),
+        claim_id=body.get("claim_id"),
+        presence=presence_of(body),
+        address=request.remote_addr,
+    )
     return run_plan(flow().grant_claim(context(scope.key), wanted), scope, _present(201))
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from flask import current_app
 
 from app.flow.gateway import FlowGateway
-from app.flow.types import Fix, RequestContext
+from app.flow.types import Fix, PlaceCode, RequestContext
 from app.http.auth import signed_in
 from app.http.keyed import KEY_PROBLEMS
 from app.http.problems import request_id
@@ -17,7 +17,7 @@ FLOW_KEY_PROBLEMS = (*KEY_PROBLEMS, "flow-unavailable")
 CLAIMING = (
     *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
     *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
-    *("location-suspect", "invalid-coordinate"),
+    *("location-suspect", "place-code-wrong", "velocity-limit", "invalid-coordinate"),
 )
 
 
@@ -38,6 +38,12 @@ def fix_of(body: dict[str, Any]) -> Fix | None:
     return None if place is None else Fix(place["lat"], place["lon"], place["accuracy_m"], place["at"], place["mock"])
 
 
+def presence_of(body: dict[str, Any]) -> PlaceCode | None:
+    """The digits of a place's till, in a body that may have them."""
+    given = body.get("place_code")
+    return None if given is None else PlaceCode(given["place_id"], given["code"])
+
+
 def without_position(body: dict[str, Any]) -> dict[str, Any]:
-    """What makes two requests the same: a phone that asks again has measured again."""
-    return {name: value for name, value in body.items() if name != "location"}
+    """What makes two requests the same: a phone that asks again has measured again, or was shown new digits."""
+    return {name: value for name, value in body.items() if name not in ("location", "place_code")}

@@ -10,7 +10,7 @@ from flask import request
 from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_groups import group_json
-from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, without_position
+from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, presence_of, without_position
 from app.flow.schemas_groups import GroupAnswer, GroupQuery, JoinGroupBody, StartGroupBody
 from app.flow.types import ClaimRequest
 from app.flow.types_groups import GroupView, JoinRequest
@@ -52,7 +52,13 @@ def _present(status: int) -> Any:
 def start_group(body: dict[str, Any]) -> Answer:
     """Begins a group of a coupon's group deal and takes its first seat; the seat counts once it is paid for."""
     scope = key_scope("start_group", city_of(body["coupon_id"]), without_position(body))
-    wanted = ClaimRequest(body["coupon_id"], fix_of(body), body.get("device_id"))
+    wanted = ClaimRequest(
+        coupon_id=body["coupon_id"],
+        fix=fix_of(body),
+        device_id=body.get("device_id"),
+        presence=presence_of(body),
+        address=request.remote_addr,
+    )
     return run_plan(flow().start_group(context(scope.key), wanted), scope, _present(201))
 
 
@@ -68,7 +74,14 @@ def start_group(body: dict[str, Any]) -> Answer:
 def join_group(group_id: UUID, body: dict[str, Any]) -> Answer:
     """Takes a seat; pay for its claim as for any other. The seat that completes the group makes the deal."""
     scope = key_scope(f"join_group {group_id}", city_of(group_id), without_position(body))
-    wanted = JoinRequest(group_id, body.get("invite"), fix_of(body), body.get("device_id"))
+    wanted = JoinRequest(
+        group_id=group_id,
+        invite=body.get("invite"),
+        fix=fix_of(body),
+        device_id=body.get("device_id"),
+        presence=presence_of(body),
+        address=request.remote_addr,
+    )
     return run_plan(flow().join_group(context(scope.key), wanted), scope, _present(201))
 
 

@@ -22,6 +22,7 @@ from app.flow.schemas_till import (
     CommitBody,
     LookupAnswer,
     LookupBody,
+    PresenceAnswer,
     RedemptionAnswer,
     RedemptionBody,
     ReverseBody,
@@ -218,3 +219,21 @@ def _sealed(body: dict[str, Any]) -> str:
 @lru_cache(maxsize=8)
 def _body_marks(secret_key: str) -> Keyed:
     return Keyed(derived_key(secret_key, "till request body"))
+
+
+@blueprint.get(
+    "/v1/places/<uuid:place_id>/presence-code",
+    policy=AT_PLACE,
+    answer=PresenceAnswer,
+    problems=("not-found", "scope-missing", "flow-unavailable"),
+)
+def presence_code(place_id: UUID) -> Answer:
+    """The digits that a till shows to members whose position is not good enough to claim: who reads them is there."""
+    found = flow().presence_code(context(), place_id)
+    body = {
+        "place_id": str(found.place_id),
+        "code": found.code,
+        "valid_until": found.valid_until,
+        "rotates_every_s": found.rotates_every_s,
+    }
+    return Answer(body, headers=NO_STORE)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from app.http.fields import Choice, DecimalNumber, Flag, Id, Instant, Text, WholeNumber, latitude, longitude
+from app.http.fields import Choice, DecimalNumber, Digits, Flag, Id, Instant, Text, WholeNumber, latitude, longitude
 
 STATE_GROUPS = ("usable", "used", "ended")
 CLAIM_STATES = ("pending_payment", "active", "redeemed", "released", "cancelled", "expired", "refunded")
@@ -27,6 +27,13 @@ class FixBody(Schema):
     mock = Flag(load_default=False, metadata={"description": "the phone says that the position is simulated"})
 
 
+class PlaceCodeBody(Schema):
+    """The digits that a place's till shows, in place of a position: whoever reads them stands there."""
+
+    place_id = Id(required=True)
+    code = Digits(6, required=True)
+
+
 class ClaimBody(Schema):
     """What a member wants: ``location`` where the place counts, ``device_id`` where devices are limited."""
 
@@ -38,6 +45,7 @@ class ClaimBody(Schema):
         }
     )
     location = fields.Nested(FixBody)
+    place_code = fields.Nested(PlaceCodeBody)
     device_id = Text(longest=100)
 
 

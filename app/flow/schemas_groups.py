@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from marshmallow import Schema, fields
 
-from app.flow.schemas_claims import ClaimAnswer, FixBody, MerchantBriefAnswer, MoneyAnswer
+from app.flow.schemas_claims import ClaimAnswer, FixBody, MerchantBriefAnswer, MoneyAnswer, PlaceCodeBody
 from app.http.fields import Id, Text
 
 GROUP_STATES = ("open", "succeeded", "failed", "closed")
@@ -20,18 +20,20 @@ class Invitation(Text):
 
 
 class StartGroupBody(Schema):
-    """The coupon whose group deal is begun; ``location`` and ``device_id`` as for a claim."""
+    """The coupon whose group deal is begun; ``location``, ``place_code`` and ``device_id`` as for a claim."""
 
     coupon_id = Id(required=True)
     location = fields.Nested(FixBody)
+    place_code = fields.Nested(PlaceCodeBody)
     device_id = Text(longest=100)
 
 
 class JoinGroupBody(Schema):
-    """The invitation; ``location`` and ``device_id`` as for a claim."""
+    """The invitation; ``location``, ``place_code`` and ``device_id`` as for a claim."""
 
     invite = Invitation()
     location = fields.Nested(FixBody)
+    place_code = fields.Nested(PlaceCodeBody)
     device_id = Text(longest=100)
 
 

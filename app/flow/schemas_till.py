@@ -247,3 +247,12 @@ class RedemptionAnswer(Schema):
     payment = fields.Nested(PaymentBriefAnswer, required=True, allow_none=True)
     next_actions = fields.List(fields.String(metadata={"enum": ["commit", "void", "pay", "reverse"]}), required=True)
     created_at = fields.DateTime(required=True)
+
+
+class PresenceAnswer(Schema):
+    """Six digits that prove that somebody stands at the place; new ones every few minutes."""
+
+    place_id = fields.UUID(required=True)
+    code = fields.String(required=True, metadata={"pattern": "^[0-9]{6}$"})
+    valid_until = fields.DateTime(required=True, metadata={"description": "new ones are shown from then on"})
+    rotates_every_s = fields.Integer(required=True)

@@ -34,6 +34,24 @@ class Fix:
 
 
 @dataclass(frozen=True, slots=True)
+class PlaceCode:
+    """The digits that somebody read off a place's till: they stand there."""
+
+    place_id: UUID
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class PresenceView:
+    """The digits that a place's till shows now."""
+
+    place_id: UUID
+    code: str
+    valid_until: datetime
+    rotates_every_s: int
+
+
+@dataclass(frozen=True, slots=True)
 class ClaimRequest:
     """What a member wants of a coupon; ``claim_id`` is one that a partner's client made for its user's claim."""
 
@@ -41,6 +59,8 @@ class ClaimRequest:
     fix: Fix | None
     device_id: str | None
     claim_id: UUID | None = None
+    presence: PlaceCode | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

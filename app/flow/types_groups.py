@@ -8,7 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from app.core.money import Money
-from app.flow.types import ClaimView, Fix
+from app.flow.types import ClaimRequest, ClaimView, Fix, PlaceCode
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,12 @@ class JoinRequest:
     invite: str | None
     fix: Fix | None
     device_id: str | None
+    presence: PlaceCode | None
+    address: str | None
+
+    def as_claim(self) -> ClaimRequest:
+        """The claim that comes with the seat; its coupon is the group's."""
+        return ClaimRequest(self.group_id, self.fix, self.device_id, presence=self.presence, address=self.address)
 
 
 @dataclass(frozen=True, slots=True)

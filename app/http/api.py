@@ -64,6 +64,13 @@ class ProblemSchema(Schema):
     retryable = fields.Boolean(metadata={"description": "the same request with the same key may succeed later"})
     request_no = fields.String(metadata={"description": "the till's number, where one was sent"})
     payment_id = fields.UUID(metadata={"description": "the payment that is under way or done, where one is"})
+    verdict = fields.String(
+        metadata={"enum": ["challenge", "deny"], "description": "on a position: whether anything would answer it"}
+    )
+    answer_with = fields.List(
+        fields.String(metadata={"enum": ["fresh_fix", "place_code"]}),
+        metadata={"description": "what answers a challenge: a position measured anew, the digits of the place's till"},
+    )
     group_id = fields.UUID(metadata={"description": "the group that one has a seat in, where one has"})
     conflict = fields.Nested(ConflictSchema)
 

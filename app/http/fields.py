@@ -109,6 +109,19 @@ class Choice(Text):
         return str(value)
 
 
+class Digits(fields.String):
+    """So many digits, as text."""
+
+    def __init__(self, count: int, **options: Any) -> None:
+        super().__init__(metadata={"pattern": f"^[0-9]{{{count}}}$"}, **options)
+        self.count = count
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **_: Any) -> str:
+        if not (isinstance(value, str) and len(value) == self.count and value.isascii() and value.isdigit()):
+            raise fault(f"give {self.count} digits", "invalid-parameter")
+        return value
+
+
 class Id(fields.UUID):
     """A UUID in its canonical text form."""
 

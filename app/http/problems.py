@@ -100,6 +100,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("location-stale", 403, "The position is too old"),
     Problem("location-inaccurate", 403, "The position is not accurate enough"),
     Problem("location-suspect", 403, "The position is not the device's own"),
+    Problem("place-code-wrong", 403, "The till's digits do not match"),
+    Problem("velocity-limit", 429, "Too many tries within an hour", "retry later with the same key"),
     Problem("claim-id-taken", 409, "The id stands for another claim", "do not retry"),
     Problem("claim-not-cancellable", 409, "The claim can't be cancelled any more", "do not retry"),
     Problem("group-not-offered", 409, "The coupon has no group deal", "do not retry"),

@@ -12,6 +12,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.claims.tables import claims, coupon_day_stock
+from app.claims.tables_guard import claim_verdicts
 from app.core.ids import new_city_id, new_id
 from app.core.money import Money
 from app.groups.tables import deal_groups, group_seats
@@ -238,6 +239,11 @@ def _plant_free(loop: TidyLoop, coupon: UUID) -> None:
         loop.payment(name, "redemption", loop.ids[paid_for], words, 10000, state=name)
         loop.job("payment.resolve", name)
     loop.claim("cancelled_claim", coupon, "cancelled", ["granted", "cancelled"])
+    member = loop.conn.execute(sa.select(claims.c.member_id).where(claims.c.claim_id == held)).scalar_one()
+    loop.put(
+        claim_verdicts, verdict_id=loop.new("verdict"), coupon_id=coupon, merchant_id=loop.merchant, member_id=member,
+        claim_id=held, verdict="allow", distance_m=80, judged_at=NOW,
+    )  # fmt: skip
 
 
 def _plant_paid(loop: TidyLoop, coupon: UUID) -> None:

@@ -42,6 +42,9 @@ def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
     asked = f"{by_request}?place_id={{place_id}}"
     return {
         **{f"/v1/claims/{{claim_id}}{ending}": claim for ending in ("", "/code", "/qr.svg")},
+        "/v1/places/{place_id}/presence-code": merchants(
+            "place_id", ours.place, theirs.place, str(new_city_id(2)), tills
+        ),
         "/v1/groups/{group_id}": {
             "own": Case({"group_id": ours.group}, frozenset({"member1", *tills})),
             "other's": Case({"group_id": theirs.group}, frozenset({"owner2"})),

@@ -54,6 +54,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
         *("POST /v1/groups", "POST /v1/groups/{group_id}/join"),
     ): frozenset({"member"}),
     (
+        "GET /v1/places/{place_id}/presence-code",
         *("POST /v1/codes/lookup", "POST /v1/redemptions", "GET /v1/redemptions/by-request/{request_no}"),
         *(f"GET {REDEMPTION}", *(f"POST {REDEMPTION}/{step}" for step in ("commit", "void", "reverse"))),
         f"POST {PAYMENT}/refunds",

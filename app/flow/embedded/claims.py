@@ -13,7 +13,6 @@ from sqlalchemy.exc import DBAPIError
 
 from app.claims import codes, queries, rules
 from app.claims.errors import DayLimit, DeviceLimit, SoldOut, UserLimit
-from app.claims.rules import MeasuredFix
 from app.claims.types import Claim
 from app.core.db import Database
 from app.core.errors import AppError, Fault, InvalidBody, NotFound, Unavailable
@@ -25,6 +24,7 @@ from app.coupons.queries import standing_of
 from app.coupons.types import Terms
 from app.flow.embedded.claim_ids import answered_again, known_claim
 from app.flow.embedded.claim_views import next_actions, why_no_code
+from app.flow.embedded.gates import Gates
 from app.flow.embedded.grant_key import GrantKey, key_values
 from app.flow.embedded.granting import Granting, Seating, granted_event, new_view
 from app.flow.embedded.reference import Reference, for_a_minute
@@ -34,7 +34,6 @@ from app.groups.queries import states_of
 from app.http.answers import Answer
 from app.http.idempotency import KEPT_FOR, KeyScope, KeyTaken
 from app.http.steps import Plan, Present, refusal_answer
-from geo.coordinates import LonLat
 
 DAY_SOLD_OUT = "FJ002"  # raised by claim_coupon: what it had written is undone
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -56,7 +55,10 @@ def _limits() -> dict[str, AppError]:
 class ClaimsPart:
     """What members do with claims; holds no state but what it has looked up."""
 
-    def __init__(self, database: Database, keys: codes.CodeKeys, devices: Keyed, reference: Reference) -> None:
+    def __init__(
+        self, database: Database, keys: codes.CodeKeys, devices: Keyed, reference: Reference, gates: Gates
+    ) -> None:
+        self.gates = gates
         self._database, self._keys, self._devices, self._reference = database, keys, devices, reference
         self._offers: Kept[tuple[int, UUID], tuple[str, int] | None] = for_a_minute()
 
@@ -75,6 +77,7 @@ class ClaimsPart:
                 answer = present(new_view(conn, self._reference, granting, context.now))
                 outcome = self._call(conn, context, granting, GrantKey(scope, answer, sold_out))
                 if outcome == "granted":
+                    self._entered(conn, context, request, granting)
                     return answer
                 if outcome == "sold-out":
                     return sold_out
@@ -90,7 +93,7 @@ class ClaimsPart:
             known = known_claim(conn, context, request)
             return self.granted(conn, context, request) if known is None else self.view(conn, known, context.now)
 
-        return Plan(lambda _conn: None, settle, keyed=keyed)
+        return Plan(lambda _conn: None, settle, keyed=keyed, refused=self.gates.refused(context, request))
 
     def granted(
         self, conn: Connection, context: RequestContext, request: ClaimRequest, seating: Seating | None = None
@@ -103,9 +106,13 @@ class ClaimsPart:
             raise Unavailable("the coupon's terms are changing; try again", retry_after_s=1)
         if outcome != "granted":
             raise _limits()[outcome]
+        self._entered(conn, context, request, granting)
         if seating is not None:
             queries.put_in_group(conn, granting.terms.city_id, granting.claim_id, seating.group_id)
         return new_view(conn, self._reference, granting, context.now)
+
+    def _entered(self, conn: Connection, context: RequestContext, request: ClaimRequest, granted: Granting) -> None:
+        self.gates.entered(conn, context, request, granted.terms, granted.claim_id, granted.evidence)
 
     def _granting(
         self, conn: Connection, context: RequestContext, request: ClaimRequest, seating: Seating | None = None
@@ -115,7 +122,7 @@ class ClaimsPart:
             raise NotFound("there is no such coupon")  # a partner's users are served by its merchants alone
         if terms.per_device is not None and request.device_id is None:
             raise InvalidBody(faults=[Fault("this coupon wants the device's id", pointer="/device_id")])
-        evidence = rules.check_place(terms, self._measured(conn, terms, request), context.now)
+        evidence = self.gates.enter(conn, context, request, terms)
         price = terms.price_minor if seating is None else seating.price_minor
         pay_until = context.now + rules.PAY_WITHIN
         return Granting(
@@ -153,13 +160,6 @@ class ClaimsPart:
             self._offers.forget((city_id, coupon_id))
             raise
         return terms
-
-    def _measured(self, conn: Connection, terms: Terms, request: ClaimRequest) -> MeasuredFix | None:
-        fix = request.fix
-        if terms.claim_within_m is None or fix is None:
-            return None
-        nearest = queries.nearest_usable_mm(conn, terms.city_id, terms.coupon_id, LonLat(fix.lon, fix.lat))
-        return MeasuredFix(nearest, fix.accuracy_m, fix.at, fix.mock)
 
     def _call(self, conn: Connection, context: RequestContext, g: Granting, key: GrantKey | None) -> str:
         """What the function says; DayLimit where only the stock of the day is gone."""

@@ -17,6 +17,7 @@ from app.core.sealing import Keyed, derived_key
 from app.core.settings import Settings
 from app.flow.embedded.claim_ends import BATCH, ClaimEnds
 from app.flow.embedded.claims import ClaimsPart
+from app.flow.embedded.gates import ROTATES_EVERY_S, Gates
 from app.flow.embedded.group_ends import GroupEnds
 from app.flow.embedded.groups import GroupsPart
 from app.flow.embedded.payments import PaymentsPart
@@ -24,6 +25,7 @@ from app.flow.embedded.purposes import Purposes
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.settlements import SettlementsPart
 from app.flow.embedded.till import TillPart
+from app.flow.embedded.till_access import till_at
 from app.flow.embedded.till_effects import TillEffects
 from app.flow.types import (
     Capabilities,
@@ -33,6 +35,7 @@ from app.flow.types import (
     LookupRequest,
     PaymentRequest,
     PaymentView,
+    PresenceView,
     RedemptionRequest,
     RedemptionView,
     RefundRequest,
@@ -67,7 +70,9 @@ class EmbeddedFlow:
             database, providers_of(settings, database, clock), settings.providers, Purposes(effects), ledger
         )
         self._till = TillPart(database, keys, self._reference, self._payments, effects)
-        self._claims = ClaimsPart(database, keys, devices, self._reference)
+        presence = Keyed(derived_key(settings.code_pepper, "presence at a place"))
+        self._gates = Gates(settings, devices, presence)
+        self._claims = ClaimsPart(database, keys, devices, self._reference, self._gates)
         inviter = Keyed(derived_key(settings.secret_key, "group invitation"))
         self._groups = GroupsPart(database, self._claims, self._reference, inviter)
         self._group_ends = GroupEnds(self._payments)
@@ -139,6 +144,13 @@ class EmbeddedFlow:
         return self._groups.get(actor, group_id, invite, now)
 
     # tills
+
+    def presence_code(self, context: RequestContext, place_id: UUID) -> PresenceView:
+        """The digits that a place's till shows now."""
+        with self._database.read_primary() as conn:
+            till = till_at(conn, context.actor, place_id)
+        code, until = self._gates.code_at(till.place_id, context.now)
+        return PresenceView(till.place_id, code, until, ROTATES_EVERY_S)
 
     def lookup(self, context: RequestContext, request: LookupRequest) -> Plan:
         """LookupView."""
@@ -241,7 +253,11 @@ class EmbeddedFlow:
         def leases(conn: Connection, _prepared: None, _outcome: None) -> int:
             return self._till.sweep_leases(conn, city_id, now, BATCH)
 
+        def old(conn: Connection, _prepared: None, _outcome: None) -> int:
+            return self._gates.forget_old(conn, city_id, now)
+
         return (
+            Plan(lambda _conn: None, old),
             Plan(lambda _conn: None, leases),
             self._ends.release_unpaid(city_id, now),
             *self._group_ends.due(city_id, now),

@@ -9,7 +9,8 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.claims.rules import PlaceEvidence, Validity
+from app.claims.gates import PlaceEvidence
+from app.claims.rules import Validity
 from app.core.money import Money
 from app.core.sealing import Keyed
 from app.coupons.types import Terms

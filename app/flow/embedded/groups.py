@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hmac
+from dataclasses import replace
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -47,7 +48,7 @@ class GroupsPart:
             group = actions.begin(conn, _new_group(terms, _member(context), context.now))
             return self._seated(conn, context, group, request)
 
-        return Plan(lambda _conn: None, settle)
+        return Plan(lambda _conn: None, settle, refused=self._claims.gates.refused(context, request))
 
     def join(self, context: RequestContext, request: JoinRequest) -> Plan:
         """GroupView with the caller's new seat; a group that the caller was not invited to is as good as missing."""
@@ -56,10 +57,10 @@ class GroupsPart:
             group = queries.lock_group(conn, city_of(request.group_id), request.group_id)
             if group is None or not self._may_see(conn, context.actor, group, request.invite):
                 raise NotFound(_MISSING)
-            asked = ClaimRequest(group.coupon_id, request.fix, request.device_id)
+            asked = replace(request.as_claim(), coupon_id=group.coupon_id)
             return self._seated(conn, context, group, asked)
 
-        return Plan(lambda _conn: None, settle)
+        return Plan(lambda _conn: None, settle, refused=self._claims.gates.refused(context, request.as_claim()))
 
     def _seated(self, conn: Connection, context: RequestContext, group: Group, request: ClaimRequest) -> GroupView:
         """The claim is granted first: it is what the seat stands on. The group's row is locked, or new."""

@@ -41,6 +41,14 @@ ORPHANS = (
                 *("deal_groups", "merchant"),
                 "UPDATE deal_groups SET merchant_id = '{stranger}' WHERE group_id = '{made_group}'",
             ),
+            (
+                *("claim_verdicts", "merchant"),
+                "UPDATE claim_verdicts SET merchant_id = '{stranger}' WHERE verdict_id = '{verdict}'",
+            ),
+            (
+                *("claim_verdicts", "member"),
+                "UPDATE claim_verdicts SET member_id = '{stranger}' WHERE verdict_id = '{verdict}'",
+            ),
             ("group_seats", "member", "UPDATE group_seats SET member_id = '{stranger}' WHERE claim_id = '{made_seat}'"),
             (
                 *("redemptions", "merchant"),
@@ -77,10 +85,12 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "payout-due-is-closed": {"ledger-derived": 1},
     "orphan-redemptions_merchant_fk": {"unit-of-its-claim": 1},
     "orphan-group_seats_member_fk": {"seat-of-its-claim": 1},
+    "orphan-claim_verdicts_member_fk": {"verdict-of-a-claim": 1},
+    "orphan-claims_member_fk": {"verdict-of-a-claim": 1},
     "coupon-terms-there": {"search-row-coupons": 1},
     "brand-known": {"search-row-words": 1},
     "category-known": {"search-row-categories": 1},
-    "hours-resolve": {"search-row-true": 8},
+    "hours-resolve": {"search-row-true": 9},
 }
 
 # rule → statements that break it; {names} are ids of the planted world.
@@ -129,6 +139,7 @@ PLANTS = {
     "split-of-units": "UPDATE redemptions SET commission_minor = 1 WHERE redemption_id = '{held}'",
     "hold-ended-in-time": "UPDATE redemptions SET lease_until = '{now}'::timestamptz - interval '11 minutes'"
     " WHERE redemption_id = '{held}'",
+    "verdict-of-a-claim": "UPDATE claim_verdicts SET claim_id = '{new_here}'",
     "group-seats-counted": "UPDATE deal_groups SET taken = 2 WHERE group_id = '{open_group}'",
     "group-made-once": "UPDATE outbox_events SET type = 'fujin.group.joined.v1'"
     " WHERE aggregate_id = '{made_group}' AND seq = 3",

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.claims.errors import ClaimNotStarted, ClaimWindowClosed, OutsideGeofence
-from app.claims.rules import MeasuredFix, check_place, check_window, validity
+from app.claims.errors import ClaimNotStarted, ClaimWindowClosed
+from app.claims.rules import check_window, validity
 from app.core.ids import new_city_id, new_id
 from app.coupons.types import Terms
 
@@ -100,18 +100,3 @@ def test_the_earlier_end_counts_and_an_end_that_has_passed_refuses() -> None:
     assert validity(terms(use_from=begins), NOW).valid_from == begins
     with pytest.raises(ClaimWindowClosed):
         validity(terms(use_until=NOW), NOW)
-
-
-@pytest.mark.parametrize(
-    ("distance_m", "accuracy_m", "inside"),
-    [(300, 0, True), (300.001, 0, False), (399.999, 150, True), (400.001, 150, False), (320, 20, True)],
-)
-def test_the_accuracy_of_a_fix_counts_in_the_members_favour_up_to_100_m(
-    distance_m: float, accuracy_m: float, inside: bool
-) -> None:
-    fix = MeasuredFix(round(distance_m * 1000), accuracy_m, NOW, mock=False)
-    if inside:
-        assert check_place(terms(claim_within_m=300), fix, NOW).distance_m == round(distance_m)
-    else:
-        with pytest.raises(OutsideGeofence):
-            check_place(terms(claim_within_m=300), fix, NOW)
