@@ -28,7 +28,11 @@ UNKNOWN_TRADE: Final = "unknown-trade"
 UNKNOWN_REFUND: Final = "unknown-refund"
 REFUND_MISMATCH: Final = "refund-mismatch"
 REFUND_TAKEN_BACK: Final = "refund-taken-back"
-PARKED: Final = (AMOUNT_MISMATCH, UNKNOWN_TRADE, UNKNOWN_REFUND, REFUND_MISMATCH, REFUND_TAKEN_BACK)
+REFUND_AFTER_ALL: Final = "refund-after-all"
+PARKED: Final = (
+    *(AMOUNT_MISMATCH, UNKNOWN_TRADE, UNKNOWN_REFUND),
+    *(REFUND_MISMATCH, REFUND_TAKEN_BACK, REFUND_AFTER_ALL),
+)
 
 
 def after(state: State, outcome: PayOutcome) -> State | None:

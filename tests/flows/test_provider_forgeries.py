@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 
+from app.payments.fakepay.scenario import Step
 from app.payments.providers.alipay_signing import form_of, notice_text, sign
 from app.payments.providers.calling import Call
 from tests.factories.provider_site import PRICE, Site
@@ -273,7 +274,28 @@ def test_an_event_about_something_else_is_taken_without_an_alarm(
 
 
 def test_the_good_ones_are_good(whole_site: Site, waiting: dict[str, tuple[Call, Call, Any]]) -> None:
-    """Last in this file: what was changed above is what made the difference."""
+    """After the others: what was changed there is what made the difference."""
     for provider, (good, _, payment) in waiting.items():
         assert whole_site.deliver(provider, good).status_code in (200, 204)
         assert whole_site.payment(payment["payment_id"]).state == "succeeded"
+
+
+def test_a_refund_that_failed_and_went_back_all_the_same_is_parked_and_found_when_it_is_sent_again(
+    whole_site: Site, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole_site.bench.play(Step("refund", refund="fail", copies=0))
+    found, _, _ = whole_site.paid("stripe")
+    number, payment_id = found["trade_no"], found["payment_id"]
+    assert whole_site.refund(payment_id, 1000).get_json()["state"] == "failed"
+    fakepay = whole_site.bench.fakepay
+    # a late word on what is over changes nothing
+    assert whole_site.deliver("stripe", fakepay.message(number, "refund_pending")).status_code == 204
+    assert whole_site.kept(number) == [("succeeded", True)]
+    fakepay.act(number, "refund_done")
+    caplog.clear()
+    with caplog.at_level("ERROR", logger="fujin.payments"):
+        assert whole_site.deliver("stripe", fakepay.message(number, "refund_done")).status_code == 204
+    assert [each.outcome for each in caplog.records] == ["refund-after-all"]  # type: ignore[attr-defined]
+    assert whole_site.payment(payment_id).refunded_minor == 0
+    assert whole_site.refund(payment_id, 1000).get_json()["state"] == "succeeded"
+    assert whole_site.payment(payment_id).refunded_minor == fakepay.trade(number).refunded_minor == 1000

@@ -27,13 +27,24 @@ from app.payments.rules import (
     AMOUNT_MISMATCH,
     CAPTURED,
     FIRST_LOOK_AFTER,
+    REFUND_AFTER_ALL,
     REFUND_MISMATCH,
     REFUND_TAKEN_BACK,
     UNKNOWN_REFUND,
     UNKNOWN_TRADE,
     payment_id_of,
 )
-from app.payments.types import Missing, Notice, Paid, Payment, PayOutcome, Refund, RefundOutcome, Silent
+from app.payments.types import (
+    Missing,
+    Notice,
+    Paid,
+    Payment,
+    PayOutcome,
+    Refund,
+    RefundDone,
+    RefundOutcome,
+    Silent,
+)
 
 log = logging.getLogger("fujin.payments")
 
@@ -93,9 +104,12 @@ class Notices(Refunds):
         def call(heard: _Heard | None) -> _Said | None:
             if heard is None:
                 return None
-            told = heard.refund is not None and heard.payment.state in CAPTURED
+            refund = heard.refund
+            told = refund is not None and heard.payment.state in CAPTURED
             of_payment = None if told else ask(sender, heard.payment, now)
-            return _Said(of_payment, None if heard.refund is None else self.call_refund(heard.refund))
+            if refund is None:
+                return _Said(of_payment, None)
+            return _Said(of_payment, self.ask_refund(refund) if refund.state == "failed" else self.call_refund(refund))
 
         def settle(conn: Connection, heard: _Heard | None, said: _Said | None) -> bytes:
             if heard is not None and said is not None:
@@ -131,6 +145,11 @@ class Notices(Refunds):
         if said.of_payment is not None:
             found = apply_outcome(conn, self._parts, heard.payment, said.of_payment, now, None)
             heard_back = heard_back and _fits(found, said.of_payment)
+        if heard.refund is not None and heard.refund.state == "failed" and isinstance(said.of_refund, RefundDone):
+            # It is right again as soon as somebody sends the refund once more under its number.
+            alarm("notice parked", found, event_key=key, outcome=REFUND_AFTER_ALL, refund=heard.refund.refund_no)
+            _end(conn, found.provider, key, REFUND_AFTER_ALL)
+            return
         if heard.refund is not None:
             self.settle_refund(conn, heard.refund, said.of_refund, now, None)
             heard_back = heard_back and not isinstance(said.of_refund, (Silent, Missing))

@@ -82,20 +82,15 @@ class Refunds:
         """Asks the provider, outside any transaction; None when the refund has ended. Always under the same number."""
         if refund.state in ENDED:
             return None
-        provider = self._parts.providers[refund.provider]
-        order = RefundOrder(
-            refund_no=refund.provider_refund_no,
-            trade_no=refund.trade_no,
-            amount_minor=refund.amount_minor,
-            currency=refund.currency,
-            reason=refund.reason,
-            provider_trade_no=refund.provider_trade_no,
-        )
         if refund.state == "pending":
-            known = provider.refund_query(order)
+            known = self.ask_refund(refund)
             if not isinstance(known, Missing):
                 return known
-        return provider.refund(order)
+        return self._parts.providers[refund.provider].refund(_order(refund))
+
+    def ask_refund(self, refund: Refund) -> RefundOutcome:
+        """What the provider says of a refund, whatever we think of it; outside any transaction."""
+        return self._parts.providers[refund.provider].refund_query(_order(refund))
 
     def settle_refund(
         self, conn: Connection, refund: Refund, outcome: RefundOutcome | None, now: datetime, trace: str | None
@@ -209,6 +204,17 @@ class Refunds:
             return refund_view(self.settle_refund(conn, refund, outcome, now, None))
 
         return Plan(prepare, settle, self.call_refund)
+
+
+def _order(refund: Refund) -> RefundOrder:
+    return RefundOrder(
+        refund_no=refund.provider_refund_no,
+        trade_no=refund.trade_no,
+        amount_minor=refund.amount_minor,
+        currency=refund.currency,
+        reason=refund.reason,
+        provider_trade_no=refund.provider_trade_no,
+    )
 
 
 def _all_back(payment: Payment) -> bool:
