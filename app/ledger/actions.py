@@ -39,11 +39,19 @@ def post_capture(
 
 
 def post_stray(
-    conn: Connection, city_id: int, *, payment_id: UUID, money: Money, fee_minor: int, now: datetime
+    conn: Connection,
+    city_id: int,
+    *,
+    payment_id: UUID,
+    money: Money,
+    fee_minor: int,
+    now: datetime,
+    provider: str = "",
 ) -> None:
-    """Money came for something that is over; it is owed back to its payer."""
-    postings = rules.captured(payment_id, "stray", None, money.amount_minor, fee_minor)
-    _post(conn, city_id, money.currency, postings, now)
+    """Money came for something that is over; it is owed back to its payer. Cash is in the merchant's till."""
+    if provider != rules.CASH:
+        postings = rules.captured(payment_id, "stray", None, money.amount_minor, fee_minor)
+        _post(conn, city_id, money.currency, postings, now)
 
 
 def post_refund(

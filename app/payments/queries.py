@@ -42,6 +42,22 @@ def lock_live_payment(conn: Connection, city_id: int, purpose: str, purpose_id: 
     return _payment(conn, select(*_PAYMENT).where(payments.c.city_id == city_id, *live).with_for_update())
 
 
+def left_of_claims(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> dict[UUID, int]:
+    """What was paid for each of some claims and is not on its way back; those without money are left out."""
+    rows = conn.execute(
+        select(
+            payments.c.purpose_id,
+            (payments.c.captured_minor - payments.c.refunded_minor - payments.c.refunding_minor).label("left_minor"),
+        ).where(
+            payments.c.city_id == city_id,
+            payments.c.purpose == "claim",
+            payments.c.purpose_id.in_(list(claim_ids)),
+            payments.c.state == "succeeded",
+        )
+    )
+    return {row.purpose_id: row.left_minor for row in rows}
+
+
 def payment_of_caller(conn: Connection, city_id: int, caller: str, caller_key: str) -> Payment | None:
     """What a caller began under a key."""
     return _payment(

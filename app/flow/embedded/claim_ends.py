@@ -155,7 +155,8 @@ class ClaimEnds:
         terms = self._terms(conn, claim)
         if claim.price_minor == 0 or terms.refund_policy != "unused_and_expired":
             return
-        amount = _unused_price(claim, used)
+        payment = self._payments.live_payment(conn, claim.city_id, "claim", claim.claim_id)
+        amount = 0 if payment is None else _unused_part(claim, self._payments.refundable_minor(payment), used)
         if amount > 0:
             self._start(conn, claim, amount, "expired unused", now, None)
 
@@ -177,8 +178,8 @@ class ClaimEnds:
         return Plan(lambda _conn: None, settle)
 
 
-def _unused_price(claim: Claim, used: Usage) -> int:
-    """What was paid for the units that nobody used."""
-    shares = split(claim.price_minor, [1] * claim.units)
+def _unused_part(claim: Claim, left_minor: int, used: Usage) -> int:
+    """What of the money that was not given back was paid for the units that nobody used."""
+    shares = split(left_minor, [1] * claim.units)
     taken: Mapping[int, bool] = dict.fromkeys((*used.held, *used.committed), True)
     return sum(share for number, share in enumerate(shares, 1) if number not in taken)

@@ -48,7 +48,15 @@ class Ledger(Protocol):
         ...
 
     def post_stray(
-        self, conn: Connection, city_id: int, *, payment_id: UUID, money: Money, fee_minor: int, now: datetime
+        self,
+        conn: Connection,
+        city_id: int,
+        *,
+        payment_id: UUID,
+        money: Money,
+        fee_minor: int,
+        now: datetime,
+        provider: str,
     ) -> None:
         """Money came for something that is over."""
         ...
@@ -159,7 +167,13 @@ def _take_money(
         )
         return captured
     parts.ledger.post_stray(
-        conn, payment.city_id, payment_id=payment.payment_id, money=money, fee_minor=paid.fee_minor, now=now
+        conn,
+        payment.city_id,
+        payment_id=payment.payment_id,
+        money=money,
+        fee_minor=paid.fee_minor,
+        now=now,
+        provider=payment.provider,
     )
     return _give_stray_back(conn, captured, now, trace)
 

@@ -19,7 +19,7 @@ from app.outbox.queries import put_job
 from app.payments import queries
 from app.payments.actions import begin_refund, fail_refund, finish_refund, move_refund
 from app.payments.errors import PaymentAmountMismatch
-from app.payments.rules import FIRST_LOOK_AFTER
+from app.payments.rules import FIRST_LOOK_AFTER, refundable_minor
 from app.payments.types import (
     Cause,
     Missing,
@@ -165,7 +165,7 @@ class Refunds:
             if request.amount.currency != payment.currency:
                 raise PaymentAmountMismatch(f"the payment was in {payment.currency}")
             self._parts.purposes.refuse_refund(conn, payment)
-            return self.start_refund(
+            refund = self.start_refund(
                 conn,
                 payment,
                 cause="asked",
@@ -177,11 +177,22 @@ class Refunds:
                 now=context.now,
                 trace=context.trace,
             )
+            self._end_claim(conn, payment, context.now, context.trace)
+            return refund
 
         def settle(conn: Connection, refund: Refund, outcome: RefundOutcome | None) -> RefundView:
             return refund_view(self.settle_refund(conn, refund, outcome, context.now, context.trace))
 
         return Plan(prepare, settle, self.call_refund)
+
+    def _end_claim(self, conn: Connection, payment: Payment, now: datetime, trace: str | None) -> None:
+        """A claim of which all the money is on its way back ends before the provider is asked: its code must not be
+        used meanwhile."""
+        now_set_aside = queries.read_payment(conn, payment.city_id, payment.payment_id)
+        if payment.purpose != "claim" or now_set_aside is None or now_set_aside.state != "succeeded":
+            return
+        if refundable_minor(now_set_aside) == 0:
+            self._parts.purposes.claim_refunded(conn, payment.city_id, payment.purpose_id, now, trace)
 
     def get_refund(self, context: RequestContext, refund_id: UUID) -> RefundView:
         """A refund of a payment that the caller may see; NotFound."""

@@ -20,6 +20,7 @@ from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.till_access import Till
 from app.flow.types import PriceSplit
 from app.groups.queries import states_of
+from app.payments.queries import left_of_claims
 from app.places.opening_hours import NO_CALENDAR, Calendar
 from app.places.queries import calendar_in_force
 from app.redemption import rules
@@ -46,7 +47,10 @@ ASK_AGAIN_S: Final = 5  # when another till holds what is left
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """A claim at a till, with all that decides whether units of it can be used."""
+    """A claim at a till, with all that decides whether units of it can be used.
+
+    ``paid_minor`` is what was paid for the claim and has not been given back.
+    """
 
     claim: Claim
     terms: Terms
@@ -55,6 +59,7 @@ class Offer:
     calendar: Calendar
     asked: int
     waits: bool  # for the rest of its group
+    paid_minor: int
 
     def obstacle(self, now: datetime) -> Obstacle | None:
         """Why the units asked for can't be used now; None when they can."""
@@ -78,7 +83,7 @@ class Offer:
     def parts(self) -> list[rules.Part]:
         """The units to be used: as many as were asked for, lowest numbers first."""
         claim = self.claim
-        return [rules.Part(self.terms, claim.price_minor, number, claim.units) for number in self.free[: self.asked]]
+        return [rules.Part(self.terms, self.paid_minor, number, claim.units) for number in self.free[: self.asked]]
 
 
 class Offers:
@@ -94,6 +99,8 @@ class Offers:
         terms = self._reference.terms.many(conn, [(city_id, c.coupon_id, c.coupon_version) for c in claims])
         uses = uses_of(conn, city_id, [claim.claim_id for claim in claims])
         groups = states_of(conn, city_id, [claim.group_id for claim in claims if claim.group_id is not None])
+        priced = [claim.claim_id for claim in claims if claim.price_minor > 0]
+        paid = left_of_claims(conn, city_id, priced) if priced else {}
         here = usable_at(conn, city_id, [claim.coupon_id for claim in claims], till.place_id)
         found = []
         for claim, units in zip(claims, asked, strict=True):
@@ -107,6 +114,7 @@ class Offers:
                     calendar=self._calendar(conn, city_id, own),
                     asked=units,
                     waits=claim.group_id is not None and groups[claim.group_id] != "succeeded",
+                    paid_minor=paid.get(claim.claim_id, claim.price_minor),
                 )
             )
         return found

@@ -1,0 +1,78 @@
+"""Random walks through claim, pay, redeem, reverse, refund, expire and settle, each step held to a small pure model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+
+from app.core.db import open_database
+from app.core.settings import Settings
+from app.factory import create_app
+from tests.conftest import MakeDatabase, as_role
+from tests.factories.flow_draws import Strayed, walk_once
+from tests.factories.flow_site import FlowSite, open_site
+from tests.factories.loops import plant_loop
+
+
+@pytest.fixture(scope="module")
+def site(
+    make_database: MakeDatabase, migrated_template: str, settings_for: Callable[[str], Settings]
+) -> Iterator[FlowSite]:
+    url = make_database(migrated_template)
+    given, engine = settings_for(url), sa.create_engine(url)
+    database = open_database(given)
+    loop = plant_loop(create_app(given, database=database), engine)
+    opened = open_site(loop, given, as_role(url, "fujin_app"))
+    yield opened
+    for each in (opened.engine, engine, database):
+        each.dispose()
+
+
+def sixty_walks(site: FlowSite, first: int = 0, **more: Any) -> None:
+    """Of forty steps each, beginning with one of them."""
+    for seed in range(60):
+        walk_once(site, (first + seed) % 60, 40, **more)
+
+
+@pytest.mark.timeout(600)  # seconds on a free machine, minutes on one that is busy with other work
+def test_sixty_walks_of_forty_steps_agree_with_the_model_and_break_no_predicate(site: FlowSite) -> None:
+    sixty_walks(site)
+
+
+def _nothing(*_: Any, **__: Any) -> None:
+    """A step that is left out."""
+
+
+# What a careless change could do, and that some walk finds it: a fault of the code, planted by name.
+FAULTS: dict[str, tuple[str, Any]] = {
+    "a reversal posts nothing": ("app.flow.embedded.till_effects.ledger.post_reversed", _nothing),
+    "a given-back claim keeps its stock": ("app.claims.queries.return_stock", _nothing),
+    "a void hold keeps its units": ("app.redemption.queries.free_units_of", _nothing),
+    "a refunded claim stays good": ("app.flow.embedded.purposes.Purposes.claim_refunded", _nothing),
+    "a part that went back is owed all the same": ("app.flow.embedded.till_offers.left_of_claims", lambda *_: {}),
+    "stray money is never given back": ("app.flow.embedded.money._give_stray_back", lambda _c, found, *_: found),
+    "a hold ends while its payment is open": (
+        "app.flow.embedded.payments.PaymentsPart.live_payment",
+        lambda _self, _conn, _city, purpose, _thing: None,
+    ),
+    "a statement forgets what it settled": ("app.settlements.queries.insert_lines", _nothing),
+    "a statement is closed without its transfer": ("app.settlements.actions.ledger.post_settled", _nothing),
+}
+
+
+# Walks that find those which few do, to spare time; any other may find them as well.
+FOUND_BY = {
+    "a refunded claim stays good": 28,
+    "stray money is never given back": 24,
+    "a part that went back is owed all the same": 9,
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_planted_fault_is_found_by_some_walk(site: FlowSite, fault: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(*FAULTS[fault])
+    with pytest.raises(Strayed):
+        sixty_walks(site, FOUND_BY.get(fault, 0), tries=0)
