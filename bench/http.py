@@ -148,7 +148,7 @@ def rounds(settings: Settings, folder: Path, given: argparse.Namespace) -> Itera
         folder / "web.log",
         server=given.server,
         workers=2,
-        threads=8,
+        threads=given.threads,
         application="bench.http_app:app",
         FUJIN_RATE_LIMIT_PER_MINUTE="1000000",
         FUJIN_LOG_LEVEL="WARNING",
@@ -182,6 +182,7 @@ def main() -> None:
     parser.add_argument("--places", type=int, default=1_000_000)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=int, default=6)
+    parser.add_argument("--threads", type=int, default=8, help="of each of the two processes")
     parser.add_argument("--server", default="granian", choices=("granian", "gunicorn"))
     parser.add_argument("--here", action="store_true", help="with the database fujin_scale as it is")
     given = parser.parse_args()
@@ -200,7 +201,7 @@ def main() -> None:
                 vacuum(url)
                 found = list(rounds(settings, folder, given))
     middle = {name: statistics.median(one[name] for one in found) for name in found[0]}
-    print(f"{CLIENTS} clients, {given.server} with 2 processes of 8 threads, median of {given.rounds}\n")
+    print(f"{CLIENTS} clients, {given.server} with 2 processes of {given.threads} threads, median of {given.rounds}\n")
     print("| | a second | p50 ms | p99 ms | processor time in Python | |\n|---|---|---|---|---|---|")
     print(f"| the same SQL by pgbench | {middle['sql']:,.0f} | {middle['sql ms']:.1f} (mean) | | | the limit |")
     for name, words in (("hello", "a constant, same middleware"), ("search", "places nearby with coupons")):

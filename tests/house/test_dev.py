@@ -277,14 +277,15 @@ def test_stopping_nothing_is_no_error(tmp_path: Path) -> None:
 
 
 # Tests of tests.
+PARALLEL = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(
     ("arguments", "options"),
     [
-        ([], ["-n", "2"]),
-        (["-k", "claims"], ["-n", "2"]),
-        (["tests/geo"], ["-n", "2"]),
+        ([], PARALLEL),
+        (["-k", "claims"], PARALLEL),
+        (["tests/geo"], PARALLEL),
         (["tests/geo/test_cells.py::test_one"], []),
         (["-n0"], []),
         (["--pdb"], []),
