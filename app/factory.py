@@ -26,6 +26,8 @@ from app.flow import routes_claims, routes_contract, routes_groups, routes_payme
 from app.flow.cli import commands as flow_commands
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
+from app.fraud import routes as fraud_routes
+from app.fraud.cli import commands as fraud_commands
 from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
@@ -106,6 +108,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         routes_feed.blueprint,
         routes_endpoints.blueprint,
         ledger_routes.blueprint,
+        fraud_routes.blueprint,
     )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)
@@ -129,6 +132,7 @@ def _commands() -> click.Group:
         outbox_commands,
         payments_commands,
         ranks_commands,
+        fraud_commands,
         flow_commands,
         settlements_commands,
     )

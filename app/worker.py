@@ -27,6 +27,7 @@ from app.cities.queries import city_ids
 from app.core.db import Database, install_deadline, patience
 from app.core.errors import AppError
 from app.flow.gateway import FlowGateway
+from app.fraud.actions import look
 from app.http import idempotency
 from app.http.services import Services
 from app.http.steps import run_job
@@ -87,6 +88,7 @@ class Worker:
             Loop("partners", lambda: self._flow.partner_work(self._now()), 0.25),
             Loop("keeping", self.keep_house, 30.0),
             Loop("ranks", self.take_ranks, 600.0),
+            Loop("signals", self.look_for_abuse, 60.0),
         )
 
     def run_jobs(self) -> int:
@@ -148,6 +150,18 @@ class Worker:
                 return 0
             with self._database.write() as conn:
                 take_due(conn, city_id, self._now())
+                conn.commit()
+        return 0
+
+    def look_for_abuse(self) -> int:
+        """Flags what tills did lately that looks like abuse; always rests afterwards."""
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        for city_id in cities:
+            if self._stopping.is_set():
+                return 0
+            with self._database.write() as conn:
+                look(conn, city_id, self._services.settings, self._now())
                 conn.commit()
         return 0
 

@@ -119,13 +119,13 @@ RULES = (
         "event-of-something",
         "I09",
         "an event is about a thing that exists",
-        ("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements"),
+        ("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements", "fraud_flags"),
         "outbox_events",
         f"""
         SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
         FROM outbox_events e
-        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement') AND NOT
-            EXISTS (
+        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement', 'fraud')
+          AND NOT EXISTS (
             SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.claim.%'
             UNION ALL
@@ -142,7 +142,10 @@ RULES = (
                AND e.type LIKE 'fujin.group.%'
             UNION ALL
             SELECT 1 FROM settlements t WHERE (t.city_id, t.settlement_id) = (e.city_id, e.aggregate_id)
-               AND e.type LIKE 'fujin.settlement.%')
+               AND e.type LIKE 'fujin.settlement.%'
+            UNION ALL
+            SELECT 1 FROM fraud_flags t WHERE (t.city_id, t.flag_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.fraud.%')
         """,
     ),
     DataRule(

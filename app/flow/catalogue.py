@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.claims import events as of_claims
+from app.fraud import events as of_fraud
 from app.groups import events as of_groups
 from app.outbox import events as of_outbox
 from app.outbox.kinds import EventKind, Shape, schema_address
@@ -15,7 +16,7 @@ from app.settlements import events as of_settlements
 
 CATALOGUE: Final[Mapping[str, EventKind]] = {
     kind.type: kind
-    for kinds in (of_claims, of_groups, of_redemption, of_payments, of_settlements, of_outbox)
+    for kinds in (of_claims, of_groups, of_redemption, of_payments, of_settlements, of_fraud, of_outbox)
     for kind in kinds.KINDS
 }
 _ANYWHERE: Final = "https://<installation>"

@@ -78,6 +78,12 @@ Index(
     redemptions.c.committed_at,
     postgresql_where=text("state = 'committed'"),
 )
+Index(
+    "redemptions_reversed_ix",
+    redemptions.c.city_id,
+    redemptions.c.ended_at,
+    postgresql_where=text("state = 'reversed'"),
+)
 
 redemption_units = declare(
     "redemption_units",

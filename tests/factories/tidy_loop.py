@@ -15,6 +15,7 @@ from app.claims.tables import claims, coupon_day_stock
 from app.claims.tables_guard import claim_verdicts
 from app.core.ids import new_city_id, new_id
 from app.core.money import Money
+from app.fraud.tables import fraud_flags
 from app.groups.tables import deal_groups, group_seats
 from app.ledger import actions as ledger
 from app.ledger.types import UnitSplit
@@ -216,6 +217,7 @@ def plant_tidy_loop(
         _plant_free(loop, coupon)
         _plant_paid(loop, paid_coupon)
         _plant_groups(loop, group_coupon)
+        _plant_signal(loop)
         _plant_statements(loop, coupon)
         _plant_deliveries(loop)
     return loop.ids
@@ -292,6 +294,17 @@ def _plant_statements(loop: TidyLoop, coupon: UUID) -> None:
             .where(outbox_events.c.aggregate_id == closed.settlement_id, outbox_events.c.seq == seq)
             .values(position=loop.position)
         )
+
+
+def _plant_signal(loop: TidyLoop) -> None:
+    """Something that somebody has to look at."""
+    flag = loop.new("flag")
+    loop.put(
+        fraud_flags, flag_id=flag, rule="many_reversals", merchant_id=loop.merchant, staff_id="staff:s",
+        place_id=loop.place, flagged_on=NOW.date(), count=5, first_at=NOW - HOUR, last_at=NOW, state="open",
+        created_at=NOW,
+    )  # fmt: skip
+    loop.told("fraud", flag, ["flagged"])
 
 
 def _plant_groups(loop: TidyLoop, coupon: UUID) -> None:

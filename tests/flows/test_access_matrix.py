@@ -183,6 +183,7 @@ OPEN = {
     "GET /v1/ledger": "",
     "GET /v1/settlements": "",
     "GET /v1/claims": "",
+    "GET /v1/flags": "",
     "GET /v1/flow": "",
     "GET /schemas/events": "",
     "GET /v1/events": "",

@@ -14,13 +14,14 @@ from jsonschema import Draft202012Validator
 from app.core.db import Database
 from app.core.settings import Settings
 from app.flow.catalogue import CATALOGUE, index, page
+from app.fraud.actions import look
 from app.http.steps import run_job
 from app.outbox.relay import relay_once
 from app.payments.types import RefundRefused
 from app.settlements import actions
 from tests.conftest import ROOT
 from tests.factories.described import faults_of, stored_faults
-from tests.factories.loops import CITY, Loop
+from tests.factories.loops import CITY, LAT, LON, Loop
 from tests.factories.paying import PRICE, Paying, Scripted, compose
 from tests.factories.shops import Shop
 
@@ -34,6 +35,7 @@ PROMISED = {
         "refund": "requested succeeded failed",
         "settlement": "closed paid",
         "group": "joined succeeded failed closed",
+        "fraud": "flagged",
         "webhook": "test",
     }.items()
     for what in all_of_it.split()
@@ -61,6 +63,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     _payments(paying, provider)
     _settlements(loop)
     _groups(loop)
+    _abuse(paying)
     _endpoint(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
@@ -140,6 +143,18 @@ def _groups(loop: Loop) -> None:
     loop.world.run("UPDATE deal_groups SET deadline = :now WHERE state = 'open'", {"now": loop.now})
     _sweep(loop)
     assert loop.one("SELECT state FROM deal_groups WHERE group_id = :g", g=lonely["group_id"]) == "closed"
+
+
+def _abuse(paying: Paying) -> None:
+    """A code that is used at once, five kilometres from where it was claimed."""
+    loop, shop = paying.loop, Shop(paying.loop)
+    coupon = str(shop.coupon(claim_within_m=50_000))
+    fix = {"lat": LAT + 0.05, "lon": LON, "accuracy_m": 20, "at": loop.now.isoformat()}
+    claim = loop.claim(UUID(coupon), shop.member[0], location=fix)["claim_id"]
+    shop.used(loop.code(claim, shop.member[0]))
+    with paying.database.write() as conn:
+        assert look(conn, CITY, paying.settings, loop.now) == 1
+        conn.commit()
 
 
 def _endpoint(loop: Loop) -> None:

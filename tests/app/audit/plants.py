@@ -41,6 +41,7 @@ ORPHANS = (
                 *("deal_groups", "merchant"),
                 "UPDATE deal_groups SET merchant_id = '{stranger}' WHERE group_id = '{made_group}'",
             ),
+            ("fraud_flags", "merchant", "UPDATE fraud_flags SET merchant_id = '{stranger}'"),
             (
                 *("claim_verdicts", "merchant"),
                 "UPDATE claim_verdicts SET merchant_id = '{stranger}' WHERE verdict_id = '{verdict}'",

@@ -26,7 +26,7 @@ UNUSED = {
     *("redemptions", "redemption_units", "payments", "refunds", "provider_events", "accounts", "transfers", "jobs"),
     *("deliveries", "coupon_day_stock", "audit.redemption", "audit.payment", "audit.idempotency"),
     *("settlements", "settlement_lines", "settlement_transfers"),
-    *("deal_groups", "group_seats", "claim_verdicts"),
+    *("deal_groups", "group_seats", "claim_verdicts", "fraud_flags"),
 }
 # Rules that can't be broken by rows; each has a test of its own below.
 BY_THE_SERVER = {DURABILITY, "forgotten-transaction"}
