@@ -21,6 +21,8 @@ from app.core.logging import configure_logging
 from app.core.paging import CursorCodec
 from app.core.processes import end_with_parent
 from app.core.settings import Settings
+from app.coupons import routes as coupons_routes
+from app.coupons import routes_codes as coupons_codes_routes
 from app.discovery.routes import blueprints as discovery_blueprints
 from app.flow import routes_claims, routes_contract, routes_groups, routes_payments, routes_settlements, routes_till
 from app.flow.cli import commands as flow_commands
@@ -97,6 +99,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
     blueprints = (
         *discovery_blueprints,
         merchants_routes.blueprint,
+        coupons_routes.blueprint,
+        coupons_codes_routes.blueprint,
         members_routes.blueprint,
         cities_routes.blueprint,
         routes_contract.blueprint,

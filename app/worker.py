@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.cities.queries import city_ids
 from app.core.db import Database, install_deadline, patience
 from app.core.errors import AppError
+from app.coupons.actions import tell_sold_out
 from app.flow.gateway import FlowGateway
 from app.fraud.actions import look
 from app.http import idempotency
@@ -128,7 +129,15 @@ class Worker:
             return str(run_job(self._flow.resolve_payment(None, job.ref_id, self._now())).state)
         if job.kind == "refund.resolve":
             return str(run_job(self._flow.resolve_refund(job.ref_id, self._now())).state)
+        if job.kind == "coupon.stock":
+            return self._look_at_stock(job)
         raise LookupError(f"no work is called {job.kind}")
+
+    def _look_at_stock(self, job: Job) -> str:
+        with self._database.write() as conn:
+            sold_out = tell_sold_out(conn, job.ref_id, self._now())
+            conn.commit()
+        return "sold out" if sold_out else "in stock"
 
     def sweep(self) -> int:
         """Ends what time has ended, city by city; always rests afterwards."""

@@ -101,6 +101,15 @@ RULES = (
         # Drafts are nobody's business yet, and a dispute tells nothing by itself.
         {"draft": ("",), "closed": ("closed",), "paid": ("paid",), "disputed": ("closed", "paid")},
     ),
+    _told(
+        "coupon-told",
+        "L15",
+        "coupons",
+        "coupon_id",
+        # Nothing is told of drafts, nor of coupons that came with data.
+        {"draft": ("",), "published": ("published", "resumed", "")}
+        | {state: (state, "") for state in ("paused", "ended")},
+    ),
     DataRule(
         "told-steps-legal",
         "L20",
@@ -119,12 +128,16 @@ RULES = (
         "event-of-something",
         "I09",
         "an event is about a thing that exists",
-        ("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements", "fraud_flags"),
+        (
+            *("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements"),
+            *("fraud_flags", "coupons"),
+        ),
         "outbox_events",
         f"""
         SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
         FROM outbox_events e
-        WHERE split_part(e.type, '.', 2) IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement', 'fraud')
+        WHERE split_part(e.type, '.', 2)
+              IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement', 'fraud', 'coupon')
           AND NOT EXISTS (
             SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.claim.%'
@@ -145,7 +158,10 @@ RULES = (
                AND e.type LIKE 'fujin.settlement.%'
             UNION ALL
             SELECT 1 FROM fraud_flags t WHERE (t.city_id, t.flag_id) = (e.city_id, e.aggregate_id)
-               AND e.type LIKE 'fujin.fraud.%')
+               AND e.type LIKE 'fujin.fraud.%'
+            UNION ALL
+            SELECT 1 FROM coupons t WHERE (t.city_id, t.coupon_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.coupon.%')
         """,
     ),
     DataRule(

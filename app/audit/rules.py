@@ -1,17 +1,18 @@
 """Invariants of stock, coupons, people and the server, as statements that find no row when all is well.
 
 Each statement selects (thing, detail) and may bind ``:now``, the application's clock. They look across all cities,
-which no request does. Those of claims and redemptions stand in ``flow_rules``, of group deals in ``group_rules``, of
-payments in ``payment_rules``, of the ledger in ``ledger_rules``, of statements in ``settlement_rules``, of events and
-jobs in ``outbox_rules``, of regional data in ``data_rules``, of search rows in ``search_rules``; those that follow
-from the catalogue (orphans of foreign keys that a distributed installation drops, ids that name their city) are made
-in ``queries``.
+which no request does. Those of coupons that merchants run stand in ``coupon_rules``, of claims and redemptions in
+``flow_rules``, of group deals in ``group_rules``, of payments in ``payment_rules``, of the ledger in
+``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of regional data in
+``data_rules``, of search rows in ``search_rules``; those that follow from the catalogue (orphans of foreign keys that
+a distributed installation drops, ids that name their city) are made in ``queries``.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from app.audit.coupon_rules import RULES as COUPON_RULES
 from app.audit.data_rules import RULES as DATA_RULES
 from app.audit.flow_rules import RULES as FLOW_RULES
 from app.audit.group_rules import RULES as GROUP_RULES
@@ -52,15 +53,17 @@ RULES: tuple[DataRule, ...] = (
     DataRule(
         "stock-equals-quota",
         "I01",
-        "the buckets of a published coupon add up to the quota of its terms",
+        "the buckets of a published coupon add up to its quota, to less only where a budget or brought codes bound it",
         ("coupons", "coupon_versions", "coupon_stock"),
         "coupons WHERE state = 'published'",
         f"""
-        SELECT {_COUPON}, 'its buckets hold ' || coalesce(s.quota, 0) || ', its terms say ' || v.quota
+        SELECT {_COUPON}, 'its buckets hold ' || coalesce(s.quota, 0) || ', its quota is ' || coalesce(c.quota, v.quota)
         FROM {_TERMS}
         LEFT JOIN (SELECT city_id, coupon_id, sum(quota) AS quota FROM coupon_stock GROUP BY city_id, coupon_id) s
           ON (s.city_id, s.coupon_id) = (c.city_id, c.coupon_id)
-        WHERE c.state = 'published' AND coalesce(s.quota, 0) <> v.quota
+        WHERE c.state = 'published' AND CASE
+            WHEN c.quota IS NOT NULL AND (v.budget_minor IS NOT NULL OR v.code_source = 'merchant')
+            THEN coalesce(s.quota, 0) > c.quota ELSE coalesce(s.quota, 0) <> coalesce(c.quota, v.quota) END
         """,
     ),
     DataRule(
@@ -87,6 +90,9 @@ RULES: tuple[DataRule, ...] = (
         FROM {_TERMS}
         JOIN coupon_places p ON (p.city_id, p.coupon_id) = (c.city_id, c.coupon_id)
         WHERE NOT CASE v.scope_kind
+            WHEN 'all_places' THEN p.service_area_id IS NULL AND EXISTS (
+                SELECT 1 FROM place_operators o WHERE (o.city_id, o.merchant_id, o.place_id)
+                                                    = (c.city_id, c.merchant_id, p.place_id))
             WHEN 'places' THEN p.service_area_id IS NULL AND EXISTS (
                 SELECT 1 FROM coupon_scopes s WHERE (s.city_id, s.coupon_id, s.version, s.scope_id)
                                                   = (c.city_id, c.coupon_id, v.version, p.place_id))
@@ -193,6 +199,7 @@ RULES: tuple[DataRule, ...] = (
         """,
         each_login=True,
     ),
+    *COUPON_RULES,
     *FLOW_RULES,
     *GROUP_RULES,
     *PAYMENT_RULES,

@@ -15,6 +15,7 @@ from uuid import UUID
 
 from app.claims.errors import CodeMistyped
 from app.core.sealing import Keyed, Sealer, derived_key
+from app.coupons.own_codes import OwnCodeKeys, own_code_keys
 
 # The totally anti-symmetric quasigroup of order 10 that Damm gives.
 _DAMM = (
@@ -50,7 +51,9 @@ def new_code() -> str:
 
 
 def grouped(code: str) -> str:
-    """A code as it is read out: 4-4-4."""
+    """A code as it is read out: 4-4-4; one that its merchant brought as the merchant wrote it."""
+    if len(code) != DIGITS or not code.isdigit():
+        return code
     return " ".join(code[at : at + 4] for at in range(0, DIGITS, 4))
 
 
@@ -66,11 +69,12 @@ def parse_code(text: str) -> str:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class CodeKeys:
-    """The keys of codes: one finds them, one seals them, one marks QR payloads."""
+    """The keys of codes: one finds them, one seals them, one marks QR payloads; merchants' own codes have others."""
 
     lookup: Keyed
     sealer: Sealer
     marker: Keyed
+    own: OwnCodeKeys
 
     def key_of(self, city_id: int, code: str) -> bytes:
         """What a code is found by."""
@@ -106,4 +110,5 @@ def code_keys(code_pepper: str, secret_key: str) -> CodeKeys:
         lookup=Keyed(derived_key(code_pepper, "claim code")),
         sealer=Sealer(derived_key(secret_key, "claim code sealed")),
         marker=Keyed(derived_key(code_pepper, "claim qr")),
+        own=own_code_keys(code_pepper, secret_key),
     )

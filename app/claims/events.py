@@ -26,7 +26,10 @@ _GRANTED: Final = EventKind(
         "price_minor": MINOR,
         "currency": CURRENCY,
         "valid_until": said(TIME, "the first instant at which it is over"),
-        "code_tail": said({"type": "string", "pattern": "^[0-9]{4}$"}, "the last four digits of its code"),
+        "code_tail": said(
+            {"type": "string", "pattern": "^[0-9A-Z]{4}$"},
+            "the last four of its code: digits, letters too where the merchant brought the codes",
+        ),
         "distance_m": said(nullable(MINOR), "from the member to the nearest place, where the terms ask for it"),
     },
     {"group_id": said(nullable(ID), "the group that it is a seat of")},

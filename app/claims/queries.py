@@ -13,7 +13,8 @@ from app.cities.tables import active_dataset
 from app.claims.tables import claims, coupon_day_stock
 from app.claims.types import Claim, Slot
 from app.core.spatial import distance_mm
-from app.coupons.tables import coupon_places, coupon_stock
+from app.coupons.queries import current_terms
+from app.coupons.tables import coupon_places, coupon_stock, coupon_versions, coupons
 from app.places.tables import place_facts
 from geo.coordinates import LonLat
 
@@ -166,9 +167,39 @@ def return_stock(conn: Connection, city_id: int, coupon_id: UUID, bucket: int, d
             coupon_stock.c.bucket == bucket,
         )
         .values(taken=coupon_stock.c.taken - 1)
-    )
-    if given.rowcount != 1:
+        .returning(coupon_stock.c.version)
+    ).one_or_none()
+    if given is None:
         raise LookupError(f"coupon {coupon_id} of city {city_id} has no bucket {bucket}")
+    if given.version is not None:
+        _keep_what_is_spent(conn, city_id, coupon_id, bucket, given.version)
+
+
+def _keep_what_is_spent(conn: Connection, city_id: int, coupon_id: UUID, bucket: int, version: int) -> None:
+    """A unit that nobody may have again leaves the bucket for good: a merchant's own code that somebody saw, and one of
+    an earlier version. The latter is given out under the version in force, unless that has a budget to reckon with."""
+    terms = conn.execute(
+        select(coupons.c.current_version, coupon_versions.c.code_source, coupon_versions.c.budget_minor)
+        .join(coupon_versions, current_terms())
+        .where(coupons.c.city_id == city_id, coupons.c.coupon_id == coupon_id)
+    ).one()
+    own_codes = terms.code_source == "merchant"
+    if terms.current_version == version and not own_codes:
+        return
+    here = and_(coupon_stock.c.city_id == city_id, coupon_stock.c.coupon_id == coupon_id)
+    conn.execute(
+        update(coupon_stock).where(here, coupon_stock.c.bucket == bucket).values(quota=coupon_stock.c.quota - 1)
+    )
+    if own_codes or terms.budget_minor is not None:
+        return
+    first = (
+        select(func.min(coupon_stock.c.bucket))
+        .where(here, coupon_stock.c.version == terms.current_version)
+        .scalar_subquery()
+    )
+    conn.execute(
+        update(coupon_stock).where(here, coupon_stock.c.bucket == first).values(quota=coupon_stock.c.quota + 1)
+    )
 
 
 def take_ending(conn: Connection, city_id: int, now: datetime, limit: int) -> tuple[Claim, ...]:

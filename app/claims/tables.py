@@ -85,7 +85,7 @@ claims = declare(
     CheckConstraint("units between 1 and 50 and price_minor >= 0 and seq > 0", name="amounts"),
     CheckConstraint("state <> 'pending_payment' or (price_minor > 0 and pay_until is not null)", name="pending"),
     CheckConstraint("valid_from < valid_until", name="window"),
-    CheckConstraint("code_tail ~ '^[0-9]{4}$' and length(code_key) = 32", name="code"),
+    CheckConstraint("code_tail ~ '^[0-9A-Z]{4}$' and length(code_key) = 32", name="code"),
 )
 Index(
     "claims_member_slot_uq",

@@ -9,6 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ColumnElement, Connection, ScalarSelect, and_, exists, func, select, tuple_
 
 from app.core.kept import Kept
+from app.coupons.queries_scope import earlier_usable_at
 from app.coupons.tables import coupon_places, coupon_stock, coupon_versions, coupons
 from app.coupons.types import Standing, Terms
 
@@ -117,14 +118,23 @@ def usable_places(conn: Connection, city_id: int, coupon_id: UUID, limit: int) -
     )
 
 
-def usable_at(conn: Connection, city_id: int, coupon_ids: Sequence[UUID], place_id: UUID) -> frozenset[UUID]:
-    """Those of the coupons that can be used at a place."""
-    return frozenset(
-        conn.execute(
-            select(coupon_places.c.coupon_id).where(
-                coupon_places.c.city_id == city_id,
-                coupon_places.c.place_id == place_id,
-                coupon_places.c.coupon_id.in_(list(coupon_ids)),
-            )
-        ).scalars()
+def usable_at(
+    conn: Connection, city_id: int, versions: Sequence[tuple[UUID, int]], place_id: UUID
+) -> frozenset[tuple[UUID, int]]:
+    """Those of some (coupon, version) that can be used at a place: each claim by the scope it was granted under."""
+    here = exists(
+        select(1).where(
+            coupon_places.c.city_id == city_id,
+            coupon_places.c.coupon_id == coupons.c.coupon_id,
+            coupon_places.c.place_id == place_id,
+        )
     )
+    rows = conn.execute(
+        select(coupons.c.coupon_id, coupons.c.current_version, here.label("here")).where(
+            coupons.c.city_id == city_id, coupons.c.coupon_id.in_([coupon_id for coupon_id, _ in versions])
+        )
+    )
+    in_force = {row.coupon_id: (row.current_version, row.here) for row in rows}
+    found = {key for key in versions if in_force.get(key[0]) == (key[1], True)}
+    earlier = [key for key in versions if key[0] in in_force and in_force[key[0]][0] != key[1]]
+    return frozenset(found | earlier_usable_at(conn, city_id, earlier, place_id) if earlier else found)

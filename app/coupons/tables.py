@@ -11,9 +11,11 @@ from sqlalchemy import (
     DateTime,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Text,
+    UniqueConstraint,
     Uuid,
     text,
 )
@@ -34,11 +36,17 @@ coupons = declare(
     Column("current_version", Integer),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("published_at", DateTime(timezone=True)),
+    # revision counts what its merchant changed, seq what was told of it; quota is what the merchant wants to give
+    Column("revision", Integer, nullable=False, server_default=text("1")),
+    Column("seq", Integer, nullable=False, server_default=text("0")),
+    Column("quota", Integer),
+    Column("ended_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("city_id", "coupon_id", name="coupons_pk"),
     foreign_key("coupons_city_fk", ["city_id"], "cities"),
     foreign_key("coupons_merchant_fk", ["merchant_id"], "merchants", local_only=True),
     CheckConstraint("state in ('draft', 'published', 'paused', 'ended')", name="state"),
     CheckConstraint("state = 'draft' or current_version is not null", name="published_has_version"),
+    CheckConstraint("revision > 0 and seq >= 0 and quota >= 0", name="counts"),
 )
 Index("coupons_merchant_ix", coupons.c.city_id, coupons.c.merchant_id)
 
@@ -121,7 +129,7 @@ coupon_versions = declare(
     CheckConstraint("claim_from < claim_until and use_from < use_until", name="windows"),
     CheckConstraint("valid_days_after_claim between 1 and 1095", name="valid_days_after_claim"),
     CheckConstraint("use_until is not null or valid_days_after_claim is not null", name="ends"),
-    CheckConstraint("scope_kind in ('places', 'service_areas', 'regions')", name="scope_kind"),
+    CheckConstraint("scope_kind in ('all_places', 'places', 'service_areas', 'regions')", name="scope_kind"),
     CheckConstraint("claim_within_m between 1 and 50000", name="claim_within_m"),
     CheckConstraint("not claim_in_area or scope_kind = 'service_areas'", name="claim_in_area"),
     CheckConstraint("fulfilment in ('in_store', 'pickup', 'delivery', 'pre_order')", name="fulfilment"),
@@ -190,8 +198,55 @@ coupon_stock = declare(
     Column("bucket", SmallInteger, nullable=False),
     Column("quota", Integer, nullable=False),
     Column("taken", Integer, nullable=False),
+    Column("version", Integer),
     PrimaryKeyConstraint("city_id", "coupon_id", "bucket", name="coupon_stock_pk"),
     foreign_key("coupon_stock_coupon_fk", ["city_id", "coupon_id"], "coupons"),
     CheckConstraint("taken between 0 and quota", name="taken"),
     postgresql_with={"fillfactor": 50},
+)
+
+coupon_drafts = declare(
+    "coupon_drafts",
+    "city",
+    "Terms that a merchant works on; published they become the next version.",
+    Column("coupon_id", Uuid, nullable=False),
+    Column("terms", JSONB, nullable=False),
+    # what the platform sets and agrees to; an edit takes the agreement away
+    Column("commission_bp", Integer, nullable=False),
+    Column("agreed_share_bp", Integer),
+    Column("agreed_by", Uuid),
+    Column("agreed_at", DateTime(timezone=True)),
+    Column("edited_by", Uuid, nullable=False),
+    Column("edited_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("city_id", "coupon_id", name="coupon_drafts_pk"),
+    foreign_key("coupon_drafts_coupon_fk", ["city_id", "coupon_id"], "coupons"),
+    CheckConstraint("commission_bp between 0 and 10000 and agreed_share_bp between 0 and 10000", name="shares"),
+    CheckConstraint("num_nonnulls(agreed_share_bp, agreed_by, agreed_at) in (0, 3)", name="agreed"),
+)
+
+coupon_codes = declare(
+    "coupon_codes",
+    "city",
+    "Codes that a merchant brought for a coupon; each is handed out once, for good.",
+    Column("code_id", Uuid, nullable=False),
+    Column("coupon_id", Uuid, nullable=False),
+    Column("merchant_id", Uuid, nullable=False),
+    Column("code_key", LargeBinary, nullable=False),
+    Column("code_sealed", LargeBinary, nullable=False),
+    Column("code_tail", Text, nullable=False),
+    Column("claim_id", Uuid),
+    Column("uploaded_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("city_id", "code_id", name="coupon_codes_pk"),
+    UniqueConstraint("city_id", "merchant_id", "code_key", name="coupon_codes_key_uq"),
+    UniqueConstraint("city_id", "claim_id", name="coupon_codes_claim_uq"),
+    foreign_key("coupon_codes_coupon_fk", ["city_id", "coupon_id"], "coupons"),
+    foreign_key("coupon_codes_merchant_fk", ["merchant_id"], "merchants", local_only=True),
+    CheckConstraint("code_tail ~ '^[0-9A-Z]{4}$' and length(code_key) = 32", name="code"),
+)
+Index(
+    "coupon_codes_free_ix",
+    coupon_codes.c.city_id,
+    coupon_codes.c.coupon_id,
+    coupon_codes.c.claim_id,
+    coupon_codes.c.code_id,
 )

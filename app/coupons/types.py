@@ -5,7 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Final, Literal
 from uuid import UUID
+
+State = Literal["draft", "published", "paused", "ended"]
+
+# The legal edges; publishing a new version of a published coupon changes no state.
+EDGES: Final[frozenset[tuple[str, str]]] = frozenset(
+    {
+        ("draft", "published"),
+        ("published", "published"),
+        ("paused", "published"),
+        ("published", "paused"),
+        ("published", "ended"),
+        ("paused", "ended"),
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +70,7 @@ class Terms:
     group_seats: int | None = None
     group_deadline_s: int | None = None
     claim_in_area: bool = False
+    code_source: str = "generated"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +79,57 @@ class Standing:
 
     state: str
     current_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A coupon as its merchant runs it; ``revision`` names the state that an edit means, ``quota`` what it may give."""
+
+    city_id: int
+    coupon_id: UUID
+    merchant_id: UUID
+    state: State
+    current_version: int | None
+    revision: int
+    seq: int
+    quota: int | None
+    created_at: datetime
+    published_at: datetime | None
+    ended_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """What the platform agreed to pay of each discount, and when."""
+
+    platform_share_bp: int
+    agreed_by: UUID
+    agreed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """A part of a coupon's stock; claims under ``version`` alone take from it (None: under any)."""
+
+    bucket: int
+    quota: int
+    taken: int
+    version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class StockView:
+    """What is left of a coupon and what bounds it: the ``quota``, the budget or the codes that were brought."""
+
+    quota: int
+    taken: int
+    left: int
+    bounded_by: Literal["quota", "budget", "codes"]
+
+
+@dataclass(frozen=True, slots=True)
+class CodeCount:
+    """Codes that a merchant brought, and how many of them nobody has."""
+
+    uploaded: int
+    left: int

@@ -150,7 +150,7 @@ class TermsSchema(Schema):
     blackout_dates = fields.List(fields.Date(), required=True)
     use_hours = nullable()
     use_week = week()
-    scope_kind = Choice("places", "service_areas", "regions", required=True)
+    scope_kind = Choice("all_places", "places", "service_areas", "regions", required=True)
     claim_within_m = nullable(fields.Integer)
     party_min = nullable(fields.Integer)
     party_max = nullable(fields.Integer)

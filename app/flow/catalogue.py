@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.claims import events as of_claims
+from app.coupons import events as of_coupons
 from app.fraud import events as of_fraud
 from app.groups import events as of_groups
 from app.outbox import events as of_outbox
@@ -16,13 +17,13 @@ from app.settlements import events as of_settlements
 
 CATALOGUE: Final[Mapping[str, EventKind]] = {
     kind.type: kind
-    for kinds in (of_claims, of_groups, of_redemption, of_payments, of_settlements, of_fraud, of_outbox)
+    for kinds in (of_coupons, of_claims, of_groups, of_redemption, of_payments, of_settlements, of_fraud, of_outbox)
     for kind in kinds.KINDS
 }
 _ANYWHERE: Final = "https://<installation>"
 _HEAD: Final = """# Events
 
-What is told of claims, groups, redemptions, payments, refunds and settlements, as [webhooks and as a
+What is told of coupons, claims, groups, redemptions, payments, refunds and settlements, as [webhooks and as a
 feed](webhooks.md). This page is written from the code by `fujin event-types`; an installation shows the same list at
 `GET /schemas/events`.
 

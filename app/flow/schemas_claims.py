@@ -126,7 +126,10 @@ class CodeAnswer(Schema):
     """A code, for its owner's eyes: to be read out in groups of four, or scanned."""
 
     claim_id = fields.UUID(required=True)
-    human_code = fields.String(required=True, metadata={"pattern": "^[0-9]{4} [0-9]{4} [0-9]{4}$"})
+    human_code = fields.String(
+        required=True,
+        metadata={"description": "twelve digits as 0000 0000 0000, or the merchant's own code as it was brought"},
+    )
     qr_payload = fields.String(required=True)
     valid_until = fields.DateTime(required=True)
     rotates_every_s = fields.Integer(required=True, allow_none=True)

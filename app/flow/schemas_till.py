@@ -61,7 +61,10 @@ class _OneCode(Schema):
 
     EXACTLY_ONE: ClassVar[tuple[str, str]] = ("code", "qr")
 
-    code = Text(longest=40, metadata={"description": "the twelve digits as typed; spaces and dashes do not matter"})
+    code = Text(
+        longest=60,
+        metadata={"description": "the twelve digits, or the merchant's own code; spaces and dashes do not matter"},
+    )
     qr = Text(longest=200, metadata={"description": "what the scanner read, instead of code"})
 
     @validates_schema(skip_on_field_errors=True)

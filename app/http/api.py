@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, BinaryIO, cast
 
 import flask_smorest
 from flask import Flask, Response, request
 from marshmallow import Schema, fields
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.auth import FOR_USER, Policy, enforce
+from app.http.media import UnsupportedMediaType
 from app.http.openapi import Documents, HeaderOf
 from app.http.parsing import parser, refuse_unread_body
 from app.http.problems import MEDIA_TYPE, PROBLEMS
@@ -31,6 +33,7 @@ _WITH_BODY = (
     "unsupported-media-type",
     "body-too-large",
 )
+_WITH_FILE = ("unsupported-media-type", "body-too-large")
 _WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token", "forbidden")
 
 
@@ -75,6 +78,15 @@ class ProblemSchema(Schema):
     conflict = fields.Nested(ConflictSchema)
 
 
+@dataclass(frozen=True, slots=True)
+class FileOf:
+    """A body that is a file: its media type, how many bytes it may have, and what stands in it."""
+
+    media_type: str
+    longest: int
+    description: str
+
+
 class Api(flask_smorest.Api):  # type: ignore[misc]
     """flask-smorest's API with our problems in place of its error shape."""
 
@@ -105,6 +117,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         query: type[Schema] | None = None,
         body: type[Schema] | None = None,
         raw_body: int | None = None,
+        file: FileOf | None = None,
         media_types: Iterable[str] = (JSON,),
         other_statuses: dict[int, str] | None = None,
         problems: Iterable[str] = (),
@@ -113,8 +126,8 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ) -> Callable[[View], View]:
         """Registers a view: path arguments by name, then ``query`` and ``body`` when declared; it returns an Answer.
 
-        ``raw_body`` hands the bytes of the body over as they came, at most so many. ``headers`` documents those of
-        the answer, ``takes`` those of the request that the view reads.
+        ``raw_body`` hands the bytes of the body over as they came, at most so many; ``file`` hands over a stream to
+        read them from. ``headers`` documents those of the answer, ``takes`` those of the request that the view reads.
         """
         query_schema, body_schema = (query() if query else None), (body() if body else None)
 
@@ -131,9 +144,12 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                     given["body"] = parser.parse(body_schema, request, location="json")
                 if raw_body is not None:
                     given["body"] = _bytes_of_body(raw_body)
+                if file is not None:
+                    given["body"] = _stream_of_body(file)
                 return view(**path_arguments, **given).response()
 
-            codes = _codes(policy, query is not None, body is not None, problems)
+            named = (*problems, *(_WITH_FILE if file is not None else ()))
+            codes = _codes(policy, query is not None, body is not None, named)
             endpoint._apidoc = _document(  # type: ignore[attr-defined]
                 view,
                 policy,
@@ -146,6 +162,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
                 codes,
                 headers,
                 {**(takes or {}), **(FOR_USER if policy.for_users else {})},
+                file,
             )
             endpoint.policy = policy  # type: ignore[attr-defined]
             self.add_url_rule(path, view.__name__, endpoint, methods=[method])
@@ -184,6 +201,16 @@ def _bytes_of_body(longest: int) -> bytes:
     return request.get_data(cache=False, parse_form_data=False)
 
 
+def _stream_of_body(file: FileOf) -> BinaryIO:
+    """The body of the request in hand, to be read as it comes; UnsupportedMediaType, RequestEntityTooLarge."""
+    if request.mimetype != file.media_type:
+        raise UnsupportedMediaType(f"send Content-Type: {file.media_type}")
+    request.max_content_length = file.longest
+    if (request.content_length or 0) > file.longest:
+        raise RequestEntityTooLarge
+    return cast(BinaryIO, request.stream)
+
+
 def _codes(policy: Policy, has_query: bool, has_body: bool, named: Iterable[str]) -> list[str]:
     codes = [*_ALWAYS, *_WITH_TOKEN, *named]
     if not policy.anonymous:
@@ -212,6 +239,7 @@ def _document(
     codes: list[str],
     headers: dict[str, str] | None,
     takes: Mapping[str, HeaderOf] | None,
+    file: FileOf | None,
 ) -> dict[str, Any]:
     responses: dict[int, Any] = {status: {"description": "As asked"}}
     if answer is not None:
@@ -243,6 +271,9 @@ def _document(
         parameters.append({"in": "query", "required": True, "schema": query})
     if body is not None:
         manual["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
+    if file is not None:
+        content = {file.media_type: {"schema": {"type": "string", "description": file.description}}}
+        manual["requestBody"] = {"required": True, "content": content}
     if parameters:
         document["arguments"] = {"parameters": parameters}
     return document

@@ -135,6 +135,13 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("staff-locked", 429, "Too many wrong codes today", "retry later with the same key"),
     Problem("scope-missing", 403, "The client lacks a scope", "do not retry"),
     Problem("budget-exhausted", 409, "The coupon's budget is used up", "do not retry"),
+    # a merchant's own coupons
+    Problem("coupon-ended", 409, "The coupon has ended", "do not retry"),
+    Problem("coupon-not-published", 409, "The coupon was never published"),
+    Problem("nothing-to-publish", 409, "There are no new terms to publish"),
+    Problem("platform-consent-needed", 409, "The platform has not agreed to pay a share of these terms"),
+    Problem("coupon-usable-nowhere", 409, "There is no place where the coupon could be used"),
+    Problem("codes-are-generated", 409, "The codes of this coupon are made by the platform"),
     # money
     Problem("provider-unknown", 422, "There is no such provider here"),
     Problem("payment-not-needed", 409, "There is nothing to pay", "do not retry"),

@@ -135,8 +135,9 @@ def active_version_of(conn: Connection, city_id: int, kind: str) -> int | None:
 def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
     """Works every coupon's scope out to the places of the active version; returns how many rows there are.
 
-    Scope ``places``: those named. ``service_areas``: the place of each published area, the area of highest priority,
-    then the smallest. ``regions``: the merchant's places inside a named region, border included.
+    Scope ``all_places``: all that its merchant runs. ``places``: those named. ``service_areas``: the place of each
+    published area, the area of highest priority, then the smallest. ``regions``: the merchant's places inside a named
+    region, border included.
     """
     conn.execute(delete(coupon_places).where(coupon_places.c.city_id == city_id))
     places_version = active_version_of(conn, city_id, "places")
@@ -146,6 +147,7 @@ def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
     regions_version = active_version_of(conn, city_id, "regions")
     rows = 0
     for scope in (
+        _run_places(city_id, places_version),
         _named_places(city_id, places_version),
         _served_places(city_id, places_version),
         _places_in_regions(city_id, places_version, regions_version or 0),
@@ -171,6 +173,24 @@ def _scoped(kind: str, city_id: int) -> Any:
 def _listed(city_id: int, version: int, place_id: Any) -> Any:
     """The condition that a version states the place."""
     return and_(place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.place_id == place_id)
+
+
+def _run_places(city_id: int, version: int) -> Any:
+    return select(
+        coupons.c.city_id,
+        coupons.c.coupon_id,
+        place_facts.c.place_id,
+        null().cast(service_areas.c.service_area_id.type),
+    ).where(
+        coupons.c.city_id == city_id,
+        coupon_versions.c.city_id == city_id,
+        coupon_versions.c.coupon_id == coupons.c.coupon_id,
+        coupon_versions.c.version == coupons.c.current_version,
+        coupon_versions.c.scope_kind == "all_places",
+        place_operators.c.city_id == city_id,
+        place_operators.c.merchant_id == coupons.c.merchant_id,
+        _listed(city_id, version, place_operators.c.place_id),
+    )
 
 
 def _named_places(city_id: int, version: int) -> Any:

@@ -137,6 +137,30 @@ def uses_of(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> dict[U
     return found
 
 
+def claims_of_order(
+    conn: Connection, city_id: int, place_id: UUID, pos_order_no: str, since: datetime
+) -> frozenset[UUID]:
+    """Claims that are used in an order of a place, by its own number, which counts for so long.
+
+    Two requests for one order take turns, so that the second sees what the first used.
+    """
+    order = f"{place_id} {pos_order_no}"
+    conn.execute(select(func.pg_advisory_xact_lock(func.hashtextextended(order, 0))))
+    rows = conn.execute(
+        select(redemption_units.c.claim_id)
+        .join(redemptions, _OF_UNIT)
+        .where(
+            redemptions.c.city_id == city_id,
+            redemptions.c.place_id == place_id,
+            redemptions.c.pos_order_no == pos_order_no,
+            redemptions.c.created_at > since,
+            redemption_units.c.city_id == city_id,
+            redemption_units.c.live,
+        )
+    )
+    return frozenset(rows.scalars())
+
+
 def most_reversals(conn: Connection, city_id: int, claim_ids: Sequence[UUID]) -> int:
     """How often the one of some claims was reversed that was reversed most often."""
     counted = (

@@ -84,6 +84,14 @@ Index(
     redemptions.c.ended_at,
     postgresql_where=text("state = 'reversed'"),
 )
+Index(
+    "redemptions_order_ix",
+    redemptions.c.city_id,
+    redemptions.c.place_id,
+    redemptions.c.pos_order_no,
+    redemptions.c.created_at,
+    postgresql_where=text("pos_order_no is not null"),
+)
 
 redemption_units = declare(
     "redemption_units",

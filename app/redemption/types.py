@@ -14,6 +14,7 @@ State = Literal["held", "committed", "voided", "reversed"]
 
 EDGES: Final = REDEMPTION.edges
 HOLD_LEASE: Final = timedelta(seconds=180)
+ORDER_LASTS: Final = timedelta(hours=12)  # so long a till's own number stands for one order of its place
 LEASE_OVER: Final = "its lease is over"  # the reason of a hold that nobody committed
 MAX_REVERSALS: Final = 10  # of one claim, for ever
 MAX_UNITS: Final = 50  # of one claim

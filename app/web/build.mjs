@@ -30,7 +30,13 @@ await mkdir(staging, { recursive: true });
 
 const result = await build({
   absWorkingDir: here,
-  entryPoints: { page: "src/main.ts", till: "src/till/main.ts", group: "src/group/main.ts", docs: "src/docs.ts" },
+  entryPoints: {
+    page: "src/main.ts",
+    till: "src/till/main.ts",
+    group: "src/group/main.ts",
+    merchant: "src/merchant/main.ts",
+    docs: "src/docs.ts",
+  },
   outdir: staging,
   bundle: true,
   format: "esm",

@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
-_WORD_FILES: Final = ("", ".claims", ".till", ".group")
+_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -40,6 +40,7 @@ _SECURITY: Final = {
 }
 # Scanning a code is all that the till may do beyond the other pages; it never asks where it stands.
 _TILL_PERMISSIONS: Final = "geolocation=(), camera=(self), microphone=()"
+_NO_PERMISSIONS: Final = "geolocation=(), camera=(), microphone=()"
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _A_DAY: Final = "public, max-age=86400"
 
@@ -128,6 +129,13 @@ def group(group_id: str) -> Response:  # noqa: ARG001 - the browser reads it off
     return _html("group.html")
 
 
+def merchant() -> Response:
+    """A merchant's own page: coupons are written, published, paused and ended."""
+    answer = _html("merchant.html")
+    answer.headers["Permissions-Policy"] = _NO_PERMISSIONS
+    return answer
+
+
 def docs() -> Response:
     """Swagger UI over /openapi.json, from local files only."""
     return _html("docs.html")
@@ -177,6 +185,7 @@ def webmanifest() -> Response:
         "shortcuts": [
             {"name": t["wallet.title"], "url": f"/?wallet=mine&lang={lang}"},
             {"name": t["footer.till"], "url": f"/till?lang={lang}"},
+            {"name": t["merchant.title"], "url": f"/merchant?lang={lang}"},
         ],
         "icons": [
             {"src": "/static/icons/icon.svg", "sizes": "any", "type": "image/svg+xml"},
@@ -204,12 +213,13 @@ def _secured(answer: Response) -> Response:
 
 
 def create_pages() -> Blueprint:
-    """The blueprint ``pages``: /, /till, /group/…, /docs, built files, icons, the web manifest; open to everyone."""
+    """The blueprint ``pages``: /, /till, /group/…, /merchant, /docs, files, icons, the manifest; open to everyone."""
     pages = Blueprint("pages", __name__, template_folder="templates")
     pages.after_request(_secured)
     pages.add_url_rule("/", view_func=page)
     pages.add_url_rule("/till", view_func=till)
     pages.add_url_rule("/group/<uuid:group_id>", view_func=group)
+    pages.add_url_rule("/merchant", view_func=merchant)
     pages.add_url_rule("/docs", view_func=docs)
     pages.add_url_rule("/static/build/<name>", view_func=built_file)
     pages.add_url_rule("/static/icons/<name>", view_func=icon)

@@ -9,7 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.ids import new_id
-from tests.factories.tidy_loop import GROUP_TERMS, PAID_TERMS, plant_tidy_loop
+from tests.factories.tidy_loop import CODED_TERMS, GROUP_TERMS, PAID_TERMS, plant_tidy_loop
 from tests.factories.worlds import NOW, World
 
 HERE, THERE = 2, 3
@@ -59,7 +59,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     merchant = world.merchant(HERE, places=places)
     area = world.service_area(HERE, places[0], merchant, AREA)
     coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], taken=4)
-    area_coupon = world.coupon(HERE, merchant, places[:1], scopes=[area], scope_kind="service_areas")
+    area_coupon = world.coupon(HERE, merchant, places[:1], scopes=[area], scope_kind="service_areas", **CODED_TERMS)
     region_coupon = world.coupon(HERE, merchant, places[:3], scopes=[region], scope_kind="regions")
     paid_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **PAID_TERMS)
     group_coupon = world.coupon(HERE, merchant, places[:2], scopes=places[:2], **GROUP_TERMS)
@@ -72,7 +72,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
         world.activate(city_id, "regions", 1)
     count_rows(world)
     member = _plant_people(world, merchant, places[0])
-    loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon, group_coupon)
+    loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon, group_coupon, area_coupon)
     return Tidy(
         tuple(places), far, merchant, member, region, area, coupon, area_coupon, region_coupon, paid_coupon, loop
     )

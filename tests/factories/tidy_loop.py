@@ -15,6 +15,7 @@ from app.claims.tables import claims, coupon_day_stock
 from app.claims.tables_guard import claim_verdicts
 from app.core.ids import new_city_id, new_id
 from app.core.money import Money
+from app.coupons.tables import coupon_codes
 from app.fraud.tables import fraud_flags
 from app.groups.tables import deal_groups, group_seats
 from app.ledger import actions as ledger
@@ -43,6 +44,7 @@ GROUP_TERMS = {
     "price_minor": 4000, "group_price_minor": PRICE, "group_target": 2, "group_seats": 3, "group_deadline_s": 3600,
     "taken": 5,
 }  # fmt: skip
+CODED_TERMS = {"code_source": "merchant", "stock": 2, "quota": 2, "taken": 1}
 
 
 @dataclass
@@ -208,10 +210,17 @@ class TidyLoop:
 
 
 def plant_tidy_loop(
-    engine: sa.Engine, city: int, merchant: UUID, place: UUID, coupon: UUID, paid_coupon: UUID, group_coupon: UUID
+    engine: sa.Engine,
+    city: int,
+    merchant: UUID,
+    place: UUID,
+    coupon: UUID,
+    paid_coupon: UUID,
+    group_coupon: UUID,
+    coded_coupon: UUID,
 ) -> dict[str, UUID]:
     """Plants it: of ``coupon`` 4 units are taken, of ``paid_coupon`` (of ``PAID_TERMS``) 3, of ``group_coupon`` (of
-    ``GROUP_TERMS``) 5; returns ids by name."""
+    ``GROUP_TERMS``) 5, of ``coded_coupon`` (of ``CODED_TERMS``) 1; returns ids by name."""
     with engine.begin() as conn:
         loop = TidyLoop(conn, city, merchant, place)
         _plant_free(loop, coupon)
@@ -219,6 +228,9 @@ def plant_tidy_loop(
         _plant_groups(loop, group_coupon)
         _plant_signal(loop)
         _plant_statements(loop, coupon)
+        _plant_coded(loop, coded_coupon)
+        _run_by_merchant(loop, paid_coupon, 10)
+        _run_by_merchant(loop, coded_coupon, 2)
         _plant_deliveries(loop)
     return loop.ids
 
@@ -320,6 +332,26 @@ def _plant_groups(loop: TidyLoop, coupon: UUID) -> None:
     closed = loop.group("closed_group", coupon, "closed", ["joined", "failed", "closed"], 1)
     loop.seat("closed_seat", closed, coupon, "refunded", "refunded", [*words, "refunded"])
     loop.refund("seat_refund", "closed_seat_payment", "group", "claim", ["requested", "succeeded"], PRICE)
+
+
+def _plant_coded(loop: TidyLoop, coupon: UUID) -> None:
+    """A coupon whose merchant brought two codes: one is handed out."""
+    claim_id = loop.claim("coded_claim", coupon, "active", ["granted"])
+    for key, whose in ((hashlib.sha256(claim_id.bytes).digest(), claim_id), (b"another code".ljust(32), None)):
+        loop.put(
+            coupon_codes, code_id=new_city_id(loop.city), coupon_id=coupon, merchant_id=loop.merchant, code_key=key,
+            code_sealed=b"sealed", code_tail="0000", claim_id=whose, uploaded_at=NOW - HOUR,
+        )  # fmt: skip
+
+
+def _run_by_merchant(loop: TidyLoop, coupon: UUID, quota: int) -> None:
+    """A planted coupon, published as merchants do it: told of, its stock of its version."""
+    here = {"city": loop.city, "coupon": coupon}
+    seq = loop.told("coupon", coupon, ["published"])
+    run = "UPDATE coupons SET quota = :quota, seq = :seq WHERE city_id = :city AND coupon_id = :coupon"
+    loop.conn.execute(sa.text(run), {**here, "quota": quota, "seq": seq})
+    own = "UPDATE coupon_stock SET version = 1 WHERE city_id = :city AND coupon_id = :coupon"
+    loop.conn.execute(sa.text(own), here)
 
 
 def _plant_deliveries(loop: TidyLoop) -> None:

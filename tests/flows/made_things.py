@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from app.core.clock import system_clock
 from app.core.ids import new_city_id
 from tests.factories.worlds import World
+from tests.flows.coupon_cases import coupon_terms
 
 Tokens = dict[str, dict[str, str]]
 
@@ -80,12 +81,12 @@ def send(url: str, method: str, path: str, token: str, body: Any = None) -> tupl
     """Status and JSON of a request with a fresh key."""
     headers = {"Authorization": f"Bearer {token}"}
     if body is not None:
-        headers["Content-Type"] = "application/json"
-    if method == "PATCH":
+        headers["Content-Type"] = "text/csv" if isinstance(body, bytes) else "application/json"
+    if method != "GET":
         headers["If-Match"] = "*"
     if method == "POST":
         headers["Idempotency-Key"] = secrets.token_hex(12)
-    data = None if body is None else json.dumps(body).encode()
+    data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
     call = urllib.request.Request(url + path, data=data, method=method, headers=headers)
     try:
         with urllib.request.urlopen(call, timeout=30) as answer:
@@ -253,7 +254,21 @@ def make_spares(
     ids["cancel"] = hands.pay(who, "redemption", hands.use(who, place or made.place, codes.pop())[0], "wait")
     if who != "staff1":
         ids["delete"] = hands.endpoint("owner1")
+    if who == "owner1":
+        ids |= _own_coupons(hands, made.merchant)
     return Spares(ids, codes)
+
+
+def _own_coupons(hands: Hands, merchant: str) -> dict[str, str]:
+    """Coupons that their owner may edit, publish, give up, end and bring codes for."""
+    found = {
+        f"{name}_coupon": str(hands.post("owner1", "/v1/coupons", coupon_terms(merchant))["coupon_id"])
+        for name in ("publish", "discard", "end")
+    }
+    coded = coupon_terms(merchant, code_source="merchant")
+    found["coded_coupon"] = str(hands.post("owner1", "/v1/coupons", coded)["coupon_id"])
+    hands.post("owner1", f"/v1/coupons/{found['end_coupon']}/publish", {})
+    return found
 
 
 def make_room(engine: sa.Engine, *made: Made) -> None:

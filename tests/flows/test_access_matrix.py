@@ -128,6 +128,24 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "other city's": Case({"coupon_id": one(foreign_coupon)}, frozenset({"admin"})),
                 "missing": Case({"coupon_id": str(new_city_id(2))}, frozenset()),
             },
+            "/v1/coupons/{coupon_id}/management": {
+                "own": Case(
+                    {"coupon_id": one(coupon, merchant=first, state="draft")},
+                    frozenset({"staff1", "owner1", "operator1", "admin"}),
+                ),
+                "other merchant's": Case(
+                    {"coupon_id": one(coupon, merchant=second, state="published")},
+                    frozenset({"owner2", "operator1", "admin"}),
+                ),
+                "other city's": Case({"coupon_id": one(foreign_coupon)}, frozenset({"operator2", "admin"})),
+                "missing": Case({"coupon_id": str(new_city_id(2))}, frozenset()),
+            },
+            "/v1/merchants/{merchant_id}/coupons": {
+                "own": Case({"merchant_id": first}, frozenset({"staff1", "owner1", *SEE_ALL})),
+                "other merchant's": Case({"merchant_id": second}, frozenset({"owner2", *SEE_ALL})),
+                "other city's": Case({"merchant_id": one(far_merchant)}, frozenset(SEE_ALL)),
+                "missing": Case({"merchant_id": str(new_id())}, frozenset()),
+            },
             "/v1/merchants/{merchant_id}": {
                 "own": Case({"merchant_id": first}),
                 "other merchant's": Case({"merchant_id": second}),

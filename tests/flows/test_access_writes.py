@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -14,7 +14,18 @@ from app.claims.codes import new_code
 from app.core.ids import new_city_id, new_id
 from tests.factories.digests import loop_contents
 from tests.flows.access import ROLES, WRITES, admitted, alike, ask
-from tests.flows.made_things import ORDER, REFUND, Hands, Made, Spares, Tokens, make_room, make_spares, send
+from tests.flows.coupon_cases import coupon_terms
+from tests.flows.made_things import (
+    ORDER,
+    REFUND,
+    Hands,
+    Made,
+    Spares,
+    Tokens,
+    make_room,
+    make_spares,
+    send,
+)
 
 # What is signed in, changed or proven by other means than a role has tests of its own.
 ELSEWHERE = {
@@ -96,6 +107,22 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
             for step in ("rotate-secret", "test")
         },
         f"POST {event}": ("POST", f"/v1/events/{made.event}/redeliver", {}),
+        **(own_coupon_writes(made, ids) if who == "owner1" else {}),
+    }
+
+
+def own_coupon_writes(made: Made, ids: Mapping[str, str]) -> dict[str, Call]:
+    """What an owner does with coupons, in an order in which each works."""
+    one, ending = "/v1/coupons/{coupon_id}", f"/v1/coupons/{ids['end_coupon']}"
+    fresh, coded = f"/v1/coupons/{ids['publish_coupon']}", f"/v1/coupons/{ids['coded_coupon']}/codes"
+    return {
+        "POST /v1/coupons": ("POST", "/v1/coupons", coupon_terms(made.merchant)),
+        f"PATCH {one}": ("PATCH", fresh, {"quota": 12}),
+        f"POST {one}/publish": ("POST", f"{fresh}/publish", {}),
+        f"DELETE {one}/draft": ("DELETE", f"/v1/coupons/{ids['discard_coupon']}/draft", None),
+        f"PUT {one}/stock": ("PUT", f"{ending}/stock", {"quota": 11}),
+        **{f"POST {one}/{step}": ("POST", f"{ending}/{step}", {}) for step in ("pause", "resume", "end")},
+        f"POST {one}/codes": ("POST", coded, f"OWN{new_id().hex[20:]}\n".encode()),
     }
 
 
@@ -131,6 +158,8 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
           for step, body in (("cancel", {}), ("resolve", {}), ("refunds", REFUND | {"refund_no": "x"}))),
         *(("owner2", f"{hook}/{step}", ours.endpoint, nobody, {}) for step in ("rotate-secret", "test")),
         ("owner2", "/v1/events/{}/redeliver", ours.event, missing, {}),
+        *(("owner2", f"/v1/coupons/{{}}/{step}", ours.coupon, missing, b"CODE001" if step == "codes" else {})
+          for step in ("publish", "pause", "resume", "end", "codes")),
         ("member1", "/v1/claims/{}/cancel", theirs.active_claim, missing, {}),
         *(("member1", "/v1/groups/{}/join", theirs.group, missing, body) for body in ({}, {"invite": ours.invite})),
         *(("member1", f"/v1/payments/{{}}/{step}", payment, missing, {}) for step in ("cancel", "resolve")
@@ -161,6 +190,15 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
           for who, path, name, own, gone, body in bodies),
         *(("owner2", (method, hook.format(ours.endpoint), body), (method, hook.format(nobody), body))
           for method, body in (("PATCH", change), ("DELETE", None))),
+        *((who, (method, f"/v1/coupons/{ours.coupon}{what}", body), (method, f"/v1/coupons/{missing}{what}", body))
+          for who, method, what, body in (
+              ("owner2", "PATCH", "", {"quota": 1}),
+              ("owner2", "DELETE", "/draft", None),
+              ("owner2", "PUT", "/stock", {"quota": 1}),
+              ("operator2", "PUT", "/platform-terms", {"platform_share_bp": 0}),
+          )),
+        ("owner2", ("POST", "/v1/coupons", coupon_terms(ours.merchant)),
+                   ("POST", "/v1/coupons", coupon_terms(nobody))),
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from jsonschema import Draft202012Validator
 
 from app.core.db import Database
 from app.core.settings import Settings
+from app.coupons.actions import tell_sold_out
 from app.flow.catalogue import CATALOGUE, index, page
 from app.fraud.actions import look
 from app.http.steps import run_job
@@ -21,6 +22,7 @@ from app.payments.types import RefundRefused
 from app.settlements import actions
 from tests.conftest import ROOT
 from tests.factories.described import faults_of, stored_faults
+from tests.factories.desks import Desk
 from tests.factories.loops import CITY, LAT, LON, Loop
 from tests.factories.paying import PRICE, Paying, Scripted, compose
 from tests.factories.shops import Shop
@@ -29,6 +31,7 @@ from tests.factories.shops import Shop
 PROMISED = {
     f"fujin.{thing}.{what}.v1"
     for thing, all_of_it in {
+        "coupon": "published paused resumed ended stock_changed sold_out",
         "claim": "granted activated redeemed released cancelled expired refunded",
         "redemption": "held committed voided reversed",
         "payment": "pending unknown succeeded failed cancelled stray",
@@ -65,6 +68,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     _groups(loop)
     _abuse(paying)
     _endpoint(loop)
+    _coupons(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
     assert written == set(CATALOGUE)
@@ -155,6 +159,17 @@ def _abuse(paying: Paying) -> None:
     with paying.database.write() as conn:
         assert look(conn, CITY, paying.settings, loop.now) == 1
         conn.commit()
+
+
+def _coupons(loop: Loop) -> None:
+    """A coupon that is published, sold out, given more of, paused, resumed and ended."""
+    desk = Desk(loop)
+    coupon = desk.published(quota=1)
+    assert desk.claims(coupon).status_code == 201
+    with loop.engine.begin() as conn:
+        assert tell_sold_out(conn, UUID(coupon["coupon_id"]), loop.now)
+    for what, body in (("stock", {"quota": 2}), ("pause", {}), ("resume", {}), ("end", {})):
+        coupon = desk.done(coupon, what, body)
 
 
 def _endpoint(loop: Loop) -> None:

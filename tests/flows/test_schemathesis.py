@@ -32,6 +32,7 @@ from tests.flows.api_campaign import (
     with_made,
     with_spares,
 )
+from tests.flows.coupon_cases import COUPON, COUPON_WRITES
 from tests.flows.made_things import Made, make_room, make_spares
 from tests.servers import fujin
 
@@ -71,6 +72,11 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
         *(f"{method} {ENDPOINT}" for method in ("GET", "PATCH", "DELETE")),
         *(f"POST {ENDPOINT}/{step}" for step in ("rotate-secret", "test")),
     ): frozenset({"owner", "partner"}),
+    (f"GET {COUPON}/management", "GET /v1/merchants/{merchant_id}/coupons"): frozenset(
+        {"staff", "owner", "operator", "admin"}
+    ),
+    ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES): frozenset({"owner"}),
+    (f"PUT {COUPON}/platform-terms",): frozenset({"operator", "admin"}),
 }
 
 # What is admitted and never succeeds here all the same, and why.

@@ -27,6 +27,7 @@ from app.flow.embedded.claim_views import next_actions, why_no_code
 from app.flow.embedded.gates import Gates
 from app.flow.embedded.grant_key import GrantKey, key_values
 from app.flow.embedded.granting import Granting, Seating, granted_event, new_view
+from app.flow.embedded.handing_out import code_for, handed_out
 from app.flow.embedded.reference import Reference, for_a_minute
 from app.flow.embedded.usage import Usage, usage_of
 from app.flow.types import ClaimRequest, ClaimView, CodeView, RequestContext
@@ -133,7 +134,7 @@ class ClaimsPart:
             validity=rules.validity(terms, context.now, None if seating is None else seating.deadline),
             evidence=evidence,
             state="pending_payment" if price > 0 else "active",
-            code=codes.new_code(),
+            code=code_for(conn, self._keys, terms),
             pay_until=None if price == 0 else pay_until if seating is None else min(pay_until, seating.deadline),
             device=None if request.device_id is None else self._devices.of(request.device_id),
         )
@@ -179,9 +180,9 @@ class ClaimsPart:
             "p_valid_from": g.validity.valid_from,
             "p_valid_until": g.validity.valid_until,
             "p_pay_until": g.pay_until,
-            "p_code_key": self._keys.key_of(terms.city_id, g.code),
-            "p_code_sealed": self._keys.seal(g.claim_id, g.code),
-            "p_code_tail": g.code[-4:],
+            "p_code_key": g.code.key,
+            "p_code_sealed": self._keys.seal(g.claim_id, g.code.shown),
+            "p_code_tail": g.code.tail,
             "p_device": g.device,
             "p_distance_m": g.evidence.distance_m,
             "p_accuracy_m": g.evidence.accuracy_m,
@@ -200,11 +201,14 @@ class ClaimsPart:
             "p_sold_out_expires": context.now + KEPT_FOR,
         }
         try:
-            return queries.grant(conn, values)
+            outcome = queries.grant(conn, values)
         except DBAPIError as error:
             if getattr(error.orig, "pgcode", None) != DAY_SOLD_OUT:
                 raise
             raise DayLimit("none is left for today; try again tomorrow") from None
+        if outcome == "granted":
+            handed_out(conn, terms, g.code, g.claim_id)
+        return outcome
 
     # reading
 

@@ -132,8 +132,8 @@ class Gates:
         """True for the digits of this step or the one before, of a place where the coupon is used."""
         step = int(now.timestamp()) // ROTATES_EVERY_S
         good = [hmac.compare_digest(given.code, self._digits(given.place_id, step - back)) for back in (0, 1)]
-        here = usable_at(conn, terms.city_id, [terms.coupon_id], given.place_id)
-        return any(good) and terms.coupon_id in here
+        here = usable_at(conn, terms.city_id, [(terms.coupon_id, terms.version)], given.place_id)
+        return any(good) and bool(here)
 
     def _digits(self, place_id: UUID, step: int) -> str:
         number = int.from_bytes(self._presence.of(f"{place_id}:{step}")[:8])

@@ -15,6 +15,7 @@ from app.core.money import Money
 from app.core.sealing import Keyed
 from app.coupons.types import Terms
 from app.flow.embedded.claim_views import next_actions
+from app.flow.embedded.handing_out import ClaimCode
 from app.flow.embedded.reference import Reference
 from app.flow.embedded.usage import Usage
 from app.flow.types import ClaimView, RequestContext
@@ -41,7 +42,7 @@ class Granting:
     validity: Validity
     evidence: PlaceEvidence
     state: str
-    code: str
+    code: ClaimCode
     pay_until: datetime | None
     device: bytes | None
 
@@ -62,7 +63,7 @@ def new_view(conn: Connection, reference: Reference, g: Granting, now: datetime)
         units=terms.units,
         units_left=terms.units,
         price=Money(g.price_minor, terms.currency),
-        code_tail=g.code[-4:],
+        code_tail=g.code.tail,
         claimed_at=now,
         valid_from=g.validity.valid_from,
         valid_until=g.validity.valid_until,
@@ -98,7 +99,7 @@ def granted_event(pseudonyms: Keyed, context: RequestContext, g: Granting) -> di
         "price_minor": g.price_minor,
         "currency": terms.currency,
         "valid_until": g.validity.valid_until.isoformat(),
-        "code_tail": g.code[-4:],
+        "code_tail": g.code.tail,
         "distance_m": g.evidence.distance_m,
         "group_id": None if g.seating is None else str(g.seating.group_id),
         "occurred_at": context.now.isoformat(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -10,10 +10,11 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.claims.codes import CodeKeys
-from app.claims.queries import lock_claims
+from app.claims.queries import lock_claims, read_claims
 from app.core.db import Database
 from app.core.errors import AppError, NotFound
 from app.core.ids import city_of
+from app.coupons.types import Terms
 from app.flow.embedded import till_codes
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.reference import Reference
@@ -37,7 +38,7 @@ from app.redemption.errors import (
     RequestNumberReused,
     ReverseWindowClosed,
 )
-from app.redemption.types import LEASE_OVER, MAX_REVERSALS, Occasion, Redemption
+from app.redemption.types import LEASE_OVER, MAX_REVERSALS, ORDER_LASTS, Occasion, Redemption
 
 ASK_AGAIN_S: Final = 2  # while money is on its way
 
@@ -62,7 +63,7 @@ class TillPart:
             code = till_codes.parsed(self._keys, city_of(request.place_id), request.offered)
             till = till_at(conn, context.actor, request.place_id)
             till_codes.refuse_locked(conn, till, context.now)
-            claim = till_codes.claim_of(conn, till, code)
+            claim = till_codes.claim_of(conn, till, self._keys, code)
             offer = self._offers.of(conn, till, [claim], [1])[0]
             return lookup_view(conn, self._reference, till, offer, request.order, context.now)
 
@@ -91,7 +92,7 @@ class TillPart:
         known = _replayed(conn, till, request.request_no, digest)
         if known is not None:
             return known
-        claim_ids = [till_codes.claim_of(conn, till, code).claim_id for code in codes]
+        claim_ids = [claim.claim_id for claim in till_codes.claims_of(conn, till, self._keys, codes)]
         refuse_twice(claim_ids)
         claims = lock_claims(conn, till.city_id, claim_ids)
         # A double tap waited for the lock: what it asks for is there now.
@@ -101,7 +102,8 @@ class TillPart:
         offers = self._offers.of(
             conn, till, [claims[claim_id] for claim_id in claim_ids], [code.units for code in codes]
         )
-        fresh, units = draft(till, context.actor.key, request, digest, offers, context.now)
+        beside = self._beside(conn, till, request, claim_ids, context.now)
+        fresh, units = draft(till, context.actor.key, request, digest, offers, beside, context.now)
         on = self._occasion(context, till.merchant_id)
         stored = actions.begin(conn, fresh, units, on)
         if stored is None:  # the number was taken by a request for other codes at the same moment
@@ -111,6 +113,19 @@ class TillPart:
         if stored.state == "committed":
             self._effects.used(conn, stored, units, claims, on)
         return stored
+
+    def _beside(
+        self, conn: Connection, till: Till, request: RedemptionRequest, claim_ids: Sequence[UUID], now: datetime
+    ) -> list[Terms]:
+        """The terms of the claims that the till's order used in earlier requests, where it has a number."""
+        number = request.order.pos_order_no if request.order else None
+        if number is None:
+            return []
+        used = queries.claims_of_order(conn, till.city_id, till.place_id, number, now - ORDER_LASTS)
+        others = read_claims(conn, till.city_id, sorted(used - set(claim_ids)))
+        keys = [(till.city_id, each.coupon_id, each.coupon_version) for each in others.values()]
+        terms = self._reference.terms.many(conn, keys)
+        return [terms[key] for key in keys]
 
     def _occasion(self, context: RequestContext, merchant_id: UUID) -> Occasion:
         return self._effects.occasion(merchant_id, context.actor.key, context.now, context.trace)

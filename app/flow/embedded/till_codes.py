@@ -17,6 +17,8 @@ from app.claims.errors import CodeMistyped
 from app.claims.queries import merchant_claim, merchant_claim_by_code
 from app.claims.types import Claim
 from app.core.errors import Fault
+from app.coupons.own_codes import NoCode, normal
+from app.coupons.queries_codes import brings_codes
 from app.flow.embedded.till_access import Till
 from app.flow.types import OfferedCode, RedemptionRequest
 from app.redemption import queries
@@ -28,18 +30,33 @@ NOBODY: Final = UUID(int=0)  # whose claim a forged QR is: it is looked for like
 
 @dataclass(frozen=True, slots=True)
 class ParsedCode:
-    """What a claim is found by: the keyed hash of its code, or its id from a QR."""
+    """What a claim is found by: the keyed hash of its code, or its id from a QR.
+
+    ``own`` is what was typed as a code that its merchant may have brought; ``mistyped`` says why it is none of ours.
+    """
 
     code_key: bytes | None
     claim_id: UUID
     units: int
+    own: str | None = None
+    mistyped: CodeMistyped | None = None
 
 
 def parsed(keys: CodeKeys, city_id: int, offered: OfferedCode) -> ParsedCode:
     """An offered code of a city; CodeMistyped, which nobody counts."""
     if offered.qr is not None:
         return ParsedCode(None, keys.claim_of_qr(offered.qr) or NOBODY, offered.units)
-    return ParsedCode(keys.key_of(city_id, parse_code(offered.code or "")), NOBODY, offered.units)
+    typed = offered.code or ""
+    try:
+        own = normal(typed)
+    except NoCode:
+        own = None
+    try:
+        return ParsedCode(keys.key_of(city_id, parse_code(typed)), NOBODY, offered.units, own)
+    except CodeMistyped as error:
+        if own is None:
+            raise
+        return ParsedCode(None, NOBODY, offered.units, own, error)
 
 
 def parsed_all(keys: CodeKeys, city_id: int, offered: Sequence[OfferedCode]) -> tuple[ParsedCode, ...]:
@@ -49,9 +66,12 @@ def parsed_all(keys: CodeKeys, city_id: int, offered: Sequence[OfferedCode]) -> 
         try:
             found.append(parsed(keys, city_id, each))
         except CodeMistyped as error:
-            where = f"/codes/{position}/{'code' if each.qr is None else 'qr'}"
-            raise CodeMistyped(error.detail, faults=[Fault(error.detail, pointer=where)]) from None
+            raise _mistyped(error, position, "code" if each.qr is None else "qr") from None
     return tuple(found)
+
+
+def _mistyped(error: CodeMistyped, position: int, member: str) -> CodeMistyped:
+    return CodeMistyped(error.detail, faults=[Fault(error.detail, pointer=f"/codes/{position}/{member}")])
 
 
 def request_hash(keys: CodeKeys, request: RedemptionRequest, codes: Sequence[ParsedCode]) -> bytes:
@@ -59,24 +79,45 @@ def request_hash(keys: CodeKeys, request: RedemptionRequest, codes: Sequence[Par
     order = request.order
     said = {
         "place": str(request.place_id),
-        "codes": [[(each.code_key or each.claim_id.bytes).hex(), each.units] for each in codes],
+        "codes": [
+            [(each.code_key or (each.own or "").encode() or each.claim_id.bytes).hex(), each.units] for each in codes
+        ],
         "order": None if order is None else [order.gross_minor, order.currency, order.pos_order_no],
         "hold": request.hold,
     }
     return keys.lookup.of(f"till request {orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()}")
 
 
-def claim_of(conn: Connection, till: Till, code: ParsedCode) -> Claim:
-    """The claim of a code at the till's merchant; CodeUnknown.
+def claim_of(conn: Connection, till: Till, keys: CodeKeys, code: ParsedCode) -> Claim:
+    """The claim of a code at the till's merchant; CodeUnknown, CodeMistyped.
 
-    Unknown codes, another merchant's and forged ones take the same one statement.
+    Unknown codes, another merchant's and forged ones take the same statements. Where the merchant brings codes of its
+    own, any text may be one, so that what is none is counted, typing errors too.
     """
-    if code.code_key is None:
+    if code.code_key is not None:
+        found = merchant_claim_by_code(conn, till.city_id, till.merchant_id, code.code_key)
+    elif code.own is None:
         found = merchant_claim(conn, till.city_id, till.merchant_id, code.claim_id)
     else:
-        found = merchant_claim_by_code(conn, till.city_id, till.merchant_id, code.code_key)
+        found = None
+    if found is None and code.own is not None and brings_codes(conn, till.city_id, till.merchant_id):
+        key = keys.own.key_of(till.city_id, till.merchant_id, code.own)
+        found = merchant_claim_by_code(conn, till.city_id, till.merchant_id, key)
+    elif found is None and code.mistyped is not None:
+        raise code.mistyped
     if found is None:
         raise CodeUnknown("no code of this merchant is like that; read it again")
+    return found
+
+
+def claims_of(conn: Connection, till: Till, keys: CodeKeys, codes: Sequence[ParsedCode]) -> list[Claim]:
+    """The claims of the codes of a request; CodeMistyped points at the first wrong one."""
+    found = []
+    for position, code in enumerate(codes):
+        try:
+            found.append(claim_of(conn, till, keys, code))
+        except CodeMistyped as error:
+            raise _mistyped(error, position, "code") from None
     return found
 
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from app.core.errors import Fault, InvalidBody
 from app.core.ids import new_city_id
+from app.coupons.types import Terms
 from app.flow.embedded.till_access import Till
 from app.flow.embedded.till_offers import Offer, refusal_of
 from app.flow.types import RedemptionRequest
@@ -16,9 +17,18 @@ from app.redemption.types import HOLD_LEASE, Redemption, Unit, total
 
 
 def draft(
-    till: Till, staff_id: str, request: RedemptionRequest, digest: bytes, offers: Sequence[Offer], now: datetime
+    till: Till,
+    staff_id: str,
+    request: RedemptionRequest,
+    digest: bytes,
+    offers: Sequence[Offer],
+    beside: Sequence[Terms],
+    now: datetime,
 ) -> tuple[Redemption, list[Unit]]:
-    """The redemption that a request asks for with its units, or the first refusal; ``digest`` is the request's hash."""
+    """The redemption that a request asks for with its units, or the first refusal.
+
+    ``digest`` is the request's hash, ``beside`` are the terms of other claims that the order has used already.
+    """
     for position, offer in enumerate(offers):
         stopped = offer.obstacle(now)
         if stopped is not None:
@@ -26,7 +36,7 @@ def draft(
     order = request.order
     terms = [offer.terms for offer in offers]
     currency = rules.check_currency(terms, order.currency if order else None)
-    rules.check_stacking(terms)
+    rules.check_stacking([*terms, *beside])
     units = _units(till.city_id, offers, order.gross_minor if order else None, now)
     window_s = min(each.reversal_window_s for each in terms)
     fresh = Redemption(

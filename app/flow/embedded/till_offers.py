@@ -101,7 +101,7 @@ class Offers:
         groups = states_of(conn, city_id, [claim.group_id for claim in claims if claim.group_id is not None])
         priced = [claim.claim_id for claim in claims if claim.price_minor > 0]
         paid = left_of_claims(conn, city_id, priced) if priced else {}
-        here = usable_at(conn, city_id, [claim.coupon_id for claim in claims], till.place_id)
+        here = usable_at(conn, city_id, [(c.coupon_id, c.coupon_version) for c in claims], till.place_id)
         found = []
         for claim, units in zip(claims, asked, strict=True):
             own = terms[city_id, claim.coupon_id, claim.coupon_version]
@@ -110,7 +110,7 @@ class Offers:
                     claim=claim,
                     terms=own,
                     uses=uses.get(claim.claim_id, ()),
-                    usable_here=claim.coupon_id in here,
+                    usable_here=(claim.coupon_id, claim.coupon_version) in here,
                     calendar=self._calendar(conn, city_id, own),
                     asked=units,
                     waits=claim.group_id is not None and groups[claim.group_id] != "succeeded",

@@ -14,7 +14,7 @@ from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, ActiveCity, ActiveDatasets
 from app.claims.tables import claims
 from app.coupons.search_rows import put_coupon_lanes
-from app.coupons.tables import coupon_scopes, coupon_stock, coupon_versions, coupons
+from app.coupons.tables import coupon_codes, coupon_scopes, coupon_stock, coupon_versions, coupons
 from app.imports.demo import people, terms, words
 from app.imports.demo.areas import AREAS, drawn
 from app.imports.demo.choosing import DemoMerchant, choose_merchants, region_around
@@ -32,7 +32,7 @@ Rows = list[dict[str, Any]]
 TABLES: Final = (
     members, login_names, credentials, role_grants, merchants, merchant_staff, staff_places, place_operators,
     api_clients, service_areas, service_area_versions, coupons, coupon_versions, coupon_scopes, coupon_stock,
-    claims, outbox_events, outbox_positions,
+    coupon_codes, claims, outbox_events, outbox_positions,
 )  # fmt: skip
 
 
@@ -278,7 +278,11 @@ def _plant_coupon(
         planting.add(coupon_scopes, **ids, version=1, scope_id=scope_id)
     for bucket, quota, taken in terms.stock_of(draft):
         planting.add(coupon_stock, **ids, bucket=bucket, quota=quota, taken=taken)
-    _plant_claims(planting, city, draft, people.merchant_id(city.slug, index + 1), columns, crowd)
+    merchant_id = people.merchant_id(city.slug, index + 1)
+    if columns["code_source"] == "merchant":
+        for code in crowd.brought_codes(city.city_id, coupon_id, merchant_id, draft.quota):
+            planting.add(coupon_codes, **code)
+    _plant_claims(planting, city, draft, merchant_id, columns, crowd)
 
 
 def _plant_claims(

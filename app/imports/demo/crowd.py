@@ -69,6 +69,22 @@ class Crowd:
             "claimed_at": self.now,
         }
 
+    def brought_codes(self, city_id: int, coupon_id: UUID, merchant_id: UUID, count: int) -> Iterator[dict[str, Any]]:
+        """Rows of ``coupon_codes``: codes that a merchant is made up to have brought, which nobody has yet."""
+        for number in range(1, count + 1):
+            code_id = seeded_city_id(city_id, "brought code", coupon_id, number)
+            code = f"FJ{code_id.hex[17:27].upper()}"
+            yield {
+                "city_id": city_id,
+                "code_id": code_id,
+                "coupon_id": coupon_id,
+                "merchant_id": merchant_id,
+                "code_key": self.keys.own.key_of(city_id, merchant_id, code),
+                "code_sealed": self.keys.own.seal(code_id, code),
+                "code_tail": code[-4:],
+                "uploaded_at": self.now,
+            }
+
     def event(self, claim: dict[str, Any], position: int) -> dict[str, Any]:
         """The row of ``outbox_events`` that tells of a claim; nobody listened yet, so it is done."""
         return {

@@ -2,17 +2,19 @@
 import enClaims from "../i18n/en.claims.json";
 import enGroup from "../i18n/en.group.json";
 import en from "../i18n/en.json";
+import enMerchant from "../i18n/en.merchant.json";
 import enTill from "../i18n/en.till.json";
 import zhClaims from "../i18n/zh-CN.claims.json";
 import zhGroup from "../i18n/zh-CN.group.json";
 import zh from "../i18n/zh-CN.json";
+import zhMerchant from "../i18n/zh-CN.merchant.json";
 import zhTill from "../i18n/zh-CN.till.json";
 
-const english = { ...en, ...enClaims, ...enTill, ...enGroup };
+const english = { ...en, ...enClaims, ...enMerchant, ...enTill, ...enGroup };
 
 export type Word = keyof typeof english;
 
-const tables: Record<string, Record<Word, string>> = { en: english, "zh-CN": { ...zh, ...zhClaims, ...zhTill, ...zhGroup } };
+const tables: Record<string, Record<Word, string>> = { en: english, "zh-CN": { ...zh, ...zhClaims, ...zhMerchant, ...zhTill, ...zhGroup } };
 
 export const lang: string = document.documentElement.lang in tables ? document.documentElement.lang : "en";
 

@@ -16,9 +16,16 @@ export class ApiProblem extends Error {
     readonly conflict: Conflict | null = null,
     /** The group that one has a seat in already. */
     readonly groupId: string | null = null,
+    /** What is wrong with the body, by JSON pointer. */
+    readonly faults: BodyFault[] = [],
   ) {
     super(detail);
   }
+}
+
+export interface BodyFault {
+  pointer?: string;
+  detail: string;
 }
 
 export interface Conflict {
@@ -39,10 +46,14 @@ export class Unreadable extends Error {}
 export type Query = Record<string, string | number | boolean | null | undefined>;
 
 export interface Ask {
-  method?: "GET" | "POST" | "DELETE";
+  method?: "GET" | "POST" | "PUT" | "PATCH" | "DELETE";
   query?: Query;
   /** Sent as JSON. */
   body?: unknown;
+  /** Sent as it is, as text/csv. */
+  csv?: Blob;
+  /** The ETag of the state that is meant to be changed. */
+  match?: string;
   /** The Idempotency-Key of a request that must not happen twice. */
   key?: string;
   token?: string;
@@ -56,6 +67,8 @@ export interface Reply<T> {
   value: T;
   /** How long the server asks to wait before the next look; null when it says nothing. */
   retryAfterS: number | null;
+  /** Names the state of what was answered; null where it has none. */
+  etag: string | null;
 }
 
 export const wasAborted = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
@@ -80,12 +93,15 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     secondsOf(answer),
     (body["conflict"] as Conflict | null | undefined) ?? null,
     member("group_id"),
+    Array.isArray(body["errors"]) ? (body["errors"] as BodyFault[]) : [],
   );
 }
 
 function headersOf(what: Ask): Record<string, string> {
   const headers: Record<string, string> = { Accept: what.accept ?? "application/json", "Accept-Language": lang };
   if (what.body !== undefined) headers["Content-Type"] = "application/json";
+  if (what.csv !== undefined) headers["Content-Type"] = "text/csv";
+  if (what.match !== undefined) headers["If-Match"] = what.match;
   if (what.key !== undefined) headers["Idempotency-Key"] = what.key;
   if (what.token !== undefined) headers["Authorization"] = `Bearer ${what.token}`;
   return headers;
@@ -115,12 +131,12 @@ export async function ask<T>(path: string, what: Ask = {}): Promise<Reply<T>> {
     const answer = await fetch(addressOf(path, what.query ?? {}), {
       method: what.method ?? "GET",
       headers: headersOf(what),
-      body: what.body === undefined ? null : JSON.stringify(what.body),
+      body: what.csv ?? (what.body === undefined ? null : JSON.stringify(what.body)),
       signal: limit.signal,
       credentials: "omit",
     });
     if (!answer.ok) throw await problemOf(answer);
-    return { value: (await valueOf(answer, what)) as T, retryAfterS: secondsOf(answer) };
+    return { value: (await valueOf(answer, what)) as T, retryAfterS: secondsOf(answer), etag: answer.headers.get("ETag") };
   } catch (error) {
     if (what.signal?.aborted) throw new DOMException("given up", "AbortError");
     if (limit.signal.aborted) throw new Unreachable("timeout");

@@ -27,6 +27,10 @@ ORPHANS = (
             ("service_areas", "merchant", "UPDATE service_areas SET merchant_id = '{stranger}'"),
             ("claims", "member", "UPDATE claims SET member_id = '{stranger}' WHERE claim_id = '{held_claim}'"),
             ("claims", "merchant", "UPDATE claims SET merchant_id = '{stranger}' WHERE claim_id = '{cancelled_claim}'"),
+            (
+                *("coupon_codes", "merchant"),
+                "UPDATE coupon_codes SET merchant_id = '{stranger}' WHERE claim_id IS NULL",
+            ),
             ("payments", "member", "UPDATE payments SET member_id = '{stranger}' WHERE payment_id = '{paid}'"),
             ("payments", "merchant", "UPDATE payments SET merchant_id = '{stranger}' WHERE payment_id = '{paid}'"),
             (
@@ -71,6 +75,8 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "bucket-oversold": {"stock-equals-claims": 1, "bucket-equals-claims": 1},
     "stock-equals-claims": {"bucket-equals-claims": 1},
     "bucket-equals-claims": {"bucket-equals-claims": 2},
+    "budget-kept": {"ledger-derived": 1},
+    "event-relayed": {"coupon-told": 1},
     "redemption-at-its-merchant": {"redemption-in-scope": 1},
     "redeemed-when-used-up": {"unit-live-while-held": 1},
     "units-within-claim": {"unit-used-once": 1},
@@ -102,6 +108,13 @@ PLANTS = {
     " UPDATE coupon_stock SET quota = 9 WHERE coupon_id = '{coupon}';"
     " INSERT INTO coupon_stock VALUES ({here}, '{coupon}', 1, 1, 2)",
     "stock-equals-quota": "UPDATE coupon_stock SET quota = 9 WHERE coupon_id = '{coupon}'",
+    "budget-kept": "UPDATE coupon_versions SET budget_minor = 999 WHERE coupon_id = '{paid_coupon}'",
+    "stock-of-its-version": "UPDATE coupon_stock SET version = 2, quota = taken WHERE coupon_id = '{paid_coupon}'",
+    "own-code-handed-out-once": "UPDATE coupon_codes SET claim_id = '{held_claim}' WHERE claim_id = '{coded_claim}'",
+    "own-code-unique": "ALTER TABLE coupon_codes DROP CONSTRAINT coupon_codes_key_uq;"
+    " UPDATE coupon_codes SET code_key = (SELECT code_key FROM coupon_codes WHERE claim_id IS NOT NULL)",
+    "own-codes-suffice": "DELETE FROM coupon_codes WHERE claim_id IS NULL",
+    "coupon-told": "UPDATE coupons SET state = 'paused' WHERE coupon_id = '{paid_coupon}'",
     "coupon-terms-there": "UPDATE coupons SET current_version = 7, state = 'paused'"
     " WHERE coupon_id = '{region_coupon}'",
     "coupon-places-in-scope": "INSERT INTO coupon_places VALUES ({here}, '{coupon}', '{place2}', NULL)",

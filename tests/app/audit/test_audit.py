@@ -47,6 +47,7 @@ def words(tidy: Tidy) -> dict[str, object]:
     return places | {
         "coupon": tidy.coupon,
         "region_coupon": tidy.region_coupon,
+        "paid_coupon": tidy.paid_coupon,
         "merchant": tidy.merchant,
         "member": tidy.member,
         "far_place": tidy.far_place,
@@ -214,7 +215,7 @@ def test_command_prints_a_line_a_violation_and_ends_with_1(
         with engine.begin() as conn:
             conn.execute(stock, {"quota": 10, "coupon": tidy.coupon})
     named = f"coupon {tidy.coupon} of city {HERE}"
-    detail = "its buckets hold 9, its terms say 10"
+    detail = "its buckets hold 9, its quota is 10"
     assert done.exit_code == 1
     assert done.output.splitlines()[0] == f"stock-equals-quota (I01): {named}: {detail}"
     answers = [json.loads(line) for line in lines]

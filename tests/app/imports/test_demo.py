@@ -200,7 +200,8 @@ def _dump(conn: Connection) -> dict[str, list[str]]:
     """Every row of the demo's tables and of the places, salted hashes and sealed codes left out."""
     names = [table.name for table in TABLES if table.name != "credentials"]
     names += ["places", "place_sources", "place_facts", "regions", "region_facts", "coupon_places", "hours_patterns"]
-    whole = dict.fromkeys(names, "t::text") | {"claims": "(to_jsonb(t) - 'code_sealed')::text"}
+    sealed = dict.fromkeys(("claims", "coupon_codes"), "(to_jsonb(t) - 'code_sealed')::text")
+    whole = dict.fromkeys(names, "t::text") | sealed
     return {
         name: sorted(row[0] for row in rows(conn, f"SELECT {words} FROM {name} t")) for name, words in whole.items()
     }

@@ -170,6 +170,7 @@ def test_the_installed_copy_is_named_in_its_language(built: FlaskClient) -> None
     assert [each["url"] for each in json.loads(answer.text)["shortcuts"]] == [
         "/?wallet=mine&lang=zh-CN",
         "/till?lang=zh-CN",
+        "/merchant?lang=zh-CN",
     ]
     for icon in json.loads(answer.text)["icons"]:
         assert built.get(icon["src"], buffered=True).status_code == 200
@@ -194,7 +195,12 @@ def unused_words(words: Iterable[str], sources: str) -> list[str]:
     Words of a family are looked up with a value of the API in their name, t(`claim.state.${…}`); those of refusals by
     lists of families.
     """
-    families = {*re.findall(r"\b(?:t|maybe)\(`([a-z_.]+[._])\$\{", sources), "problem.", "till.reason."}
+    families = {
+        *re.findall(r"\b(?:t|maybe)\(`([a-z_.]+[._])\$\{", sources),
+        "problem.",
+        "till.reason.",
+        "merchant.reason.",
+    }
     named = {
         *re.findall(r"[\"']([a-z_]+\.[a-z_.]+)[\"']", sources),
         *(key for key in words for family in families if re.fullmatch(re.escape(family) + r"[\w-]+", key)),

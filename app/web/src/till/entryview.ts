@@ -8,14 +8,19 @@ import { checks, CODE_DIGITS, digitsOf, grouped } from "./digits";
 import { NoCamera, scan } from "./scanner";
 import type { Presented } from "./tilltypes";
 
+/** What a merchant's own code looks like: letters and digits, of digits alone fewer than ours have. */
+const OWN = /^(?!\d{12,}$)[A-Z0-9]{6,32}$/i;
 const OURS = /^LS0:[0-9A-F-]{36}:[0-9A-F]{16}$/i;
+
+/** The text as a code that the merchant brought; null when it can be none. */
+const ownCode = (text: string): Presented | null => (OWN.test(text.replace(/[\s._/-]/g, "")) ? { code: text.trim() } : null);
 
 /** What a scanned text presents; null when it is none of our codes. */
 function presentedBy(text: string): Presented | null {
   const trimmed = text.trim();
   if (OURS.test(trimmed)) return { qr: trimmed };
   const digits = /^[\d\s.-]+$/.test(trimmed) ? digitsOf(trimmed) : "";
-  return digits.length === CODE_DIGITS && checks(digits) ? { code: digits } : null;
+  return digits.length === CODE_DIGITS && checks(digits) ? { code: digits } : ownCode(trimmed);
 }
 
 /** The field for a code; `take` gets it once it can be one. */
@@ -28,6 +33,12 @@ export function codeForm(take: (code: Presented) => Promise<void>): HTMLElement 
   );
   const submit = async (): Promise<void> => {
     const digits = digitsOf(code.input.value);
+    const own = ownCode(code.input.value);
+    if (own !== null) {
+      code.fault(null);
+      await take(own);
+      return;
+    }
     if (digits.length < CODE_DIGITS) {
       code.fault(t("till.code_short", { n: digits.length }));
       return;
@@ -42,6 +53,10 @@ export function codeForm(take: (code: Presented) => Promise<void>): HTMLElement 
   const node = form({ class: "stack", id: "code-form" }, t("till.check"), submit, code.node);
   code.input.addEventListener("input", () => {
     const { input } = code;
+    if (/[a-z]/i.test(input.value)) {
+      if (input.getAttribute("aria-invalid") === "true") code.fault(null);
+      return;
+    }
     const atEnd = input.selectionStart === input.value.length;
     const digits = digitsOf(input.value);
     // A digit put in the middle must not throw the cursor to the end.
@@ -49,6 +64,13 @@ export function codeForm(take: (code: Presented) => Promise<void>): HTMLElement 
     if (input.getAttribute("aria-invalid") === "true") code.fault(null);
     if (digits.length === CODE_DIGITS && atEnd) node.requestSubmit();
   });
+  const letters = act(t("till.letters"), () => {
+    code.input.inputMode = "text";
+    code.input.focus();
+    letters.hidden = true;
+  }, "act act-second");
+  // Only a keyboard on the screen shows digits alone.
+  if (matchMedia("(pointer: coarse)").matches) node.append(letters);
   setTimeout(() => code.input.focus(), 0);
   return node;
 }
