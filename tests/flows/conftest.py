@@ -23,14 +23,14 @@ def counter(app_settings: Settings, database: Database, owner: sa.Engine) -> Cou
     return open_counter(app_settings, database, owner)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def whole_site(
     make_database: Any,
     migrated_template: str,
     settings_for: Callable[[str], Settings],
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Site]:
-    """The application with Alipay and Stripe, both fakepay in this process, over a database of the module's own."""
+    """The application with Alipay and Stripe, both fakepay in this process, over a database that modules share."""
     url = make_database(migrated_template)
     settings, engine = settings_for(url), sa.create_engine(url)
     opened = open_database(settings)

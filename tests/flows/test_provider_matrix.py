@@ -12,6 +12,7 @@ from uuid import UUID
 import pytest
 
 from app.payments.fakepay.scenario import Step
+from app.payments.types import Closed
 from tests.factories.fakepay import AUTH_CODE
 from tests.factories.paying import at_once
 from tests.factories.provider_site import PRICE, Site
@@ -27,12 +28,14 @@ def paid_books(provider: str) -> list[tuple[str, int]]:
 @BOTH
 def test_m2_a_crash_before_the_call_ends_failed_and_the_claim_can_be_paid(site: Site, provider: str) -> None:
     claim_id, member = site.claim()
-    payment = site.prepared(site.creating(claim_id, member, provider)).payment
+    plan = site.creating(claim_id, member, provider)
+    prepared = site.prepared(plan)
+    payment = prepared.payment
     assert [site.resolve(payment.payment_id, after_s) for after_s in (5, 59, 61)] == ["unknown", "unknown", "failed"]
     assert site.books(payment.payment_id) == []
     # a request that was on its way all the time finds its number closed
-    late = site.creating(claim_id, member, provider).call
-    assert late is not None
+    assert plan.call is not None
+    assert isinstance(plan.call(prepared), Closed)
     found = site.pay(claim_id, member, provider, at_once=True)
     assert (found.status_code, found.get_json()["state"]) == (201, "succeeded")
     assert site.books(found.get_json()["payment_id"]) == paid_books(provider)
@@ -54,9 +57,10 @@ def test_m3_a_crash_after_the_provider_took_the_money_ends_paid_once(site: Site,
 
 
 @BOTH
-@pytest.mark.parametrize("way", ["lose", "doubt", "garble", "strange"])
+@pytest.mark.parametrize("way", ["lose", "doubt", "garble", "strange", "late"])
 def test_m3_an_answer_that_is_lost_or_makes_no_sense_is_asked_for(site: Site, provider: str, way: str) -> None:
-    site.bench.play(Step(do=way), Step("query", do="drop"))
+    wrong = Step(delay_s=9) if way == "late" else Step(do=way)  # one second longer than our patience
+    site.bench.play(wrong, Step("query", do="drop"))
     claim_id, member = site.claim()
     found = site.pay(claim_id, member, provider, at_once=True).get_json()
     known = provider == "alipay" and way == "strange"  # its answer to a scanned code tells no state
