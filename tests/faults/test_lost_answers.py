@@ -26,7 +26,7 @@ def far(site: ClaimSite) -> Iterator[tuple[FaultProxy, Phones]]:
         yield proxy, phones
 
 
-def test_a_commit_whose_answer_is_lost_is_told_as_unavailable_and_then_as_done(site: ClaimSite) -> None:
+def test_m18_a_commit_whose_answer_is_lost_is_told_as_unavailable_and_then_as_done(site: ClaimSite) -> None:
     coupon = site.coupon()
     ask = Ask.of(next(site.crowd), coupon)
     site.proxy.cuts = (Cut(COMMIT),)
@@ -40,7 +40,7 @@ def test_a_commit_whose_answer_is_lost_is_told_as_unavailable_and_then_as_done(s
     assert stock_of(site.owner, coupon) == Stock(1, 1)
 
 
-def test_a_claim_whose_answer_is_lost_is_told_again(site: ClaimSite, far: tuple[FaultProxy, Phones]) -> None:
+def test_m1_a_claim_whose_answer_is_lost_is_told_again(site: ClaimSite, far: tuple[FaultProxy, Phones]) -> None:
     proxy, phones = far
     coupon = site.coupon()
     ask = Ask.of(next(site.crowd), coupon)

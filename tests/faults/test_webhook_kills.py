@@ -106,7 +106,7 @@ def happen(loop: Loop) -> list[UUID]:
 
 
 @pytest.mark.timeout(180)
-def test_killed_workers_lose_nothing_and_send_again_under_the_same_id(site: tuple[Loop, Flaky, Worker]) -> None:
+def test_m16_killed_workers_lose_nothing_and_send_again_under_the_same_id(site: tuple[Loop, Flaky, Worker]) -> None:
     loop, receiver, worker = site
     owner = loop.employee("owner", loop.merchant), "owner"
     url = f"http://127.0.0.1:{receiver.server.server_port}/"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 import sqlalchemy as sa
@@ -11,6 +13,7 @@ import sqlalchemy as sa
 from app.core.db import open_database
 from app.core.settings import Settings
 from app.factory import create_app
+from app.flow.types import ClaimRequest, OfferedCode, Order, RedemptionRequest
 from tests.conftest import MakeDatabase, as_role
 from tests.factories.flow_draws import Strayed, walk_once
 from tests.factories.flow_site import FlowSite, open_site
@@ -76,3 +79,23 @@ def test_a_planted_fault_is_found_by_some_walk(site: FlowSite, fault: str, monke
     monkeypatch.setattr(*FAULTS[fault])
     with pytest.raises(Strayed):
         sixty_walks(site, FOUND_BY.get(fault, 0), tries=0)
+
+
+@pytest.mark.parametrize(("second", "expected"), [(-1, "committed"), (0, "code-expired")])
+def test_m11_the_last_second_of_a_day_is_the_stores_and_not_the_servers(
+    site: FlowSite, second: int, expected: str
+) -> None:
+    """A claim good for one day after its own: 23:59:59 in Shanghai is 15:59:59 in UTC; midnight is the next day."""
+    zone = ZoneInfo("Asia/Shanghai")
+    coupon = site.loop.coupon(min_spend_minor=0, valid_days_after_claim=1, use_until=None, per_member=5)
+    with site.run():
+        view = site.do(site.flow.grant_claim(site.as_member(0), ClaimRequest(coupon, None, None)))
+        code = site.flow.present_code(site.as_member(0), view.claim_id).digits
+        end = site.now.astimezone(zone).date() + timedelta(days=2)
+        midnight = datetime.combine(end, time(), zone)
+        assert view.valid_until == midnight
+        site.now = (midnight + timedelta(seconds=second)).astimezone(UTC)
+        order = Order(5000, "CNY")
+        asked = RedemptionRequest((OfferedCode(code, None, 1),), site.loop.places[0], "late-1", order, False)
+        said = site.do(site.flow.redeem(site.at_till(), asked))
+        assert (said if isinstance(said, str) else said.state) == expected

@@ -43,7 +43,7 @@ def pay(loop: Loop, staff: tuple[UUID, str], hold: dict[str, Any], **told: Any) 
     return found
 
 
-def test_a_lease_that_ends_while_the_money_is_in_doubt_is_made_longer_until_it_is_known(
+def test_m10_a_lease_that_ends_while_the_money_is_in_doubt_is_made_longer_until_it_is_known(
     loop: Loop, database: Database, staff: tuple[UUID, str]
 ) -> None:
     hold = held(loop, staff)
@@ -69,7 +69,7 @@ def test_a_lease_that_ends_while_the_money_is_in_doubt_is_made_longer_until_it_i
 
 
 @pytest.mark.parametrize("times", range(3))
-def test_reversing_and_refunding_at_once_gives_the_money_back_once(
+def test_m14_reversing_and_refunding_at_once_gives_the_money_back_once(
     loop: Loop, database: Database, staff: tuple[UUID, str], times: int
 ) -> None:
     hold = held(loop, staff)

@@ -35,7 +35,7 @@ def _busy(answers: list[Any]) -> int:
 
 
 @pytest.mark.parametrize("mode", ["redeem", "hold"])
-def test_of_sixteen_tills_on_one_code_one_wins(counter: Counter, mode: str) -> None:
+def test_m9_of_sixteen_tills_on_one_code_one_wins(counter: Counter, mode: str) -> None:
     claim = counter.claim()
     answers = race([lambda: counter.send(claim.code, mode=mode)] * 16)
     told = Tally((answer.status_code, answer.get_json().get("code")) for answer in answers if answer.status_code != 503)
@@ -47,7 +47,7 @@ def test_of_sixteen_tills_on_one_code_one_wins(counter: Counter, mode: str) -> N
     assert counter.loop.one("SELECT count(*) FROM redemption_units WHERE live") == 1
 
 
-def test_a_double_tap_under_one_number_is_one_redemption(counter: Counter) -> None:
+def test_m9_a_double_tap_under_one_number_is_one_redemption(counter: Counter) -> None:
     claim = counter.claim()
     answers = race([lambda: counter.send(claim.code, request_no="tap-1")] * 8)
     assert {answer.status_code for answer in answers} <= {201, 503}

@@ -92,7 +92,7 @@ def test_a_quick_receiver_gets_no_more_turns_than_it_has_deliveries(ready: tuple
     assert len(receiver.got) == 2
 
 
-def test_three_days_down_and_everything_arrives_afterwards_in_order(ready: tuple[Post, Receiver, Owner]) -> None:
+def test_m15_three_days_down_and_everything_arrives_afterwards_in_order(ready: tuple[Post, Receiver, Owner]) -> None:
     post, receiver, owner = ready
     endpoint(post, receiver, owner)
     things = happen(post, things=12, each=2)
