@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
-_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group")
+_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group", ".statements")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -136,6 +136,13 @@ def merchant() -> Response:
     return answer
 
 
+def statements() -> Response:
+    """A merchant's statements, every cent explained."""
+    answer = _html("statements.html")
+    answer.headers["Permissions-Policy"] = _NO_PERMISSIONS
+    return answer
+
+
 def docs() -> Response:
     """Swagger UI over /openapi.json, from local files only."""
     return _html("docs.html")
@@ -220,6 +227,7 @@ def create_pages() -> Blueprint:
     pages.add_url_rule("/till", view_func=till)
     pages.add_url_rule("/group/<uuid:group_id>", view_func=group)
     pages.add_url_rule("/merchant", view_func=merchant)
+    pages.add_url_rule("/statements", view_func=statements)
     pages.add_url_rule("/docs", view_func=docs)
     pages.add_url_rule("/static/build/<name>", view_func=built_file)
     pages.add_url_rule("/static/icons/<name>", view_func=icon)

@@ -13,6 +13,7 @@ from flask import Flask, Response, jsonify, request
 
 from app.web.pages import create_pages
 from tests.browser.fake_shop import Shop, add_shop
+from tests.browser.fake_statements import add_statements
 from tests.browser.fake_till import add_till
 
 POINT = {"lon": 120.16, "lat": 30.25}
@@ -209,4 +210,5 @@ def fake_app(shop: Shop) -> Flask:
         app.add_url_rule(rule, endpoint=f"fake{number}", view_func=view)
     add_shop(app, shop, lambda coupon_id: coupon_detail(int(coupon_id.removeprefix("coupon-"))))
     add_till(app, shop)
+    add_statements(app)
     return app

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from app.core.money import Money
+from app.coupons.actions import tell_sold_out
 from app.flow.types import ClaimRequest, OfferedCode, Order, PaymentRequest, RedemptionRequest, RefundRequest
 from app.ledger.queries import balances
 from app.outbox import queries as outbox
@@ -209,6 +210,10 @@ class Walk:
         by_id = {self._id(each): each for each in (*self.model.payments, *self.model.refunds)}
         conn, now, flow = self.site.conn, self.site.now, self.site.flow
         for job in outbox.take_jobs(conn, CITY, now, lease=timedelta(seconds=60), limit=100):
+            if job.kind == "coupon.stock":
+                tell_sold_out(conn, job.ref_id, now)
+                outbox.finish_job(conn, job, now)
+                continue
             if job.kind == "payment.resolve":
                 expected, plan = self.model.resolve(by_id[job.ref_id]), flow.resolve_payment(None, job.ref_id, now)
             else:

@@ -3,18 +3,23 @@ import enClaims from "../i18n/en.claims.json";
 import enGroup from "../i18n/en.group.json";
 import en from "../i18n/en.json";
 import enMerchant from "../i18n/en.merchant.json";
+import enStatements from "../i18n/en.statements.json";
 import enTill from "../i18n/en.till.json";
 import zhClaims from "../i18n/zh-CN.claims.json";
 import zhGroup from "../i18n/zh-CN.group.json";
 import zh from "../i18n/zh-CN.json";
 import zhMerchant from "../i18n/zh-CN.merchant.json";
+import zhStatements from "../i18n/zh-CN.statements.json";
 import zhTill from "../i18n/zh-CN.till.json";
 
-const english = { ...en, ...enClaims, ...enMerchant, ...enTill, ...enGroup };
+const english = { ...en, ...enClaims, ...enMerchant, ...enTill, ...enGroup, ...enStatements };
 
 export type Word = keyof typeof english;
 
-const tables: Record<string, Record<Word, string>> = { en: english, "zh-CN": { ...zh, ...zhClaims, ...zhMerchant, ...zhTill, ...zhGroup } };
+const tables: Record<string, Record<Word, string>> = {
+  en: english,
+  "zh-CN": { ...zh, ...zhClaims, ...zhMerchant, ...zhTill, ...zhGroup, ...zhStatements },
+};
 
 export const lang: string = document.documentElement.lang in tables ? document.documentElement.lang : "en";
 

@@ -57,7 +57,7 @@ export interface Ask {
   /** The Idempotency-Key of a request that must not happen twice. */
   key?: string;
   token?: string;
-  accept?: "application/json" | "image/svg+xml";
+  accept?: "application/json" | "image/svg+xml" | "text/csv";
   signal?: AbortSignal | undefined;
   /** A look in the background: the page does not count as busy meanwhile. */
   quiet?: boolean;
@@ -117,7 +117,7 @@ function addressOf(path: string, query: Query): URL {
 
 async function valueOf(answer: Response, what: Ask): Promise<unknown> {
   if (answer.status === 204) return null;
-  return what.accept === "image/svg+xml" ? answer.text() : answer.json();
+  return what.accept === undefined || what.accept === "application/json" ? answer.json() : answer.text();
 }
 
 /** Sends one request. Throws ApiProblem, Unreachable, Unreadable, or AbortError when the signal gave up. */
