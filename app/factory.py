@@ -24,8 +24,18 @@ from app.core.settings import Settings
 from app.coupons import routes as coupons_routes
 from app.coupons import routes_codes as coupons_codes_routes
 from app.discovery.routes import blueprints as discovery_blueprints
-from app.flow import routes_claims, routes_contract, routes_groups, routes_payments, routes_settlements, routes_till
+from app.flow import (
+    routes_callbacks,
+    routes_claims,
+    routes_contract,
+    routes_groups,
+    routes_partner,
+    routes_payments,
+    routes_settlements,
+    routes_till,
+)
 from app.flow.cli import commands as flow_commands
+from app.flow.client.flow import FlowElsewhere
 from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
 from app.fraud import routes as fraud_routes
@@ -81,7 +91,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
         cursors=CursorCodec(settings.secret_key.encode()),
         principals=create_principals(settings, parts, employment_of),
     )
-    flow: FlowGateway = EmbeddedFlow(settings, parts, clock)
+    flow: FlowGateway = FlowElsewhere(settings, parts) if settings.flow else EmbeddedFlow(settings, parts, clock)
     app.extensions["fujin_flow"] = flow
     register_request_hooks(app)
     register_error_handlers(app)
@@ -104,6 +114,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         members_routes.blueprint,
         cities_routes.blueprint,
         routes_contract.blueprint,
+        routes_partner.blueprint,
+        routes_callbacks.blueprint,
         routes_claims.blueprint,
         routes_groups.blueprint,
         routes_till.blueprint,

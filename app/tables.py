@@ -6,6 +6,7 @@ import app.cities.tables
 import app.claims.tables
 import app.claims.tables_guard
 import app.coupons.tables
+import app.flow.tables
 import app.fraud.tables
 import app.groups.tables
 import app.http.tables

@@ -131,6 +131,8 @@ class Worker:
             return str(run_job(self._flow.resolve_refund(job.ref_id, self._now())).state)
         if job.kind == "coupon.stock":
             return self._look_at_stock(job)
+        if job.kind == "claim.resolve":
+            return str(run_job(self._flow.resolve_claim(job.ref_id, self._now())).state)
         raise LookupError(f"no work is called {job.kind}")
 
     def _look_at_stock(self, job: Job) -> str:

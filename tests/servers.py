@@ -126,9 +126,9 @@ class WebServer:
 class Worker:
     """The process beside the web: ``fujin worker``."""
 
-    def __init__(self, settings: Settings, log: Path, pid_file: Path) -> None:
+    def __init__(self, settings: Settings, log: Path, pid_file: Path, **more: str) -> None:
         self.process: subprocess.Popen[bytes] | None = None
-        self._log, self._environment = log, environment(settings)
+        self._log, self._environment = log, environment(settings, **more)
         command = [sys.executable, "-m", "flask", "--app", "wsgi", "fujin", "worker", "--pid-file", str(pid_file)]
         self._command = command
 

@@ -27,13 +27,15 @@ _PARTS = ("gross_minor", "discount_minor", "platform_share_minor", "prepaid_mino
 
 
 def _counted(keys: str, stock: str, claims: str) -> str:
-    """Rows of stock whose ``taken`` differs from the claims counted under the same keys, either side missing too."""
+    """Rows of stock whose ``taken`` differs from the claims counted under the same keys, either side missing too; of
+    coupons that stand at a flow elsewhere it is a projection, and the claims are there."""
     return f"""
         SELECT {_COUPON} || place, coalesce(s.taken, 0) || ' taken, ' || coalesce(n, 0) || ' live claims'
         FROM (SELECT {keys}, sum(taken) AS taken FROM {stock} GROUP BY {keys}) s
         FULL JOIN (SELECT {keys}, count(*) AS n FROM claims WHERE {claims} GROUP BY {keys}) live USING ({keys}),
         LATERAL (SELECT {_place(keys)} AS place) AS at
         WHERE coalesce(s.taken, 0) <> coalesce(n, 0)
+            AND (city_id, coupon_id) NOT IN (SELECT x.city_id, x.coupon_id FROM flow_coupons x)
     """
 
 

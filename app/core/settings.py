@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, dataclass, field, fields
@@ -123,6 +124,20 @@ def _url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _flow(text: str) -> str | None:
+    return None if text == "embedded" else _url(text)
+
+
+def _hook_secret(text: str) -> bytes:
+    try:
+        found = base64.b64decode(text.removeprefix("whsec_"), validate=True)
+    except ValueError:
+        found = b""
+    if not text.startswith("whsec_") or not 24 <= len(found) <= 64:
+        raise ValueError("must be whsec_ and 24 to 64 bytes in base64, as the flow showed it")
+    return found
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """Everything that can be set from outside; docs/settings.md lists the same."""
@@ -205,6 +220,21 @@ class Settings:
         "FUJIN_STRIPE_WEBHOOK_SECRET", "secret that signs Stripe's notices", _webhook_secret, None, secret=True
     )
     stripe_url: str = _setting("FUJIN_STRIPE_URL", "Stripe's API", _partner_url, "https://api.stripe.com")
+    flow: str | None = _setting("FUJIN_FLOW", "embedded, or the address of a flow that stands elsewhere", _flow, None)
+    flow_client_id: str | None = _setting("FUJIN_FLOW_CLIENT", "our client's id at that flow", str, None)
+    flow_secret: str | None = _setting("FUJIN_FLOW_SECRET", "its secret", str, None, secret=True)
+    flow_hook_secret: bytes | None = _setting(
+        "FUJIN_FLOW_HOOK_SECRET",
+        "secret (whsec_…) of our webhook endpoint there; without it its events are only polled",
+        _hook_secret,
+        None,
+        secret=True,
+    )
+    flow_allow: tuple[str, ...] = _setting(
+        "FUJIN_FLOW_ALLOW", "host:port of a flow that may be asked over plain http; default: none", _host_ports, ()
+    )
+    flow_poll_s: float = _setting("FUJIN_FLOW_POLL_S", "how often that flow's feed is read", _positive, 60.0)
+    flow_timeout_s: float = _setting("FUJIN_FLOW_TIMEOUT_S", "longest wait for one answer of that flow", _positive, 3.0)
     webhook_allow: tuple[str, ...] = _setting(
         "FUJIN_WEBHOOK_ALLOW",
         "receivers (host:port) for which scheme, port and address are not checked; default: none",
@@ -269,6 +299,19 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
             shown = "" if item.metadata["secret"] else f" (it is {raw!r})"
             faults.append(f"{variable} {error}{shown}")
     faults += _half_set(values, given)
+    faults += _flow_faults(values)
     if faults:
         raise InvalidSettings("settings:\n" + "\n".join(f"  - {fault}" for fault in faults))
     return Settings(**values)
+
+
+def _flow_faults(values: Mapping[str, Any]) -> list[str]:
+    """What a flow elsewhere needs besides its address."""
+    flow = values.get("flow")
+    if flow is None:
+        return []
+    return [
+        f"{variable} is not set (FUJIN_FLOW needs it)"
+        for name, variable in (("flow_client_id", "FUJIN_FLOW_CLIENT"), ("flow_secret", "FUJIN_FLOW_SECRET"))
+        if not values.get(name)
+    ]

@@ -19,6 +19,8 @@ from app.flow.types import (
     ClaimView,
     CodeView,
     LookupRequest,
+    PartnerCouponView,
+    PartnerTerms,
     PaymentRequest,
     PaymentView,
     PresenceView,
@@ -40,6 +42,27 @@ class FlowGateway(Protocol):
 
     def capabilities(self) -> Capabilities:
         """What this flow can do."""
+        ...
+
+    def lacks(self) -> tuple[str, ...]:
+        """What it would have to do for this installation, and does not; looked at before anything is served."""
+        ...
+
+    # partners
+    def publish_coupon_version(self, context: RequestContext, terms: PartnerTerms) -> Plan:
+        """PartnerCouponView. The partner's ids and numbers are mapped; a number stands for its terms for ever."""
+        ...
+
+    def set_stock(self, context: RequestContext, external_id: str, quota: int) -> Plan:
+        """PartnerCouponView; how many may be claimed in all."""
+        ...
+
+    def end_coupon(self, context: RequestContext, external_id: str) -> Plan:
+        """PartnerCouponView, ended; what was claimed stays good."""
+        ...
+
+    def get_partner_coupon(self, context: RequestContext, external_id: str) -> PartnerCouponView:
+        """A coupon of the caller's; NotFound."""
         ...
 
     # members
@@ -67,6 +90,10 @@ class FlowGateway(Protocol):
 
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's active claims; claim-unpaid, code-revoked, code-expired, already-redeemed."""
+        ...
+
+    def resolve_claim(self, claim_id: UUID, now: datetime) -> Plan:
+        """What became of a claim whose answer was lost, with its ``state``; only a flow elsewhere has such."""
         ...
 
     # groups
@@ -173,6 +200,10 @@ class FlowGateway(Protocol):
 
     def settlement_file(self, context: RequestContext, settlement_id: UUID) -> tuple[Settlement, bytes]:
         """The statement and its lines as a file, whose hash a closed one tells; NotFound."""
+        ...
+
+    def flow_notice(self, headers: dict[str, str], body: bytes, now: datetime) -> Plan:
+        """None; what a flow elsewhere told us, applied once; NotFound where the flow is our own."""
         ...
 
     # time

@@ -14,7 +14,16 @@ from app.core.errors import Fault, InvalidBody
 from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_claims import claim_json
-from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, presence_of, without_position
+from app.flow.routes_common import (
+    CLAIMING,
+    FLOW_KEY_PROBLEMS,
+    address_of,
+    context,
+    fix_of,
+    flow,
+    presence_of,
+    without_position,
+)
 from app.flow.schemas_claims import (
     CancelClaimBody,
     ClaimAnswer,
@@ -69,7 +78,7 @@ def claim(body: dict[str, Any]) -> Answer:
         device_id=body.get("device_id"),
         claim_id=body.get("claim_id"),
         presence=presence_of(body),
-        address=request.remote_addr,
+        address=address_of(),
     )
     return run_plan(flow().grant_claim(context(scope.key), wanted), scope, _present(201))
 

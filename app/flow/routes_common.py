@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import current_app
+from flask import current_app, request
 
 from app.flow.gateway import FlowGateway
 from app.flow.types import Fix, PlaceCode, RequestContext
@@ -13,7 +13,7 @@ from app.http.keyed import KEY_PROBLEMS
 from app.http.problems import request_id
 from app.http.services import services
 
-FLOW_KEY_PROBLEMS = (*KEY_PROBLEMS, "flow-unavailable")
+FLOW_KEY_PROBLEMS = (*KEY_PROBLEMS, "flow-unavailable", "flow-lacks", "gateway-failed")
 CLAIMING = (
     *("not-found", "claim-not-started", "claim-window-closed", "sold-out", "user-limit", "day-limit"),
     *("device-limit", "location-needed", "outside-geofence", "location-stale", "location-inaccurate"),
@@ -47,3 +47,8 @@ def presence_of(body: dict[str, Any]) -> PlaceCode | None:
 def without_position(body: dict[str, Any]) -> dict[str, Any]:
     """What makes two requests the same: a phone that asks again has measured again, or was shown new digits."""
     return {name: value for name, value in body.items() if name not in ("location", "place_code")}
+
+
+def address_of() -> str | None:
+    """Where a request comes from; None for a partner's user, whom only the partner's server speaks for."""
+    return None if signed_in().client_id is not None else request.remote_addr

@@ -10,7 +10,16 @@ from flask import request
 from app.core.ids import city_of
 from app.core.languages import preferences
 from app.flow.present_groups import group_json
-from app.flow.routes_common import CLAIMING, FLOW_KEY_PROBLEMS, context, fix_of, flow, presence_of, without_position
+from app.flow.routes_common import (
+    CLAIMING,
+    FLOW_KEY_PROBLEMS,
+    address_of,
+    context,
+    fix_of,
+    flow,
+    presence_of,
+    without_position,
+)
 from app.flow.schemas_groups import GroupAnswer, GroupQuery, JoinGroupBody, StartGroupBody
 from app.flow.types import ClaimRequest
 from app.flow.types_groups import GroupView, JoinRequest
@@ -57,7 +66,7 @@ def start_group(body: dict[str, Any]) -> Answer:
         fix=fix_of(body),
         device_id=body.get("device_id"),
         presence=presence_of(body),
-        address=request.remote_addr,
+        address=address_of(),
     )
     return run_plan(flow().start_group(context(scope.key), wanted), scope, _present(201))
 
@@ -80,7 +89,7 @@ def join_group(group_id: UUID, body: dict[str, Any]) -> Answer:
         fix=fix_of(body),
         device_id=body.get("device_id"),
         presence=presence_of(body),
-        address=request.remote_addr,
+        address=address_of(),
     )
     return run_plan(flow().join_group(context(scope.key), wanted), scope, _present(201))
 

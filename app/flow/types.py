@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
+from typing import Any
 from uuid import UUID
 
 from app.core.money import Money
@@ -324,6 +325,32 @@ class PaymentView:
     next_actions: tuple[str, ...]
     created_at: datetime
     succeeded_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerTerms:
+    """A version of a coupon under a partner's own id and number; ``terms`` are members of a coupon's terms."""
+
+    external_id: str
+    version: int
+    merchant_id: UUID | None
+    place_ids: tuple[UUID, ...]
+    terms: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerCouponView:
+    """A partner's coupon as the flow has it."""
+
+    external_id: str
+    version: int
+    coupon_id: UUID
+    coupon_version: int
+    city_id: int
+    merchant_id: UUID
+    state: str
+    taken: int
+    left: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,6 +110,8 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("group-already-joined", 409, "You have a seat in a group already", "do not retry"),
     Problem("group-open", 409, "The group is not complete yet", "do not retry"),
     Problem("claim-held", 409, "A till is using the claim at this moment", "retry later with the same key"),
+    Problem("coupon-version-taken", 409, "The version has other terms", "do not retry"),
+    Problem("coupon-version-too-low", 409, "A later version is in force", "do not retry"),
     # codes and the till
     Problem("code-mistyped", 422, "The code has a typing error"),
     Problem("code-unknown", 404, "There is no such code here", "do not retry"),
@@ -162,6 +164,7 @@ PROBLEMS: dict[str, Problem] = _table(
     # our side
     Problem("provider-unavailable", 503, "The payment provider does not answer", "retry later with the same key"),
     Problem("flow-unavailable", 503, "The redemption flow does not answer", "retry later with the same key"),
+    Problem("flow-lacks", 409, "The flow behind this installation does not offer this", "do not retry"),
     Problem("gateway-failed", 502, "A partner did not take the request", "retry later with the same key"),
     Problem("unavailable", 503, "The service is not available for the moment", "retry later with the same key"),
     Problem("clock-skew", 503, "Our clock and the database's differ; writes wait", "retry later with the same key"),

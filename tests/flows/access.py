@@ -23,6 +23,8 @@ WRITES = {
     *(f"{method} /v1/webhook-endpoints/{{endpoint_id}}" for method in ("PATCH", "DELETE")),
     *(f"POST /v1/webhook-endpoints/{{endpoint_id}}/{step}" for step in ("rotate-secret", "test")),
     "POST /v1/events/{event_id}/redeliver",
+    *("PUT /v1/flow/coupons/{external_id}/versions/{version}", "PUT /v1/flow/coupons/{external_id}/stock"),
+    *("POST /v1/flow/coupons/{external_id}/end", "POST /v1/flow/notify"),
     *("POST /v1/coupons", "PATCH /v1/coupons/{coupon_id}", "DELETE /v1/coupons/{coupon_id}/draft"),
     *(f"POST /v1/coupons/{{coupon_id}}/{step}" for step in ("publish", "pause", "resume", "end", "codes")),
     *(f"PUT /v1/coupons/{{coupon_id}}/{what}" for what in ("stock", "platform-terms")),

@@ -20,8 +20,8 @@ import sqlalchemy as sa
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
-from tests.flows.coupon_cases import COUPON_FIRST, coupon_paths, coupon_spares
 from tests.flows.made_things import REFUND, Made, Spares
+from tests.flows.partner_cases import FIRST, merchant_paths, merchant_spares
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
@@ -208,7 +208,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         "/v1/deliveries/{event_id}/attempts": [{"event_id": ours.event}],
         "/v1/events/{event_id}/redeliver": [{"event_id": ours.event}],
         "/v1/providers/{provider}/notify": [{"provider": "test_wallet"}],
-        **coupon_paths(ours.merchant, ours.coupon),
+        **merchant_paths(ours.merchant, ours.coupon),
     }
     first = {
         "POST /v1/claims": {"coupon_id": ours.many},
@@ -240,7 +240,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
             f"GET {BY_REQUEST}": {"query": {"place_id": ours.place}},
             "GET /v1/groups/{group_id}": {"query": {"invite": ours.invite}},
             f"PATCH {ENDPOINT}": {"headers": {"If-Match": "*"}, "body": {"description": "changed"}},
-            **COUPON_FIRST,
+            **FIRST,
         },
     }
 
@@ -287,7 +287,7 @@ def with_spares(values: Mapping[str, Any], spares: Spares) -> dict[str, Any]:
         purpose, method = ("claim", "online") if "cancel_claim" in ids else ("redemption", "user_scans")
         body = {"purpose": purpose, "purpose_id": ids["pay"], "provider": "test_wallet", "method": method}
         first["POST /v1/payments"] = _keyed(body)
-    paths, first = (known | own for known, own in zip((paths, first), coupon_spares(ids), strict=True))
+    paths, first = (known | own for known, own in zip((paths, first), merchant_spares(ids), strict=True))
     if spares.codes:
         more = [[{"code": code}] for code in spares.codes]
         bodies["redeem"] = {**bodies["redeem"], "codes": bodies["redeem"]["codes"] + more}

@@ -9,6 +9,7 @@ import urllib.request
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from app.core.clock import system_clock
 from app.core.ids import new_city_id
 from tests.factories.worlds import World
 from tests.flows.coupon_cases import coupon_terms
+from tests.flows.partner_cases import publish_spares
 
 Tokens = dict[str, dict[str, str]]
 
@@ -256,6 +258,8 @@ def make_spares(
         ids["delete"] = hands.endpoint("owner1")
     if who == "owner1":
         ids |= _own_coupons(hands, made.merchant)
+    if who == "partner1":
+        ids |= publish_spares(partial(_put_as_partner, url, tokens), made.merchant, made.place)
     return Spares(ids, codes)
 
 
@@ -269,6 +273,10 @@ def _own_coupons(hands: Hands, merchant: str) -> dict[str, str]:
     found["coded_coupon"] = str(hands.post("owner1", "/v1/coupons", coded)["coupon_id"])
     hands.post("owner1", f"/v1/coupons/{found['end_coupon']}/publish", {})
     return found
+
+
+def _put_as_partner(url: str, tokens: Tokens, path: str, body: Any) -> tuple[int, Any]:
+    return send(url, "PUT", path, tokens["partner1"]["token"], body)
 
 
 def make_room(engine: sa.Engine, *made: Made) -> None:

@@ -81,6 +81,11 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
     "resume_coupon": ("coupon-not-published", "coupon-ended"),
     "end_coupon": ("coupon-not-published",),
     "set_coupon_stock": ("invalid-body", "coupon-not-published", "coupon-ended"),
+    # likewise, of partners; a version's number stands for its terms
+    "publish_partner_coupon": (
+        *("invalid-body", "coupon-version-taken", "coupon-version-too-low", "coupon-ended", "coupon-usable-nowhere"),
+    ),
+    "set_partner_stock": ("invalid-body", "coupon-ended"),
     "set_platform_terms": ("invalid-body", "coupon-ended"),
     "upload_coupon_codes": ("invalid-body", "codes-are-generated", "coupon-ended"),
 }

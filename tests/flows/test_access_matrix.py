@@ -15,6 +15,7 @@ import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
+from app.imports.demo.people import PARTNER_CLIENT_ID
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
 from tests.flows.made_things import Made
 
@@ -181,6 +182,19 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 ),
                 "missing": Case({"city": "hangzhou", "kind": "regions", "version": "99"}, frozenset()),
             },
+        }
+        published = one(coupon, merchant=first, state="published")
+        row = {"key": f"{PARTNER_CLIENT_ID}|matrix", "coupon": published, "merchant": first}
+        conn.execute(
+            sa.text("INSERT INTO partner_coupons VALUES (:key, 2, :coupon, :merchant, '2026-11-22T09:30:00Z')"), row
+        )
+        conn.execute(
+            sa.text("INSERT INTO partner_coupon_versions VALUES (:key, 1, 1, '\\x00', '2026-11-22T09:30:00Z')"), row
+        )
+        conn.commit()
+        found["/v1/flow/coupons/{external_id}"] = {
+            "own": Case({"external_id": "matrix"}, frozenset({"partner1"})),
+            "missing": Case({"external_id": "nothing"}, frozenset()),
         }
     engine.dispose()
     return found | flow_things(*made)

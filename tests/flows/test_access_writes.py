@@ -26,11 +26,12 @@ from tests.flows.made_things import (
     make_spares,
     send,
 )
+from tests.flows.partner_cases import partner_calls
 
 # What is signed in, changed or proven by other means than a role has tests of its own.
 ELSEWHERE = {
     *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
-    "POST /v1/providers/{provider}/notify",
+    *("POST /v1/providers/{provider}/notify", "POST /v1/flow/notify"),
 }
 HOOK = {"url": "https://93.184.215.14/written"}
 Call = tuple[str, str, Any]  # method, path, body
@@ -107,7 +108,7 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
             for step in ("rotate-secret", "test")
         },
         f"POST {event}": ("POST", f"/v1/events/{made.event}/redeliver", {}),
-        **(own_coupon_writes(made, ids) if who == "owner1" else {}),
+        **(own_coupon_writes(made, ids) if who == "owner1" else partner_calls(made.merchant, made.place)),
     }
 
 

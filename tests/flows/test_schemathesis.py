@@ -34,6 +34,7 @@ from tests.flows.api_campaign import (
 )
 from tests.flows.coupon_cases import COUPON, COUPON_WRITES
 from tests.flows.made_things import Made, make_room, make_spares
+from tests.flows.partner_cases import EXTERNAL
 from tests.servers import fujin
 
 SEED = 20261122
@@ -76,11 +77,20 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
         {"staff", "owner", "operator", "admin"}
     ),
     ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES): frozenset({"owner"}),
+    (
+        f"GET {EXTERNAL}",
+        f"PUT {EXTERNAL}/versions/{{version}}",
+        f"PUT {EXTERNAL}/stock",
+        f"POST {EXTERNAL}/end",
+    ): frozenset({"partner"}),
     (f"PUT {COUPON}/platform-terms",): frozenset({"operator", "admin"}),
 }
 
 # What is admitted and never succeeds here all the same, and why.
-NOT_BY_DATA: dict[str, str] = {"POST /v1/providers/{provider}/notify": "a provider's signature can't be guessed"}
+NOT_BY_DATA: dict[str, str] = {
+    "POST /v1/providers/{provider}/notify": "a provider's signature can't be guessed",
+    "POST /v1/flow/notify": "the flow is this installation's own",
+}
 
 
 def first_admitted(label: str, operation: dict[str, Any]) -> str:

@@ -13,6 +13,7 @@ from app.cities.queries import city_ids
 from app.claims.codes import code_keys
 from app.core.clock import Clock
 from app.core.db import Database
+from app.core.errors import NotFound
 from app.core.sealing import Keyed, derived_key
 from app.core.settings import Settings
 from app.flow.embedded.claim_ends import BATCH, ClaimEnds
@@ -20,6 +21,7 @@ from app.flow.embedded.claims import ClaimsPart
 from app.flow.embedded.gates import ROTATES_EVERY_S, Gates
 from app.flow.embedded.group_ends import GroupEnds
 from app.flow.embedded.groups import GroupsPart
+from app.flow.embedded.partner_coupons import PartnerCoupons
 from app.flow.embedded.payments import PaymentsPart
 from app.flow.embedded.purposes import Purposes
 from app.flow.embedded.reference import Reference
@@ -33,6 +35,8 @@ from app.flow.types import (
     ClaimView,
     CodeView,
     LookupRequest,
+    PartnerCouponView,
+    PartnerTerms,
     PaymentRequest,
     PaymentView,
     PresenceView,
@@ -76,6 +80,7 @@ class EmbeddedFlow:
         inviter = Keyed(derived_key(settings.secret_key, "group invitation"))
         self._groups = GroupsPart(database, self._claims, self._reference, inviter)
         self._group_ends = GroupEnds(self._payments)
+        self._partner_coupons = PartnerCoupons(database)
         self._ends = ClaimEnds(database, self._claims, self._payments, self._reference)
         self._settlements = SettlementsPart(database, settings.settlement_floor_minor)
 
@@ -95,11 +100,33 @@ class EmbeddedFlow:
             points=False,
             partner_users=True,
             caller_claim_ids=True,
-            partner_coupons=False,
+            partner_coupons=True,
             test_provider=TEST_WALLET if TEST_WALLET in self._settings.providers else None,
             providers=self._settings.providers,
             currencies=currencies,
         )
+
+    def lacks(self) -> tuple[str, ...]:
+        """Nothing."""
+        return ()
+
+    # partners
+
+    def publish_coupon_version(self, context: RequestContext, terms: PartnerTerms) -> Plan:
+        """PartnerCouponView."""
+        return self._partner_coupons.publish(context, terms)
+
+    def set_stock(self, context: RequestContext, external_id: str, quota: int) -> Plan:
+        """PartnerCouponView."""
+        return self._partner_coupons.set_stock(context, external_id, quota)
+
+    def end_coupon(self, context: RequestContext, external_id: str) -> Plan:
+        """PartnerCouponView, ended."""
+        return self._partner_coupons.end(context, external_id)
+
+    def get_partner_coupon(self, context: RequestContext, external_id: str) -> PartnerCouponView:
+        """A coupon of the caller's."""
+        return self._partner_coupons.get(context, external_id)
 
     # members
 
@@ -128,6 +155,10 @@ class EmbeddedFlow:
     def present_code(self, context: RequestContext, claim_id: UUID) -> CodeView:
         """The code of one of the caller's claims."""
         return self._claims.present_code(context, claim_id)
+
+    def resolve_claim(self, claim_id: UUID, now: datetime) -> Plan:  # noqa: ARG002
+        """LookupError: a claim of ours is never in doubt."""
+        raise LookupError(f"claim {claim_id} was not asked of another flow")
 
     # groups
 
@@ -244,6 +275,12 @@ class EmbeddedFlow:
     def settlement_file(self, context: RequestContext, settlement_id: UUID) -> tuple[Settlement, bytes]:
         """The statement and its lines as a file."""
         return self._settlements.file(context, settlement_id)
+
+    # what another flow tells
+
+    def flow_notice(self, headers: Mapping[str, str], body: bytes, now: datetime) -> Plan:  # noqa: ARG002
+        """NotFound."""
+        raise NotFound("the flow is this installation's own")
 
     # time
 

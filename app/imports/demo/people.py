@@ -17,7 +17,7 @@ SECOND_CITY: Final = "berlin"
 PARTNER_CLIENT_ID: Final = "partner1"
 PARTNER_NAME: Final = "Demo till partner"
 PARTNER_SCOPES: Final = (
-    *("coupons:read", "claims:read", "redemptions:write", "webhooks:write", "events:read"),
+    *("coupons:read", "coupons:write", "claims:read", "redemptions:write", "webhooks:write", "events:read"),
     "users:act",
 )
 

@@ -1,0 +1,1 @@
+"""A flow that stands elsewhere, behind the same gateway: asked over HTTP as a partner, mirrored from what it tells."""

@@ -1,0 +1,1 @@
+"""Drives a flow through its published contract, over HTTP alone, and holds it to what it promises."""
