@@ -218,15 +218,24 @@ def test_a_card_that_the_bank_wants_to_ask_is_paid_later(site: Site) -> None:
     assert site.state_of(claim_id) == "active"
 
 
-def test_money_that_alipay_gives_back_by_cancelling_is_nobodys(site: Site) -> None:
+@BOTH
+def test_cancelling_finds_money_whose_answer_was_lost_and_keeps_it(site: Site, provider: str) -> None:
     claim_id, member = site.claim()
     site.bench.play(Step(do="lose"))
-    found = site.pay(claim_id, member, "alipay", at_once=True).get_json()
+    found = site.pay(claim_id, member, provider, at_once=True).get_json()
     assert found["state"] == "unknown"
     path = f"/v1/payments/{found['payment_id']}/cancel"
-    assert site.loop.post(path, {}, by=(member, "member")).get_json()["state"] == "cancelled"
-    assert site.bench.fakepay.trade(found["trade_no"]).refunded_minor == PRICE
-    assert (site.state_of(claim_id), site.books(found["payment_id"])) == ("pending_payment", [])
+    assert site.loop.post(path, {}, by=(member, "member")).get_json()["state"] == "succeeded"
+    assert site.bench.fakepay.trade(found["trade_no"]).refunded_minor == 0
+    assert (site.state_of(claim_id), site.books(found["payment_id"])) == ("active", paid_books(provider))
+
+
+@BOTH
+def test_money_that_came_just_before_its_time_was_over_is_good(site: Site, provider: str) -> None:
+    found, claim_id, _ = site.waiting(provider)
+    site.bench.fakepay.act(found["trade_no"], "pay")
+    assert site.resolve(found["payment_id"], after_s=86_400) == "succeeded"
+    assert (site.state_of(claim_id), site.books(found["payment_id"])) == ("active", paid_books(provider))
 
 
 def test_what_a_provider_cannot_collect_is_refused_before_it_is_asked(site: Site) -> None:

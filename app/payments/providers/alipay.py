@@ -7,8 +7,8 @@ by what it means for the money:
 - TRADE_CLOSED is an unpaid trade past its time and also one that was refunded whole: either way no money is with us,
   and payments that have their money are never asked for again;
 - TRADE_FINISHED is paid too, and can be the first word of success where a product knows no refunds;
-- a cancelled trade that was paid is refunded by Alipay itself (``action=refund``); ``retry_flag=Y`` wants it cancelled
-  again;
+- a cancelled trade that was paid is refunded by Alipay itself (``action=refund``), so that it is asked for first;
+  ``retry_flag=Y`` wants it cancelled again;
 - a refund that is asked for twice answers ``fund_change=N`` and is then looked up; a look-up without an amount means
   that nothing was refunded;
 - a trade made by ``precreate`` does not exist before the payer scans it.
@@ -148,8 +148,14 @@ class Alipay:
         return _of_state(answer, trade.trade_no)
 
     def cancel(self, trade: Asked, timeout_s: float = ASK_TIMEOUT_S) -> PayOutcome:
-        """Closes a trade; one that was paid meanwhile is refunded by Alipay. Silent where it can't be cancelled."""
+        """Closes a trade, unless it is paid. One that is paid between our question and this is refunded by Alipay.
+
+        Cancelling gives money back that came, so that it is never asked for while nobody says that there is none.
+        """
         end = time.monotonic() + timeout_s
+        found = self.query(trade, timeout_s)
+        if isinstance(found, (Paid, Closed, Silent)):
+            return found
         for _ in range(CANCEL_TRIES):
             left_s = end - time.monotonic()
             if left_s <= 0:

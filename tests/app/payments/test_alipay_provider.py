@@ -10,8 +10,9 @@ import pytest
 
 from app.payments.errors import InvalidSignature
 from app.payments.fakepay.scenario import Step
-from app.payments.providers.alipay import fen, yuan
+from app.payments.providers.alipay import Alipay, fen, yuan
 from app.payments.providers.alipay_signing import BadKey, nodes_of, private_key, public_key
+from app.payments.providers.calling import Call, Reply
 from app.payments.types import (
     Closed,
     Declined,
@@ -119,30 +120,53 @@ def test_an_answer_about_another_trade_is_silence(bench: Bench) -> None:
     assert isinstance(bench.alipay.query(asked("o1")), Silent)
 
 
-def test_cancelling_closes_and_gives_back_what_was_faster(bench: Bench) -> None:
+def test_cancelling_closes_what_nobody_has_paid(bench: Bench) -> None:
     bench.play(Step(outcome="wait"), Step("cancel", do="retry", times=2))
     bench.alipay.pay(order())
     assert bench.alipay.cancel(asked()) == Closed("closed by Alipay")  # at the third try, as retry_flag=Y asks
     assert bench.alipay.query(asked()) == Closed("closed at Alipay, or refunded there")
-    bench.play()
-    bench.alipay.pay(order())
-    assert bench.alipay.cancel(asked()) == Closed("paid meanwhile, and given back by Alipay")
-    assert bench.fakepay.state()[0]["refunded_minor"] == 4000
     assert bench.alipay.cancel(asked("o7")) == Closed("closed by Alipay")  # a number that was never used
     assert bench.alipay.query(asked("o7")) == Missing()
     assert isinstance(bench.alipay.pay(order("o7")), Closed)
 
 
-def test_what_cannot_be_cancelled_is_asked_for(bench: Bench) -> None:
-    bench.play(Step("cancel", do="retry", times=0))
+def test_money_that_is_there_is_not_given_back_by_cancelling(bench: Bench) -> None:
+    paid = bench.alipay.pay(order())
+    assert bench.alipay.cancel(asked()) == paid
+    bench.play(Step("query", do="lose"))
+    paid = bench.alipay.pay(order())
+    assert isinstance(bench.alipay.cancel(asked()), Silent)  # who can't ask does not cancel
+    assert bench.alipay.cancel(asked()) == paid
+    assert bench.fakepay.state()[0]["refunded_minor"] == 0
+
+
+@pytest.mark.parametrize(
+    ("act", "means"),
+    [
+        ("pay", Closed("paid meanwhile, and given back by Alipay")),
+        ("finish", Silent("40004 ACQ.TRADE_HAS_FINISHED 假支付拒绝")),
+    ],
+)
+def test_money_that_comes_between_question_and_cancelling(bench: Bench, act: str, means: object) -> None:
+    bench.play(Step(outcome="wait"))
+    bench.alipay.pay(order())
+
+    def paid_right_after_the_question(call: Call, timeout_s: float) -> Reply:
+        reply = bench.call(call, timeout_s)
+        if "trade.query" in call.url:
+            bench.fakepay.act("o1", act)
+        return reply
+
+    racing = Alipay(bench.alipay._account, now, paid_right_after_the_question)
+    assert racing.cancel(asked()) == means
+    assert bench.fakepay.state()[0]["refunded_minor"] == (4000 if act == "pay" else 0)
+
+
+def test_cancelling_that_alipay_wants_again_and_again_ends_in_silence(bench: Bench) -> None:
+    bench.play(Step(outcome="wait"), Step("cancel", do="retry", times=0))
     bench.alipay.pay(order())
     assert bench.alipay.cancel(asked()) == Silent("Alipay wants it cancelled again")
-    assert len(bench.calls) == 4
-    bench.play()
-    bench.alipay.pay(order())
-    bench.fakepay.act("o1", "finish")
-    assert isinstance(bench.alipay.cancel(asked()), Silent)
-    assert isinstance(bench.alipay.query(asked()), Paid)
+    assert len(bench.calls) == 5
 
 
 def test_a_refund_number_pays_once(bench: Bench) -> None:
