@@ -42,8 +42,9 @@ def fakepay_process(settings: Settings, folder: Path, *words: str) -> Iterator[s
     ) as process:
         try:
             assert process.stdout is not None
-            line = process.stdout.readline()
-            assert line.startswith("fakepay answers at http://127.0.0.1:"), line
+            words_of_start = "fakepay answers at http://127.0.0.1:"
+            line = next((each for each in process.stdout if each.startswith(words_of_start)), None)
+            assert line is not None, "it ended without a word"
             yield line.split()[3].rstrip(";")
         finally:
             process.terminate()

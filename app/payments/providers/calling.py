@@ -17,6 +17,8 @@ from http.client import HTTPConnection, HTTPException
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from app.outbox.guard import impatient_lookup
+
 CONNECT_S: Final = 3.0
 MAX_ANSWER: Final = 1_000_000  # head and body
 
@@ -105,7 +107,7 @@ def _exchange(call: Call, end: float) -> Reply:
     parts = urlsplit(call.url)
     secure, host = parts.scheme == "https", parts.hostname or ""
     port = parts.port or (443 if secure else 80)
-    inner = socket.create_connection((host, port), timeout=min(CONNECT_S, _left_s(end)))
+    inner = _connected(host, port, end)
     try:
         if secure:
             inner.settimeout(_left_s(end))
@@ -119,6 +121,17 @@ def _exchange(call: Call, end: float) -> Reply:
         return Reply(answer.status, headers, answer.read())
     finally:
         inner.close()
+
+
+def _connected(host: str, port: int, end: float) -> socket.socket:
+    """A socket to the first address of a host that takes a connection; a silent name server has its limit too."""
+    fault: OSError = OSError("no address")
+    for address in impatient_lookup(host, port):
+        try:
+            return socket.create_connection((address, port), timeout=min(CONNECT_S, _left_s(end)))
+        except OSError as error:
+            fault = error
+    raise fault
 
 
 def _left_s(end: float) -> float:

@@ -6,6 +6,7 @@ import http.client
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -172,9 +173,18 @@ def test_a_call_ends_in_its_time_however_slowly_the_other_side_drips(bench: Benc
 
 
 def test_what_cannot_be_reached_or_read_fails_as_silence(bench: Bench) -> None:
-    for url in ("http://127.0.0.1:1/", "http://[::1", "https://127.0.0.1:1/", "http://nowhere.invalid/"):
+    for url in ("http://127.0.0.1:1/", "http://[::1", "https://127.0.0.1:1/"):
         with pytest.raises(CallFailed):
             over_http(Call("GET", url, {}, b""), 1)
+
+
+def test_a_name_server_that_does_not_answer_holds_nobody_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    def never(host: str, port: int) -> Sequence[str]:
+        raise OSError("the name servers do not answer")
+
+    monkeypatch.setattr("app.payments.providers.calling.impatient_lookup", never)
+    with pytest.raises(CallFailed, match="OSError"):
+        over_http(Call("GET", "https://provider.example/", {}, b""), 1)
 
 
 def test_requests_that_are_not_good_are_refused_in_the_dialects_words(bench: Bench) -> None:
