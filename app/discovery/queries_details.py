@@ -33,6 +33,7 @@ TERM_COLUMNS = (
     "use_hours",
     "scope_kind",
     "claim_within_m",
+    "claim_in_area",
     "party_min",
     "party_max",
     "quota",

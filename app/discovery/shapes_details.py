@@ -152,6 +152,7 @@ class TermsSchema(Schema):
     use_week = week()
     scope_kind = Choice("all_places", "places", "service_areas", "regions", required=True)
     claim_within_m = nullable(fields.Integer)
+    claim_in_area = fields.Boolean(required=True)
     party_min = nullable(fields.Integer)
     party_max = nullable(fields.Integer)
     quota = fields.Integer(required=True)

@@ -36,6 +36,7 @@ def group_json(view: GroupView, wanted: Sequence[str], public_url: str) -> dict[
         "deadline": view.deadline,
         "time_zone": view.time_zone,
         "claim_within_m": view.claim_within_m,
+        "wants_position": view.wants_position,
         "wants_device": view.per_device,
         "refund_policy": view.refund_policy,
         "invite": invite,

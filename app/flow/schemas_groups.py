@@ -63,6 +63,7 @@ class GroupAnswer(Schema):
     deadline = fields.DateTime(required=True, metadata={"description": "the first instant at which it is over"})
     time_zone = fields.String(required=True)
     claim_within_m = fields.Integer(required=True, allow_none=True)
+    wants_position = fields.Boolean(required=True)
     wants_device = fields.Boolean(required=True)
     refund_policy = fields.String(required=True)
     invite = fields.String(required=True, allow_none=True)

@@ -47,6 +47,7 @@ class GroupView:
     deadline: datetime
     time_zone: str
     claim_within_m: int | None
+    wants_position: bool
     per_device: bool
     refund_policy: str
     invite: str | None

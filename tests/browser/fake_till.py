@@ -188,7 +188,14 @@ def add_till(app: Flask, shop: Shop) -> None:
         "void": lambda each: each | {"state": "voided", "ended_at": later(0), "next_actions": []},
         "reverse": lambda each: each | {"state": "reversed", "ended_at": later(0), "next_actions": []},
     }
+
+    def presence(place_id: str) -> Answer:
+        if shop.who() is None:
+            return problem(401, "expired-token")
+        return jsonify(place_id=place_id, code="042137", valid_until=later(120), rotates_every_s=300)
+
     routes: dict[str, tuple[Any, list[str]]] = {
+        "/v1/places/<place_id>/presence-code": (presence, ["GET"]),
         "/v1/me": (me, ["GET"]),
         "/v1/merchants/<merchant_id>/places": (merchant_places, ["GET"]),
         "/v1/codes/lookup": (lookup, ["POST"]),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
@@ -25,15 +25,15 @@ def party(
     make_database: MakeDatabase, migrated_template: str, settings_for: Callable[[str], Settings]
 ) -> Iterator[Party]:
     url = make_database(migrated_template)
-    found, engine = open_party(url, replace(settings_for(url), public_url="http://127.0.0.1:9"))
+    found, engine = open_party(url, settings_for(url))
     yield found
     found.database.dispose()
     engine.dispose()
 
 
-@pytest.fixture(scope="module")
-def address(party: Party) -> Iterator[str]:
-    """Where the application is served, on a free port of the loopback."""
+@contextmanager
+def served(party: Party) -> Iterator[str]:
+    """The application on a free port of the loopback."""
     server = make_server("127.0.0.1", 0, party.loop.app, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -43,9 +43,15 @@ def address(party: Party) -> Iterator[str]:
     server.server_close()
 
 
+@pytest.fixture(scope="module")
+def address(party: Party) -> Iterator[str]:
+    with served(party) as found:
+        yield found
+
+
 def link(group: dict[str, Any]) -> str:
     """The invitation's path and query."""
-    return str(group["invite_url"]).removeprefix("http://127.0.0.1:9")
+    return "/group/" + str(group["invite_url"]).partition("/group/")[2]
 
 
 def sign_in(party: Party, visit: Any) -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.claims.gates import guarded
 from app.claims.queries import member_claim
 from app.claims.types import Claim
 from app.core.db import Database
@@ -126,6 +127,7 @@ class GroupsPart:
             deadline=group.deadline,
             time_zone=terms.time_zone,
             claim_within_m=terms.claim_within_m,
+            wants_position=guarded(terms),
             per_device=terms.per_device is not None,
             refund_policy=terms.refund_policy,
             invite=self.invite_of(group.group_id) if member else None,

@@ -1,15 +1,16 @@
 // Claiming in a coupon's sheet: the terms that matter now, one button, and the truth about what came of it.
-import { begun, claimCoupon, member, type Claim, type ClaimBody } from "./claims";
+import { begun, claimCoupon, member, type Claim, type ClaimBody, type Where } from "./claims";
 import { asNumber, asText } from "./couponsheet";
 import { deviceId } from "./device";
 import { el } from "./dom";
 import { act, note, type NoteAction } from "./form";
 import * as format from "./format";
-import { deviceFix, NoPosition, type DeviceFix } from "./geolocate";
+import { deviceFix, NoPosition } from "./geolocate";
 import { groupHref, startGroup, type SeatBody } from "./group/groupapi";
 import { maybe, t } from "./i18n";
 import { carryOut } from "./intents";
 import { announce } from "./notice";
+import { placeCodeForm } from "./placecode";
 import { refusalWords, troubleNote } from "./problems";
 import { ApiProblem, wasAborted } from "./request";
 import { SignedOut } from "./session";
@@ -99,7 +100,7 @@ export class ClaimPanel {
     return node;
   }
 
-  private async start(): Promise<void> {
+  private async start(given: Where = null): Promise<void> {
     if (!member.signedIn) {
       perTab.write(WANTS_GROUP, this.coupon.coupon_id);
       this.events.signInNeeded();
@@ -109,12 +110,12 @@ export class ClaimPanel {
     const body: SeatBody = { coupon_id: this.coupon.coupon_id };
     if (asNumber(this.coupon.terms?.["per_device"]) !== null) body.device_id = deviceId();
     try {
-      const fix = await this.position();
+      const where = given ?? (await this.position());
       const group = await carryOut(
         begun,
         `start.${this.coupon.coupon_id}`,
         body,
-        (intent) => startGroup(intent.body, fix, intent.key),
+        (intent) => startGroup(intent.body, where, intent.key),
         (trouble) => this.said.replaceChildren(troubleNote(trouble, "claim.checking", "claim.checking_more")),
         this.signal,
       );
@@ -122,7 +123,7 @@ export class ClaimPanel {
     } catch (error) {
       const mine = error instanceof ApiProblem ? error.groupId : null;
       if (mine !== null) location.assign(`${groupHref(mine)}?lang=${document.documentElement.lang}`);
-      else this.failed(error);
+      else this.failed(error, (code) => this.start(code));
     }
   }
 
@@ -136,29 +137,29 @@ export class ClaimPanel {
     else if (open || wanted) this.go.click();
   }
 
-  private async claim(): Promise<void> {
+  private async claim(given: Where = null): Promise<void> {
     if (!member.signedIn) {
       this.events.signInNeeded();
       return;
     }
     this.said.replaceChildren();
     try {
-      const fix = await this.position();
-      const claim = await this.send(fix);
+      const claim = await this.send(given ?? (await this.position()));
       announce(t("claim.done"));
       this.events.claimed(claim);
     } catch (error) {
-      this.failed(error);
+      this.failed(error, (code) => this.claim(code));
     }
   }
 
-  private async position(): Promise<DeviceFix | null> {
-    if (asNumber(this.coupon.terms?.["claim_within_m"]) === null) return null;
+  private async position(): Promise<Where> {
+    const { terms } = this.coupon;
+    if (asNumber(terms?.["claim_within_m"]) === null && terms?.["claim_in_area"] !== true) return null;
     this.said.replaceChildren(note("wait", t("claim.position.searching")));
-    return deviceFix();
+    return { location: await deviceFix() };
   }
 
-  private send(fix: DeviceFix | null): Promise<Claim> {
+  private send(where: Where): Promise<Claim> {
     const body: ClaimBody = { coupon_id: this.coupon.coupon_id };
     if (asNumber(this.coupon.terms?.["per_device"]) !== null) body.device_id = deviceId();
     const again = begun.pending(nameOf(this.coupon)) !== null;
@@ -168,26 +169,31 @@ export class ClaimPanel {
       nameOf(this.coupon),
       body,
       // The server tells two requests apart without the position, so a retry may carry a newer one.
-      (intent) => claimCoupon(intent.body, fix, intent.key),
+      (intent) => claimCoupon(intent.body, where, intent.key),
       (trouble) => this.said.replaceChildren(troubleNote(trouble, "claim.checking", "claim.checking_more")),
       this.signal,
     );
   }
 
-  private failed(error: unknown): void {
+  /** `retry` tries the same again with the digits of a place's till. */
+  private failed(error: unknown, retry: (where: Where) => Promise<void>): void {
     if (wasAborted(error)) return;
     if (error instanceof SignedOut) {
       this.events.signInNeeded();
       return;
     }
     const again: NoteAction = { label: t("claim.position.again"), run: () => this.go.click() };
+    const form = (): HTMLElement => placeCodeForm(this.coupon.places ?? [], (place_code) => retry({ place_code }));
+    const digits: NoteAction = { label: t("claim.till_code.ask"), run: () => this.said.replaceChildren(form()) };
     if (error instanceof NoPosition) {
-      this.said.replaceChildren(note("bad", t("claim.position.none"), [t(`claim.position.${error.why}`)], [again]));
+      this.said.replaceChildren(note("bad", t("claim.position.none"), [t(`claim.position.${error.why}`)], [again, digits]));
       return;
     }
+    const challenged = error instanceof ApiProblem && error.answerWith.includes("place_code");
     const code = error instanceof ApiProblem ? error.code : "";
     const held: NoteAction = { label: t("wallet.open"), run: () => this.events.walletAsked() };
-    const actions = code.startsWith("location-") || code === "outside-geofence" ? [again] : /^(user|device)-limit$/.test(code) ? [held] : [];
+    const actions: NoteAction[] = code.startsWith("location-") || code === "outside-geofence" ? [again] : /^(user|device)-limit$/.test(code) ? [held] : [];
+    if (challenged) actions.push(digits);
     this.said.replaceChildren(note("bad", t("claim.refused"), [refusalWords(error)], actions));
   }
 }

@@ -1,6 +1,7 @@
 // Claims, their codes and payments, as the JSON API gives them to their owner.
 import type { DeviceFix } from "./geolocate";
 import { Intents } from "./intents";
+import type { PlaceCode } from "./placecode";
 import { Session } from "./session";
 import { local } from "./storage";
 import type { Listing, Money } from "./types";
@@ -48,10 +49,11 @@ export const begun = new Intents("fujin.begun.", () => member.subject);
 
 const at = (id: string): string => `/v1/claims/${encodeURIComponent(id)}`;
 
-export const claimCoupon = async (body: ClaimBody, fix: DeviceFix | null, key: string): Promise<Claim> => {
-  const sent = fix === null ? body : { ...body, location: fix };
-  return (await member.send<Claim>("/v1/claims", { method: "POST", body: sent, key })).value;
-};
+/** How somebody shows where they are; null where the place does not count. */
+export type Where = { location: DeviceFix } | { place_code: PlaceCode } | null;
+
+export const claimCoupon = async (body: ClaimBody, where: Where, key: string): Promise<Claim> =>
+  (await member.send<Claim>("/v1/claims", { method: "POST", body: { ...body, ...where }, key })).value;
 
 export const claimsOf = async (state: ClaimGroup, cursor: string | null, signal: AbortSignal): Promise<Listing<Claim>> =>
   (await member.send<Listing<Claim>>("/v1/claims", { query: { state, cursor }, signal })).value;

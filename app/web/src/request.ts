@@ -18,6 +18,8 @@ export class ApiProblem extends Error {
     readonly groupId: string | null = null,
     /** What is wrong with the body, by JSON pointer. */
     readonly faults: BodyFault[] = [],
+    /** What answers a challenge to a position. */
+    readonly answerWith: string[] = [],
   ) {
     super(detail);
   }
@@ -94,6 +96,7 @@ async function problemOf(answer: Response): Promise<ApiProblem> {
     (body["conflict"] as Conflict | null | undefined) ?? null,
     member("group_id"),
     Array.isArray(body["errors"]) ? (body["errors"] as BodyFault[]) : [],
+    Array.isArray(body["answer_with"]) ? body["answer_with"].filter((each) => typeof each === "string") : [],
   );
 }
 

@@ -1,6 +1,5 @@
 // Groups, as the JSON API gives them to those who are in one or were invited.
-import { begun, member, type Claim } from "../claims";
-import type { DeviceFix } from "../geolocate";
+import { begun, member, type Claim, type Where } from "../claims";
 import { ask, type Ask } from "../request";
 import { SignedOut } from "../session";
 import type { Money } from "../types";
@@ -21,7 +20,7 @@ export interface Group {
   single_price: Money;
   deadline: string;
   time_zone: string;
-  claim_within_m: number | null;
+  wants_position: boolean;
   wants_device: boolean;
   invite: string | null;
   invite_url: string | null;
@@ -53,12 +52,10 @@ export async function oneGroup(id: string, invite: string | null, signal: AbortS
   return (await ask<Group>(at(id), what)).value;
 }
 
-const located = (body: SeatBody, fix: DeviceFix | null): unknown => (fix === null ? body : { ...body, location: fix });
+export const joinGroup = async (id: string, body: SeatBody, where: Where, key: string): Promise<Group> =>
+  (await member.send<Group>(`${at(id)}/join`, { method: "POST", body: { ...body, ...where }, key })).value;
 
-export const joinGroup = async (id: string, body: SeatBody, fix: DeviceFix | null, key: string): Promise<Group> =>
-  (await member.send<Group>(`${at(id)}/join`, { method: "POST", body: located(body, fix), key })).value;
-
-export const startGroup = async (body: SeatBody, fix: DeviceFix | null, key: string): Promise<Group> =>
-  (await member.send<Group>("/v1/groups", { method: "POST", body: located(body, fix), key })).value;
+export const startGroup = async (body: SeatBody, where: Where, key: string): Promise<Group> =>
+  (await member.send<Group>("/v1/groups", { method: "POST", body: { ...body, ...where }, key })).value;
 
 export { begun, member };

@@ -1,5 +1,6 @@
 // One group: what the deal is, how far it is, one thing to do next, and the code once the deal is made.
 import "./group.css";
+import { coupon } from "../api";
 import * as claims from "../claims";
 import { codeCard } from "../codecard";
 import { deviceId } from "../device";
@@ -11,6 +12,7 @@ import { t } from "../i18n";
 import { carryOut, watch } from "../intents";
 import { announce } from "../notice";
 import { PayStep } from "../paystep";
+import { placeCodeForm } from "../placecode";
 import { refusalWords, troubleNote } from "../problems";
 import { busy } from "../ready";
 import { ApiProblem, wasAborted } from "../request";
@@ -170,7 +172,7 @@ class GroupPage {
     this.next.replaceChildren(signIn(t("group.why_sign_in"), done));
   }
 
-  private async join(): Promise<void> {
+  private async join(given: claims.Where = null): Promise<void> {
     const { group } = this;
     if (group === null) return;
     if (!member.signedIn) {
@@ -181,17 +183,33 @@ class GroupPage {
     if (this.invite !== null) body.invite = this.invite;
     if (group.wants_device) body.device_id = deviceId();
     try {
-      if (group.claim_within_m !== null) this.said.replaceChildren(note("wait", t("claim.position.searching")));
-      const fix = group.claim_within_m === null ? null : await deviceFix();
+      const where = given ?? (await this.position(group));
       const joined = await carryOut(
         begun,
         this.name,
         body,
-        (intent) => joinGroup(this.id, intent.body, fix, intent.key),
+        (intent) => joinGroup(this.id, intent.body, where, intent.key),
         (trouble) => this.said.replaceChildren(troubleNote(trouble, "claim.checking", "claim.checking_more")),
         this.signal,
       );
       this.take(joined);
+    } catch (error) {
+      this.refused(error);
+    }
+  }
+
+  private async position(group: Group): Promise<claims.Where> {
+    if (!group.wants_position) return null;
+    this.said.replaceChildren(note("wait", t("claim.position.searching")));
+    return { location: await deviceFix() };
+  }
+
+  /** The digits of a place's till, in place of a position. */
+  private async askTillCode(): Promise<void> {
+    if (this.group === null) return;
+    try {
+      const { places } = await coupon(this.group.coupon_id, this.signal);
+      this.said.replaceChildren(placeCodeForm(places ?? [], (place_code) => this.join({ place_code })));
     } catch (error) {
       this.refused(error);
     }
@@ -204,12 +222,14 @@ class GroupPage {
       return;
     }
     const again = { label: t("claim.position.again"), run: () => this.next.querySelector<HTMLButtonElement>("#join")?.click() };
+    const digits = { label: t("claim.till_code.ask"), run: () => void this.askTillCode() };
     if (error instanceof NoPosition) {
-      this.said.replaceChildren(note("bad", t("claim.position.none"), [t(`claim.position.${error.why}`)], [again]));
+      this.said.replaceChildren(note("bad", t("claim.position.none"), [t(`claim.position.${error.why}`)], [again, digits]));
       return;
     }
     const code = error instanceof ApiProblem ? error.code : "";
     const actions = code.startsWith("location-") || code === "outside-geofence" ? [again] : [];
+    if (error instanceof ApiProblem && error.answerWith.includes("place_code")) actions.push(digits);
     this.said.replaceChildren(note("bad", t("group.refused"), [refusalWords(error)], actions));
     if (code.startsWith("group-")) void this.reload();
   }

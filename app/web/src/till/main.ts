@@ -1,7 +1,7 @@
 // The till put together: sign in, stand somewhere, take a code, redeem it, know what came of it.
 import "./till.css";
 import { cities, providers, type Provider } from "../api";
-import { byId, el } from "../dom";
+import { button, byId, el } from "../dom";
 import { act, note } from "../form";
 import * as format from "../format";
 import { t } from "../i18n";
@@ -17,6 +17,7 @@ import { codeForm, scanView } from "./entryview";
 import { historyList } from "./historylist";
 import * as journal from "./journal";
 import { lookupView, reasonWords, usedBefore } from "./lookupview";
+import { presenceView } from "./presenceview";
 import { RedemptionView } from "./redemptionview";
 import { placeChoice, staffSignIn } from "./staffsignin";
 import * as api from "./tillapi";
@@ -126,9 +127,15 @@ class Till {
       return [
         codeForm((code) => this.look(code, null)),
         act(t("till.scan"), () => this.scan(), "act act-second"),
+        el("p", {}, button({ class: "quiet", id: "presence" }, () => this.presence(), t("till.presence"))),
         ...(past === null ? [] : [past]),
       ];
     });
+  }
+
+  private presence(): void {
+    const { place } = this;
+    if (place !== null) this.show(t("till.presence"), (signal) => presenceView(place.place_id, () => this.next(), signal));
   }
 
   private scan(): void {

@@ -46,6 +46,14 @@ async function runBy(merchants: string[], signal: AbortSignal): Promise<string[]
   return ids;
 }
 
+interface Presence {
+  code: string;
+  valid_until: string;
+}
+
+export const presenceCode = async (place_id: string, signal: AbortSignal): Promise<Presence> =>
+  (await staff.send<Presence>(`/v1/places/${encodeURIComponent(place_id)}/presence-code`, { signal })).value;
+
 export const lookup = async (code: Presented, place_id: string, order: Order | null, signal: AbortSignal): Promise<Lookup> => {
   const body = { ...code, place_id, ...(order === null ? {} : { order }) };
   return (await staff.send<Lookup>("/v1/codes/lookup", { method: "POST", body, signal })).value;
