@@ -3,25 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from datetime import datetime
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Connection, delete, func, select, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy import Connection, delete, func, select, text, update
 
 from app.coupons.tables import coupon_codes
-from app.coupons.types import CodeCount
+from app.coupons.types import CodeCount, Owned, SealedCode
+
+# One statement for a batch whatever its size: a list of rows would be composed anew for each.
+_ADD: Final = text("""
+    INSERT INTO coupon_codes (city_id, code_id, coupon_id, merchant_id, code_key, code_sealed, code_tail, uploaded_at)
+    SELECT :city, g.code_id, :coupon, :merchant, g.code_key, g.code_sealed, g.code_tail, :now
+    FROM unnest(CAST(:ids AS uuid[]), CAST(:keys AS bytea[]), CAST(:sealed AS bytea[]), CAST(:tails AS text[]))
+        AS g (code_id, code_key, code_sealed, code_tail)
+    ON CONFLICT ON CONSTRAINT coupon_codes_key_uq DO NOTHING
+    RETURNING code_key
+""")
 
 
-def add_codes(conn: Connection, rows: Sequence[dict[str, Any]]) -> frozenset[bytes]:
+def add_codes(conn: Connection, coupon: Owned, codes: Sequence[SealedCode], now: datetime) -> frozenset[bytes]:
     """Writes codes; the keys of those that the merchant had not brought before, for any of its coupons."""
-    if not rows:
+    if not codes:
         return frozenset()
     added = conn.execute(
-        upsert(coupon_codes)
-        .values(list(rows))
-        .on_conflict_do_nothing(constraint="coupon_codes_key_uq")
-        .returning(coupon_codes.c.code_key)
+        _ADD,
+        {
+            "city": coupon.city_id,
+            "coupon": coupon.coupon_id,
+            "merchant": coupon.merchant_id,
+            "ids": [each.code_id for each in codes],
+            "keys": [each.key for each in codes],
+            "sealed": [each.sealed for each in codes],
+            "tails": [each.tail for each in codes],
+            "now": now,
+        },
     )
     return frozenset(bytes(key) for key in added.scalars())
 

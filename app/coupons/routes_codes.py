@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
+from app.core.db import patience
 from app.core.errors import NotFound
 from app.core.ids import city_of
 from app.coupons import actions, queries_codes, queries_owned
@@ -33,6 +34,7 @@ blueprint = Blueprint("coupon-codes", __name__, description="Codes that a mercha
 LONGEST: Final = 8_000_000
 IN_MEMORY: Final = 256_000
 CHUNK: Final = 64_000
+PATIENCE_S: Final = 30.0  # a long file is many statements, all of them short
 
 
 class _CheckedOnly(Exception):
@@ -50,7 +52,7 @@ class _CheckedOnly(Exception):
     file=FileOf(
         "text/csv",
         LONGEST,
-        "one code a row; with several columns the one that is headed `code`; 200,000 rows and 8 MB at most",
+        "one code a row; with several columns the one that is headed `code`; 100,000 rows and 8 MB at most",
     ),
     answer=CodesAnswer,
     takes=KEY_HEADER,
@@ -81,7 +83,8 @@ def upload_coupon_codes(coupon_id: UUID, query: dict[str, Any], body: BinaryIO) 
             except _CheckedOnly as looked:
                 return looked.answer
 
-        return run_plan(Plan(lambda _conn: None, settle), scope)
+        with patience(PATIENCE_S):
+            return run_plan(Plan(lambda _conn: None, settle), scope)
 
 
 def _own(conn: Connection, coupon_id: UUID, by: actions.Author) -> Owned:

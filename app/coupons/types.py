@@ -128,6 +128,16 @@ class StockView:
 
 
 @dataclass(frozen=True, slots=True)
+class SealedCode:
+    """A code that a merchant brings: what it is found by, itself sealed, its last characters."""
+
+    code_id: UUID
+    key: bytes
+    sealed: bytes
+    tail: str
+
+
+@dataclass(frozen=True, slots=True)
 class CodeCount:
     """Codes that a merchant brought, and how many of them nobody has."""
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final
-from uuid import UUID
+from typing import Final
 
 from sqlalchemy import Connection
 
@@ -14,10 +13,10 @@ from app.core.errors import Fault, InvalidBody
 from app.core.ids import new_city_id
 from app.coupons import queries_codes
 from app.coupons.own_codes import Line, NoCodeColumn, OwnCodeKeys, lines_of, normal, printed
-from app.coupons.types import Owned
+from app.coupons.types import Owned, SealedCode
 
 BATCH: Final = 1000
-MOST_ROWS: Final = 200_000
+MOST_ROWS: Final = 100_000
 MOST_TOLD: Final = 1000
 SEEN_BEFORE: Final = "this code was brought before, here or for another coupon of yours"
 
@@ -64,7 +63,7 @@ def _batches(lines: Iterator[Line]) -> Iterator[list[Line]]:
 
 
 def _keep(conn: Connection, coupon: Owned, batch: list[Line], keys: OwnCodeKeys, now: datetime, report: Report) -> None:
-    rows: dict[bytes, tuple[int, dict[str, Any]]] = {}
+    rows: dict[bytes, tuple[int, SealedCode]] = {}
     for line in batch:
         if line.code is None:
             report.refuse(line.number, line.reason or "")
@@ -74,23 +73,10 @@ def _keep(conn: Connection, coupon: Owned, batch: list[Line], keys: OwnCodeKeys,
         if key in rows:
             report.refuse(line.number, f"this code stands in row {rows[key][0]} already")
             continue
-        rows[key] = line.number, _row(coupon, code, line.code, key, keys, now)
-    added = queries_codes.add_codes(conn, [row for _, row in rows.values()])
+        code_id = new_city_id(coupon.city_id)
+        rows[key] = line.number, SealedCode(code_id, key, keys.seal(code_id, printed(line.code)), code[-4:])
+    added = queries_codes.add_codes(conn, coupon, [row for _, row in rows.values()], now)
     report.accepted += len(added)
     for key, (number, _) in rows.items():
         if key not in added:
             report.refuse(number, SEEN_BEFORE)
-
-
-def _row(coupon: Owned, code: str, text: str, key: bytes, keys: OwnCodeKeys, now: datetime) -> dict[str, Any]:
-    code_id: UUID = new_city_id(coupon.city_id)
-    return {
-        "city_id": coupon.city_id,
-        "code_id": code_id,
-        "coupon_id": coupon.coupon_id,
-        "merchant_id": coupon.merchant_id,
-        "code_key": key,
-        "code_sealed": keys.seal(code_id, printed(text)),
-        "code_tail": code[-4:],
-        "uploaded_at": now,
-    }

@@ -16,8 +16,9 @@ COUPON_WRITES: dict[str, tuple[str, Any]] = {
     f"PATCH {COUPON}": ("publish_coupon", {"quota": 12}),
     f"POST {COUPON}/publish": ("publish_coupon", {}),
     f"DELETE {COUPON}/draft": ("discard_coupon", None),
-    **{f"POST {COUPON}/{step}": ("end_coupon", {}) for step in ("pause", "resume", "end")},
-    f"PUT {COUPON}/stock": ("end_coupon", {"quota": 20}),
+    **{f"POST {COUPON}/{step}": ("live_coupon", {}) for step in ("pause", "resume")},
+    f"PUT {COUPON}/stock": ("live_coupon", {"quota": 20}),
+    f"POST {COUPON}/end": ("end_coupon", {}),
 }
 # An operator's agreement, which works again and again.
 COUPON_FIRST: dict[str, Any] = {

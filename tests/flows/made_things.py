@@ -267,11 +267,12 @@ def _own_coupons(hands: Hands, merchant: str) -> dict[str, str]:
     """Coupons that their owner may edit, publish, give up, end and bring codes for."""
     found = {
         f"{name}_coupon": str(hands.post("owner1", "/v1/coupons", coupon_terms(merchant))["coupon_id"])
-        for name in ("publish", "discard", "end")
+        for name in ("publish", "discard", "live", "end")
     }
     coded = coupon_terms(merchant, code_source="merchant")
     found["coded_coupon"] = str(hands.post("owner1", "/v1/coupons", coded)["coupon_id"])
-    hands.post("owner1", f"/v1/coupons/{found['end_coupon']}/publish", {})
+    for name in ("live_coupon", "end_coupon"):
+        hands.post("owner1", f"/v1/coupons/{found[name]}/publish", {})
     return found
 
 

@@ -30,6 +30,8 @@ def keyed(shop: Shop) -> list[tuple[str, Who, dict[str, Any], dict[str, Any]]]:
     use = {"codes": [{"code": code}], "place_id": shop.place, "mode": "redeem", "order": ORDER, "request_no": "keyed"}
     pay = {"purpose": "claim", "purpose_id": unpaid, "provider": "test_wallet", "method": "online"}
     refund = {"refund_no": "keyed", "amount": {"amount_minor": 1, "currency": "CNY"}, "reason": "cold"}
+    week = {"claim_from": shop.loop.now.isoformat(), "claim_until": (shop.loop.now + timedelta(days=7)).isoformat()}
+    coupon = {"kind": "gift", "titles": {"en": "Tea"}, "quota": 5, "valid_days_after_claim": 3} | week
     hook = {"merchant_id": str(shop.loop.merchant), "url": "https://93.184.215.14/hook"}
     step = "/v1/redemptions/{}/{}"
     deal = {"price_minor": 900, "group_price_minor": 800, "group_target": 2, "group_seats": 9, "group_deadline_s": 600}
@@ -47,6 +49,7 @@ def keyed(shop: Shop) -> list[tuple[str, Who, dict[str, Any], dict[str, Any]]]:
         (step.format(done, "reverse"), shop.staff, {"reason": "one"}, {"reason": "other"}),
         ("/v1/payments", shop.member, pay, pay | {"method": "user_scans"}),
         (f"/v1/payments/{payment}/refunds", shop.staff, refund, refund | {"reason": "other"}),
+        ("/v1/coupons", shop.owner, coupon, coupon | {"quota": 6}),
         ("/v1/webhook-endpoints", shop.owner, hook, hook | {"description": "other"}),
     ]
 
