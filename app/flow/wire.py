@@ -62,7 +62,7 @@ class Transport(Protocol):
 class Pool:
     """Connections that are kept, over HTTP; redirects are not followed and nothing is repeated here."""
 
-    def __init__(self, connections: int = 8) -> None:
+    def __init__(self, connections: int = 16) -> None:
         self._http = urllib3.PoolManager(maxsize=connections, block=False, retries=False)
 
     def __call__(

@@ -21,6 +21,7 @@ from app.core.db import open_database
 from app.core.settings import InvalidSettings, Settings, load_settings
 from app.factory import create_app
 from app.flow.client.flow import FlowElsewhere
+from app.flow.wire import Client, NoAnswer, Reply
 from app.http.steps import run_job
 from app.outbox.relay import relay_once
 from app.payments.providers.signing import signed_headers
@@ -220,6 +221,26 @@ def test_a_flow_that_lacks_something_is_told_of_and_plain_http_is_for_named_host
         FlowElsewhere(whole, pair.front.app.extensions["fujin"].database)
     with pytest.raises(InvalidSettings, match="whsec_"):
         load_settings(given | {"FUJIN_FLOW_HOOK_SECRET": base64.b64encode(HOOK_SECRET).decode()})
+
+
+def test_the_command_shows_what_the_flow_can_do_and_what_it_lacks(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    runner = pair.front.app.test_cli_runner()
+    whole = runner.invoke(args=["fujin", "flow"])
+    found = orjson.loads(whole.output)
+    assert (whole.exit_code, found["lacks"], found["hold"]) == (0, [], True)
+    monkeypatch.setattr("app.flow.client.flow.NEEDED", ("hold", "teleport"))
+    lacking = runner.invoke(args=["fujin", "flow"])
+    assert (lacking.exit_code, orjson.loads(lacking.output)["lacks"]) == (1, ["teleport"])
+
+    def silence(*_: Any) -> Reply:
+        raise NoAnswer
+
+    client = Client("https://flow.example.org", "c", "s", transport=silence)
+    monkeypatch.setattr(pair.flow, "_ask", replace(pair.flow._ask, client=client))
+    silent = runner.invoke(args=["fujin", "flow"])
+    assert (silent.exit_code, "does not answer" in silent.output + silent.stderr) == (2, True)
+    away = pair.front.client.get("/v1/flow")
+    assert (away.status_code, away.get_json()["code"]) == (503, "flow-unavailable")
 
 
 def test_the_embedded_flow_takes_no_events_of_others(pair: Pair) -> None:

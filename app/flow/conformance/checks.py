@@ -39,7 +39,7 @@ CHECKS: Final[tuple[tuple[str, str, Check], ...]] = (
 UNSEEN: Final = (
     Unseen("L1", "The ledger derived again equals the stored one", "only a merchant's own lines are shown"),
     Unseen("L2", "A balance is the sum of its transfers", "balances are not shown"),
-    Unseen("L3", "The stock taken is the number of live claims", "what is taken is not shown"),
+    Unseen("L3", "The stock taken is the number of live claims", "the contract promises no count of what is taken"),
     Unseen("L10", "A payment in doubt has a job that asks for it", "jobs are not shown"),
     Unseen("L14", "What a merchant is owed is its lines without a statement", "balances are not shown"),
     Unseen("L19", "No code, token or position in logs", "logs are not shown"),
