@@ -23,7 +23,6 @@ from app.coupons.events import told
 from app.coupons.search_rows import put_coupon_lanes
 from app.coupons.types import EDGES, Agreement, Bucket, Owned, State
 from app.outbox.queries import append
-from app.places.queries_edits import stated
 from app.postings.queries import hold_rows
 
 Expected = Callable[[Owned], bool]
@@ -299,9 +298,9 @@ def _moved(conn: Connection, coupon: Owned, to: State, what: Any, by: Author, **
 
 
 def _put_lanes(conn: Connection, city_id: int, place_ids: frozenset[UUID]) -> None:
-    place = stated(conn, city_id)
-    if place is not None and place.searchable and place_ids:
-        put_coupon_lanes(conn, city_id, place.version, sorted(place_ids))
+    version = queries_scope.searched_version(conn, city_id)
+    if version is not None and place_ids:
+        put_coupon_lanes(conn, city_id, version, sorted(place_ids))
 
 
 def _step(

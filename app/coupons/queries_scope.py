@@ -79,6 +79,17 @@ _EARLIER: Final = text("""
               ELSE r.region_id IS NOT NULL AND st_covers(r.boundary, f.location::geometry) END)
 """)
 
+_SEARCHED: Final = text("""
+    SELECT a.version FROM active_dataset a
+    JOIN search_slots s ON s.city_id = :city AND s.version = a.version
+    WHERE a.city_id = :city AND a.kind = 'places'
+""")
+
+
+def searched_version(conn: Connection, city_id: int) -> int | None:
+    """The version of a city's places that searches read; None where there are no search rows of it."""
+    return conn.execute(_SEARCHED, {"city": city_id}).scalar_one_or_none()
+
 
 def unknown_ids(
     conn: Connection, city_id: int, merchant_id: UUID, scope_kind: str, scope_ids: Sequence[UUID]
