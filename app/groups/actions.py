@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
+from prometheus_client import Counter
 from sqlalchemy import Connection
 
 from app.groups import queries
@@ -18,6 +20,9 @@ from app.groups.events import group_event
 from app.groups.rules import money_counts, retry_at, tips
 from app.groups.types import COUNTED, EDGES, SEAT_EDGES, Group, GroupState, Seat, SeatState
 from app.outbox.queries import append
+
+GROUPS: Final = Counter("fujin_groups_total", "Groups by what became of them", ["state"])
+SEATS: Final = Counter("fujin_group_seats_total", "Seats of groups that were paid for")
 
 
 class IllegalStep(RuntimeError):
@@ -109,8 +114,10 @@ def _join(conn: Connection, group: Group, seat: Seat, now: datetime, trace: str 
     )
     first = replace(told, seq=group.seq + 1, state=group.state)
     append(conn, group_event(first, "joined", now, trace, claim_id=str(seat.claim_id)))
+    SEATS.inc()
     if done:
         append(conn, group_event(told, "succeeded", now, trace))
+        GROUPS.labels("succeeded").inc()
     return told
 
 
@@ -121,6 +128,7 @@ def _decide(
         raise IllegalStep(f"a group can't go from {group.state} to {to}")
     moved = _changed(conn, group, state=to, seq=group.seq + 1, **values)
     append(conn, group_event(moved, to, now, trace))
+    GROUPS.labels(to).inc()
     return moved
 
 

@@ -9,6 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from prometheus_client import REGISTRY
 
 from app.core.clock import system_clock
 from app.core.ids import new_city_id
@@ -232,8 +233,13 @@ def test_a_made_deal_stays_made_when_somebody_leaves_and_the_seat_is_free(party:
     assert party.state(group) == "succeeded"
 
 
+def counted(state: str) -> float:
+    return REGISTRY.get_sample_value("fujin_groups_total", {"state": state}) or 0.0
+
+
 def test_a_free_group_needs_no_money_and_gives_none_back(party: Party) -> None:
     first, second = party.people(2)
+    before = [counted(state) for state in ("succeeded", "failed", "closed")]
     group = party.begun(first, group_price_minor=0, group_target=2, group_seats=2)
     assert (group["claim"]["state"], group["seat"], group["joined"]) == ("active", "joined", 1)
     made = party.seated(second, group)
@@ -244,6 +250,7 @@ def test_a_free_group_needs_no_money_and_gives_none_back(party: Party) -> None:
     assert (party.state(lonely), party.seats(lonely)) == ("closed", ["refunded"])
     assert party.seen(first, lonely)["claim"]["state"] == "cancelled"
     assert party.events(lonely) == ["joined", "failed", "closed"]
+    assert [counted(state) for state in ("succeeded", "failed", "closed")] == [each + 1 for each in before]
 
 
 def test_days_to_use_are_counted_from_the_end_of_the_group(party: Party) -> None:
