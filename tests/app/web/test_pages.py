@@ -20,7 +20,8 @@ WEB = Path(pages.__file__).parent
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of the pages over a build folder of one script and one style sheet."""
-    logical = ("page.js", "page.css", "till.js", "till.css", "docs.js", "docs.css", "statements.js", "statements.css")
+    entries = ("page", "till", "docs", "statements", "merchant")
+    logical = [f"{entry}.{kind}" for entry in entries for kind in ("js", "css")]
     names = {name: name.replace(".", "-0123456789ab.") for name in logical}
     names |= {"swagger-ui.js": "swagger-ui-0.js", "swagger-ui.css": "swagger-ui-0.css"}
     for name in names.values():
@@ -57,7 +58,17 @@ def test_language_is_asked_for_or_negotiated(built: FlaskClient, query: str, acc
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/till", "/statements", "/docs", "/manifest.webmanifest", "/favicon.ico", "/static/icons/icon.svg"]
+    "path",
+    [
+        "/",
+        "/till",
+        "/statements",
+        "/merchant",
+        "/docs",
+        "/manifest.webmanifest",
+        "/favicon.ico",
+        "/static/icons/icon.svg",
+    ],
 )
 def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str) -> None:
     headers = built.get(path, buffered=True).headers
@@ -72,7 +83,13 @@ def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str
 
 @pytest.mark.parametrize(
     ("path", "camera", "geolocation"),
-    [("/", "()", "(self)"), ("/docs", "()", "(self)"), ("/till", "(self)", "()"), ("/statements", "()", "()")],
+    [
+        ("/", "()", "(self)"),
+        ("/docs", "()", "(self)"),
+        ("/till", "(self)", "()"),
+        ("/statements", "()", "()"),
+        ("/merchant", "()", "()"),
+    ],
 )
 def test_the_till_alone_may_use_the_camera_and_never_the_position(
     built: FlaskClient, path: str, camera: str, geolocation: str
@@ -100,11 +117,11 @@ def test_the_map_page_links_the_till(built: FlaskClient) -> None:
 @pytest.mark.parametrize(("demo", "marked"), [(True, True), (False, False)])
 def test_only_a_demo_says_where_its_codes_are(built: FlaskClient, demo: bool, marked: bool) -> None:
     built.application.config["DEMO"] = demo
-    for path in ("/", "/till", "/statements"):
+    for path in ("/", "/till", "/statements", "/merchant"):
         assert ("data-demo" in built.get(path).text) is marked
 
 
-@pytest.mark.parametrize("path", ["/", "/till", "/statements", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/till", "/statements", "/merchant", "/docs"])
 def test_no_page_holds_inline_script_style_or_a_foreign_address(built: FlaskClient, path: str) -> None:
     html = built.get(path).text
     assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
