@@ -54,6 +54,7 @@ flow_coupons = declare(
     Column("remote_id", Uuid, nullable=False),
     Column("version", Integer, nullable=False),
     Column("ended", Boolean, nullable=False),
+    Column("quota", Integer),
     PrimaryKeyConstraint("city_id", "coupon_id", name="flow_coupons_pk"),
     UniqueConstraint("city_id", "remote_id", name="flow_coupons_remote_uq"),
     foreign_key("flow_coupons_coupon_fk", ["city_id", "coupon_id"], "coupons"),

@@ -130,6 +130,35 @@ def test_the_whole_loop_is_passed_on_and_both_audits_are_silent(pair: Pair) -> N
         assert found == []
 
 
+def test_cash_is_taken_here_and_booked_there(pair: Pair) -> None:
+    shop = Shop(pair.front)
+    _, code = shop.claim()
+    used = shop.used(code, mode="hold")
+    body = {"purpose": "redemption", "purpose_id": used, "provider": "cash", "method": "cash"}
+    paid = pair.front.post("/v1/payments", body, by=shop.staff)
+    assert (paid.status_code, paid.get_json()["state"]) == (201, "succeeded"), paid.get_json()
+    assert pair.behind.one("SELECT state FROM redemptions WHERE redemption_id = :r", r=UUID(used)) == "committed"
+
+
+def test_more_stock_and_the_end_of_a_coupon_are_told_to_the_flow(pair: Pair) -> None:
+    shop = Shop(pair.front)
+    coupon = shop.coupon(stock=1)
+    assert shop.asks(coupon_id=str(coupon))().status_code == 201
+    assert shop.asks(coupon_id=str(coupon))().get_json()["code"] == "sold-out"
+    pair.front.world.run("UPDATE coupons SET quota = 3 WHERE coupon_id = :c", {"c": coupon})
+    pair.poll()
+    assert shop.asks(coupon_id=str(coupon))().status_code == 201
+    over = "UPDATE coupons SET state = 'ended', ended_at = :now WHERE coupon_id = :c"
+    pair.front.world.run(over, {"c": coupon, "now": system_clock()})
+    pair.poll()
+    there = "SELECT c.state FROM coupons c JOIN partner_coupons p USING (city_id, coupon_id) WHERE external_key LIKE :k"
+    assert pair.behind.one(there, k=f"%|{coupon}") == "ended"
+    assert tuple(pair.front.rows("SELECT ended, quota FROM flow_coupons WHERE coupon_id = :c", c=coupon)[0]) == (
+        True,
+        3,
+    )
+
+
 def test_refusals_of_the_flow_are_the_same_refusals_here(pair: Pair) -> None:
     shop = Shop(pair.front)
     coupon = str(shop.coupon(stock=1, per_member=1))

@@ -77,7 +77,8 @@ class ClaimsElsewhere:
             remote_id, found = outcome
             city_id = wanted.intent.city_id
             if wanted.remote_id is None:
-                intents.put_remote(conn, city_id, request.coupon_id, remote_id, wanted.version)
+                quota = (wanted.terms or {}).get("quota")
+                intents.put_remote(conn, city_id, request.coupon_id, remote_id, wanted.version, quota)
             intents.granted(conn, city_id, wanted.intent.claim_id, found, context.now)
             return views.claim_view(found, request.coupon_id)
 

@@ -15,7 +15,7 @@ from app.core.db import Database
 from app.core.errors import AppError, NotFound
 from app.core.sealing import derived_key
 from app.core.settings import InvalidSettings, Settings
-from app.flow.client import mirror, views
+from app.flow.client import coupons, mirror, views
 from app.flow.client.asking import Asking
 from app.flow.client.claims import ClaimsElsewhere
 from app.flow.client.tills import TillsElsewhere
@@ -274,13 +274,14 @@ class FlowElsewhere:
         return ()
 
     def partner_work(self, now: datetime) -> int:
-        """Reads the feed on from where it was left, as often as the settings say; how many events it told."""
+        """Tells what became of our coupons, and reads the feed on from where it was left, as often as the settings say;
+        how much there was."""
         address = self._ask.client.base_url
         with self._database.read_primary() as conn:
             known = mirror.read_to(conn, address)
         if known is not None and now - known[1] < timedelta(seconds=self._settings.flow_poll_s):
             return 0
-        return self._read_on(address, known[0] if known else None, now)
+        return coupons.push(self._ask) + self._read_on(address, known[0] if known else None, now)
 
     def _read_on(self, address: str, after: str | None, now: datetime) -> int:
         asked = {"limit": PAGE} | ({"after": after} if after else {})

@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Select, and_, case, func, select, update
+from sqlalchemy import Connection, Select, and_, case, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.coupons.tables import coupons
 from app.flow.tables import flow_coupons, flow_intents, flow_mirror
 
 
@@ -145,15 +146,58 @@ def remote_of(conn: Connection, city_id: int, coupon_id: UUID) -> tuple[UUID, in
     return None if row is None else (row.remote_id, row.version)
 
 
-def put_remote(conn: Connection, city_id: int, coupon_id: UUID, remote_id: UUID, version: int) -> None:
+def put_remote(
+    conn: Connection, city_id: int, coupon_id: UUID, remote_id: UUID, version: int, quota: int | None
+) -> None:
     """A coupon stands at the flow under a version; an earlier one that comes late changes nothing."""
     fresh = insert(flow_coupons).values(
-        city_id=city_id, coupon_id=coupon_id, remote_id=remote_id, version=version, ended=False
+        city_id=city_id, coupon_id=coupon_id, remote_id=remote_id, version=version, ended=False, quota=quota
     )
     conn.execute(
         fresh.on_conflict_do_update(
-            constraint="flow_coupons_pk", set_={"version": version}, where=flow_coupons.c.version < version
+            constraint="flow_coupons_pk",
+            set_={"version": version, "quota": quota},
+            where=flow_coupons.c.version < version,
         )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a coupon of ours has become since the flow was told of it."""
+
+    city_id: int
+    coupon_id: UUID
+    ended: bool
+    quota: int | None
+
+
+def unlike(conn: Connection, limit: int) -> list[Standing]:
+    """Coupons that ended, or of which more or fewer are given, and the flow does not know."""
+    ended = coupons.c.state == "ended"
+    rows = conn.execute(
+        select(flow_coupons.c.city_id, flow_coupons.c.coupon_id, ended.label("ended"), coupons.c.quota)
+        .prefix_with("/* cross-city */")
+        .join(
+            coupons,
+            and_(coupons.c.city_id == flow_coupons.c.city_id, coupons.c.coupon_id == flow_coupons.c.coupon_id),
+        )
+        .where(
+            ~flow_coupons.c.ended,
+            or_(ended, and_(coupons.c.quota.is_not(None), coupons.c.quota.is_distinct_from(flow_coupons.c.quota))),
+        )
+        .order_by(flow_coupons.c.coupon_id)
+        .limit(limit)
+    )
+    return [Standing(**row._mapping) for row in rows]
+
+
+def put_standing(conn: Connection, told: Standing) -> None:
+    """The flow knows it now."""
+    conn.execute(
+        update(flow_coupons)
+        .where(flow_coupons.c.city_id == told.city_id, flow_coupons.c.coupon_id == told.coupon_id)
+        .values(ended=told.ended, quota=told.quota)
     )
 
 

@@ -142,8 +142,8 @@ class PaymentsPart(Notices):
             raise ProviderUnknown(f"{provider.name} knows: {', '.join(sorted(provider.methods))}")
         if request.method in provider.needs_code and not request.auth_code:
             raise InvalidBody(f"{provider.name} wants auth_code with the method {request.method}")
-        if provider.at_hand and context.actor.role not in ("staff", "owner"):
-            raise Forbidden("cash is taken by a merchant's people")
+        if provider.at_hand and context.actor.role not in ("staff", "owner", "partner"):
+            raise Forbidden("cash is taken by a merchant's people, or its partner's till")
         if provider.at_hand and request.purpose != "redemption":
             raise InvalidBody("cash pays for redemptions only")
         return provider
