@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from app.claims import actions as claim_actions
 from app.claims import types as claims
 from app.core.machines import MACHINES, PAYMENT, REFUND, Machine, page
+from app.groups import actions as group_actions
 from app.groups import types as groups
+from app.payments import actions as payment_actions
 from app.payments import rules as payments
+from app.redemption import actions as redemption_actions
 from app.redemption import types as redemption
+from app.settlements import actions as settlement_actions
 from app.settlements import rules as settlements
+from app.settlements.errors import SettlementOver
 from app.tables import metadata
-from tests.conftest import ROOT
+from tests.conftest import NOW, ROOT
 
+ILLEGAL = tuple(actions.IllegalStep for actions in (claim_actions, redemption_actions, payment_actions, group_actions))
 NAMES = [machine.thing for machine in MACHINES]
 
 
@@ -60,3 +70,31 @@ def test_money_that_came_is_never_taken_back() -> None:
     assert REFUND.told_pairs == {
         *(("", "requested"), ("requested", "succeeded"), ("requested", "failed"), ("failed", "requested")),
     }
+
+
+def _steps() -> dict[str, Callable[[str, str], object]]:
+    """How each thing is moved from a state to another, over no database: an illegal step must not get that far."""
+
+    def thing(state: str) -> Any:
+        return SimpleNamespace(state=state, closed_at=None)
+
+    no_conn: Any = None
+    return {
+        "claim": lambda a, b: claim_actions.move(no_conn, thing(a), b, NOW, None, reason=""),  # type: ignore[arg-type]
+        "redemption": lambda a, b: redemption_actions._move(no_conn, thing(a), (), b, thing("")),  # type: ignore[arg-type]
+        "payment": lambda a, b: payment_actions.move(no_conn, thing(a), b, NOW, None),  # type: ignore[arg-type]
+        "refund": lambda a, b: payment_actions.move_refund(no_conn, thing(a), b, NOW, None),  # type: ignore[arg-type]
+        "settlement": lambda a, b: settlement_actions._move(no_conn, thing(a), b, NOW),  # type: ignore[arg-type]
+        "group": lambda a, b: group_actions._decide(no_conn, thing(a), b, NOW, None),  # type: ignore[arg-type]
+        "seat": lambda a, b: group_actions._move_seat(no_conn, thing(a), b, NOW),  # type: ignore[arg-type]
+    }
+
+
+@pytest.mark.parametrize("machine", MACHINES, ids=NAMES)
+def test_every_step_that_is_not_in_the_table_is_refused(machine: Machine) -> None:
+    move, refused = _steps()[machine.thing], (*ILLEGAL, SettlementOver)
+    for before in machine.states:
+        for after in machine.states:
+            if (before, after) not in machine.edges:
+                with pytest.raises(refused, match="can't go from"):
+                    move(before, after)
