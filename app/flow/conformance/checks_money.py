@@ -13,7 +13,7 @@ from app.flow.conformance.types import NotOffered, expect
 
 PRICE: Final = 997  # a prime, so that parts do not come out even
 GROSS: Final = 5000
-COPIES_S: Final = 1.0
+COPIES_S: Final = 0.7
 # What the test provider is told, and what has to come of it.
 SCRIPTS: Final[tuple[tuple[dict[str, Any], str], ...]] = (
     ({}, "succeeded"),
