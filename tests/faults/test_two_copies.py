@@ -15,6 +15,7 @@ from app.core.settings import Settings
 from tests.conftest import MakeDatabase
 from tests.faults.two_copies import Copies, cuts, disagreements, two_copies
 
+pytestmark = pytest.mark.timeout(300)  # seven kills, each with a start; a busy machine starts servers slowly
 ORDER = {"gross_minor": 5000, "currency": "CNY"}
 
 

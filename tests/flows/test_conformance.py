@@ -26,6 +26,9 @@ from tests.flows.conformance_faults import FAULTS, Breaking, Fault
 from tests.flows.conformance_world import Copy, running_copy
 from tests.servers import free_port, fujin
 
+pytestmark = pytest.mark.timeout(
+    300
+)  # the green run waits for a group's deadline, and a busy machine starts servers slowly
 REQUIRED = {"L4", "L5", "L6", "L7", "L8", "L9", "L11", "L12", "L13", "L15", "L16", "L17", "L18", "L22"}
 
 
