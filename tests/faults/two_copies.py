@@ -52,12 +52,13 @@ class Side:
         if what == "worker":
             self.worker.kill()
             return
-        for pid in self.web.workers():
-            with suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        if self.web.process is not None:
+        workers = self.web.workers()
+        if self.web.process is not None:  # first, or it starts others in the place of its workers
             self.web.process.kill()
             self.web.process.wait(10)
+        for pid in workers:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def start(self, what: str) -> None:
         """Starts what was killed."""
