@@ -144,6 +144,7 @@ def _connected(place: Place, tls: ssl.SSLContext, end: float) -> socket.socket:
         except OSError as error:
             fault = error
             continue
+        found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the body goes out without waiting for the head
         if not place.secure:
             return found
         try:

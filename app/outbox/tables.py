@@ -143,6 +143,7 @@ Index(
     deliveries.c.city_id,
     deliveries.c.endpoint_id,
     deliveries.c.next_at,
+    deliveries.c.position,
     postgresql_where=text("state = 'due'"),
 )
 Index(

@@ -101,6 +101,7 @@ def test_used_just_now_appears_by_itself(fake: Fake, shop: Shop) -> None:
     subject = member_at(visit)
     claim_id = claimed(shop, subject, 0)
     visit.go(f"/?claim={claim_id}")
+    visit.page.locator(".code-card").first.wait_for()
     shop.move(claim_id, "redeemed", units_left=0)
     expect(visit.page.locator(".claim-head")).to_contain_text("Used just now", timeout=10_000)
     assert visit.page.locator(".code-card").count() == 0
@@ -112,6 +113,7 @@ def test_one_of_five_uses_leaves_the_code_and_counts_down(fake: Fake, shop: Shop
     subject = member_at(visit)
     claim_id = claimed(shop, subject, 39)
     visit.go(f"/?claim={claim_id}")
+    visit.page.locator(".code-card").first.wait_for()
     shop.move(claim_id, "active", units_left=4)
     expect(visit.page.locator(".claim-head")).to_contain_text("4 uses left", timeout=10_000)
     assert "4 of 5 uses left" in visit.page.locator(".code-card").inner_text()

@@ -128,9 +128,12 @@ def _connected(host: str, port: int, end: float) -> socket.socket:
     fault: OSError = OSError("no address")
     for address in impatient_lookup(host, port):
         try:
-            return socket.create_connection((address, port), timeout=min(CONNECT_S, _left_s(end)))
+            found = socket.create_connection((address, port), timeout=min(CONNECT_S, _left_s(end)))
         except OSError as error:
             fault = error
+        else:
+            found.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # the body does not wait for the head
+            return found
     raise fault
 
 
