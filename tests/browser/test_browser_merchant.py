@@ -102,3 +102,9 @@ def test_own_codes_are_uploaded_and_their_faults_are_shown(shop: Any) -> None:
     press(shop, "Give up the draft")
     page.locator(".shop-row").first.wait_for()
     expect(page.locator(".shop-list")).not_to_contain_text("Our own codes")
+
+
+def test_whoever_is_signed_in_to_coupons_is_at_the_statements_too(shop: Any) -> None:
+    shop.page.get_by_role("link", name="Statements").click()
+    expect(shop.page.get_by_role("button", name="Sign out")).to_be_visible()
+    assert shop.page.locator("#password").count() == 0

@@ -3,7 +3,8 @@ import { Session } from "../session";
 import { perTab } from "../storage";
 import type { Listing, Money } from "../types";
 
-export const owner = new Session("fujin.statements", perTab);
+/** The same sign-in as on the page of coupons. */
+export const owner = new Session("fujin.merchant", perTab);
 
 export type Amounts = Record<
   | "gross"

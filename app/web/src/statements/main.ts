@@ -181,6 +181,6 @@ async function download(found: api.Statement): Promise<void> {
 byId("back").addEventListener("click", () => void list());
 byId("out").addEventListener("click", () => void api.owner.signOut().then(signIn));
 const begun = busy();
-if (api.owner.signedIn) void list();
+if (api.owner.role === "owner") void list();
 else signIn();
 begun();
