@@ -10,6 +10,7 @@ from tests.factories.flow_things import (
     OPEN,
     WITHOUT_MONEY,
     Claim,
+    Group,
     Offer,
     Owed,
     Payment,
@@ -25,6 +26,7 @@ class Books:
         self.offers, self.now, self.claim_until, self.use_until = offers, now, claim_until, use_until
         self.bank = "up"
         self.claims: list[Claim] = []
+        self.groups: list[Group] = []
         self.redemptions: list[Redemption] = []
         self.payments: list[Payment] = []
         self.refunds: list[Refund] = []
@@ -79,7 +81,7 @@ class Books:
         if self.live(thing) is not None:
             return "payment-exists"
         if isinstance(thing, Claim):
-            amount, waits, until = thing.offer.price, thing.state == "pending_payment", thing.pay_until
+            amount, waits, until = thing.price, thing.state == "pending_payment", thing.pay_until
         else:
             amount, waits, until = thing.payable, thing.state == "held", thing.lease
         if not amount:
@@ -144,7 +146,7 @@ class Books:
         good = other is None or other is payment
         thing = payment.of
         if good and isinstance(thing, Claim):
-            good = thing.state == "pending_payment"
+            good = thing.state == "pending_payment" and (thing.group is None or thing.group.pay(thing, self.now))
             if good:
                 thing.state = "active"
         elif good and isinstance(thing, Redemption):
@@ -181,7 +183,7 @@ class Books:
         refund = self._set_aside(payment, amount, "asked")
         whole = payment.state == "succeeded" and not payment.left
         if whole and isinstance(claim, Claim) and claim.state in ("active", "expired"):
-            claim.state = "refunded"  # its code must not be used while the money goes back
+            self._refund_claim(claim)  # its code must not be used while the money goes back
         return self._call_refund(refund)
 
     def _begin_refund(self, thing: Claim | Redemption, amount: int, cause: str) -> Refund | None:
@@ -230,7 +232,8 @@ class Books:
         elif isinstance(thing, Claim) and payment.state == "succeeded":
             whole = payment.refunded == payment.captured
             if (refund.cause == "claim" or whole) and thing.state in ("active", "expired", "redeemed"):
-                thing.state = "refunded"
+                self._refund_claim(thing)
+            self._seat_paid_back(refund, thing)
         if payment.cash:
             return
         of_till = isinstance(thing, Redemption)
@@ -239,6 +242,25 @@ class Books:
         )
         self.post(debit, "provider_clearing", refund.amount, thing if isinstance(thing, Redemption) else None)
         self.post("provider_clearing", "provider_fee_expense", refund.fee)
+
+    def _refund_claim(self, claim: Claim) -> None:
+        claim.state = "refunded"
+        self._leave(claim)
+
+    @staticmethod
+    def _leave(claim: Claim) -> None:
+        """Whoever gives a claim up leaves their seat to somebody else; in a failed group it is paid back instead."""
+        seat = None if claim.group is None else claim.group.seat_of(claim)
+        if seat is not None and seat.state in ("reserved", "joined"):
+            seat.state = "left"
+
+    @staticmethod
+    def _seat_paid_back(refund: Refund, claim: Claim) -> None:
+        seat = None if claim.group is None else claim.group.seat_of(claim)
+        if refund.cause == "group":
+            assert seat is not None
+            assert seat.state == "refunding", "a seat is paid back once"
+            seat.state = "refunded"
 
     def resolve_refund(self, refund: Refund) -> str:
         return self._call_refund(refund)

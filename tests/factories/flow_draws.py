@@ -14,6 +14,7 @@ def drawn(walk: Walk, dice: Random) -> Step:
     """The next step of a walk: weighted, and about things that are there, the newest most often."""
     model = walk.model
     outside = [payment for payment in model.payments if not payment.cash]
+    gathering = [group for group in model.groups if group.state in ("open", "succeeded") and group.taken < 3]
     choices: list[tuple[int, str, bool]] = [
         (10, "claim", True),
         (11, "pay_claim", any(claim.offer.price for claim in model.claims)),
@@ -26,6 +27,9 @@ def drawn(walk: Walk, dice: Random) -> Step:
         (4, "bank", True),
         (8, "time", True),
         (3, "settle", True),
+        (1 if gathering else 4, "start", True),
+        (9 if gathering else 1, "join", bool(model.groups)),
+        (1, "deadline", bool(model.groups)),
     ]
     there = [(weight, name) for weight, name, possible in choices if possible]
     name = dice.choices([each for _, each in there], [weight for weight, _ in there])[0]
@@ -37,8 +41,19 @@ def drawn(walk: Walk, dice: Random) -> Step:
     held = [red for red in model.redemptions if red.state == "held"]
     how = dice.choices(["pay", "wait", "decline", "missing"], [6, 3, 1, 1])[0]
     if name == "claim":
-        return name, (dice.choice(OFFERS), dice.randrange(3))
+        return name, (dice.choices(OFFERS, [3, 3, 3, 1])[0], dice.randrange(3))
+    if name == "start":
+        return name, (dice.randrange(4),)
+    if name == "join":
+        group = dice.choice(gathering) if gathering and dice.random() < 0.9 else dice.choice(model.groups)
+        others = [member for member in range(4) if member not in group.seats]
+        member = dice.choice(others) if others and dice.random() < 0.8 else dice.randrange(4)
+        return name, (place(model.groups, group), member)
+    if name == "deadline":
+        return name, (about(model.groups), dice.choice([-1, 0, 0, 299, 300, 600]))
     if name == "pay_claim":
+        seats = [claim for claim in waits if claim.group is not None]
+        waits = seats if seats and dice.random() < 0.6 else waits
         wanted = dice.choice(waits) if waits and dice.random() < 0.9 else dice.choice(model.claims)
         return name, (place(model.claims, wanted), how)
     if name == "pay_till":

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from tests.factories.flow_books import Books
-from tests.factories.flow_things import GROSS, LEASE, PAY_WITHIN, Claim, Offer, Redemption
+from tests.factories.flow_groups import Groups
+from tests.factories.flow_things import GROSS, LEASE, Claim, Offer, Redemption
 
 
-class Model(Books):
+class Model(Groups):
     """All of it."""
 
     # members
@@ -20,15 +20,8 @@ class Model(Books):
     def claim(self, offer: Offer, member: int) -> str:
         if self.now >= self.claim_until:
             return "claim-window-closed"
-        if self.taken[offer.name] >= offer.stock:
-            return "sold-out"
-        mine = [each for each in self.claims if each.offer is offer and each.member == member]
-        if len([each for each in mine if each.state not in ("released", "cancelled", "refunded")]) >= offer.per_member:
-            return "user-limit"
-        self.taken[offer.name] += 1
-        state = "pending_payment" if offer.price else "active"
-        self.claims.append(Claim(offer, member, state, self.use_until, self.now + PAY_WITHIN))
-        return state
+        granted = self._grant(offer, member)
+        return granted if isinstance(granted, str) else granted.state
 
     def cancel_claim(self, claim: Claim) -> str:
         if claim.state in ("cancelled", "released", "refunded"):
@@ -44,11 +37,11 @@ class Model(Books):
             return "claim-held"
         if claim.used:
             return "claim-not-cancellable"
-        if claim.offer.price == 0:
+        if claim.price == 0:
             self._end(claim, "cancelled")
         else:
-            refund = self._begin_refund(claim, claim.offer.price, "claim")
-            claim.state = "refunded"
+            refund = self._begin_refund(claim, claim.price, "claim")
+            self._refund_claim(claim)
             if refund is not None:
                 self._call_refund(refund)
         return claim.state
@@ -56,6 +49,7 @@ class Model(Books):
     def _end(self, claim: Claim, state: str) -> None:
         claim.state = state
         self.taken[claim.offer.name] -= 1
+        self._leave(claim)
 
     # tills
 
@@ -90,6 +84,8 @@ class Model(Books):
         over = {"pending_payment": "claim-unpaid", "redeemed": "already-redeemed", "expired": "code-expired"}
         if claim.state != "active":
             return over.get(claim.state, "code-revoked")
+        if claim.group is not None and claim.group.state != "succeeded":
+            return "not-yet-usable"
         if self.now >= claim.until:
             return "code-expired"
         if asked <= len(claim.free):
@@ -180,7 +176,7 @@ class Model(Books):
     # time
 
     def sweep(self) -> None:
-        """Leases first, then time to pay, then time to use."""
+        """Leases first, then time to pay, then groups, then time to use."""
         for red in self.redemptions:
             if red.state == "held" and red.lease <= self.now:
                 if self.live(red) is None:
@@ -190,6 +186,7 @@ class Model(Books):
         for claim in self.claims:
             if claim.state == "pending_payment" and claim.pay_until <= self.now and self.live(claim) is None:
                 self._end(claim, "released")
+        self._sweep_groups()
         for claim in self.claims:
             if claim.state == "active" and claim.until <= self.now and not claim.held:
                 claim.state = "expired"

@@ -18,6 +18,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.audit.flow_rules import RULES as FLOW_RULES
+from app.audit.group_rules import RULES as GROUP_RULES
 from app.audit.ledger_rules import RULES as LEDGER_RULES
 from app.audit.outbox_rules import RULES as OUTBOX_RULES
 from app.audit.payment_rules import RULES as PAYMENT_RULES
@@ -51,7 +52,21 @@ OFFERS = [
     Offer("plain", stock=5, per_member=3, off=1000, share_bp=5000, commission_bp=250),
     Offer("prepaid", stock=4, per_member=2, off=1000, price=801, units=2, share_bp=3000, commission_bp=600),
     Offer("budget", stock=6, per_member=3, off=1000, share_bp=10_000, budget=2500),
+    Offer(
+        "together",
+        stock=9,
+        per_member=3,
+        off=1000,
+        price=900,
+        share_bp=2000,
+        commission_bp=300,
+        group_price=601,
+        target=2,
+        seats=3,
+        deadline_s=1800,
+    ),
 ]
+TOGETHER = OFFERS[-1]
 SILENCE = Silent("nothing came back")
 # The state predicates of L1 to L20 and L22; those about the relay's and the sender's work have tests of their own.
 _NOT_HERE = {"event-relayed", "delivery-in-time", "done-is-delivered", "positions-dense"}
@@ -60,6 +75,7 @@ PREDICATES = tuple(
     for rule in (
         *RULES[:3],
         *FLOW_RULES,
+        *GROUP_RULES,
         *PAYMENT_RULES,
         *LEDGER_RULES,
         *SETTLEMENT_RULES,
@@ -160,7 +176,7 @@ class OneConnection:
 
 @dataclass
 class FlowSite:
-    """A world with the three offers and three members, and the flow over it."""
+    """A world with the offers and four members, and the flow over it."""
 
     loop: Loop
     engine: sa.Engine
@@ -225,6 +241,10 @@ class FlowSite:
                 plan.refused(self.conn, refusal)
             return refusal.code
 
+    def qr(self, claim_id: UUID) -> str:
+        """What the code of a claim looks like to a scanner, shown to its owner or not."""
+        return self.flow._claims._keys.qr_payload(claim_id)
+
     def rows(self, statement: str, **values: Any) -> list[Any]:
         """Rows as the run sees them."""
         return list(self.conn.execute(sa.text(statement), values).all())
@@ -260,13 +280,17 @@ def open_site(loop: Loop, settings: Settings, app_url: str) -> FlowSite:
             platform_share_bp=offer.share_bp,
             commission_bp=offer.commission_bp,
             budget_minor=offer.budget,
+            group_price_minor=offer.group_price or None,
+            group_target=offer.target or None,
+            group_seats=offer.seats or None,
+            group_deadline_s=offer.deadline_s or None,
             refund_policy="unused_and_expired",
             stacking="with_others",
             reversal_window_s=3600,
         )
         for offer in OFFERS
     }
-    members = loop.members(3)
+    members = loop.members(4)
     person = loop.employee("staff", loop.merchant, loop.places[:1])
     expires = loop.now + timedelta(days=9)
     merchants, places = (loop.merchant,), (loop.places[0],)

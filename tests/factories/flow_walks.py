@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
+from app.core.errors import AppError
 from app.core.money import Money
 from app.coupons.actions import tell_sold_out
 from app.flow.types import ClaimRequest, OfferedCode, Order, PaymentRequest, RedemptionRequest, RefundRequest
+from app.flow.types_groups import JoinRequest
+from app.http.steps import Plan
 from app.ledger.queries import balances
 from app.outbox import queries as outbox
 from app.settlements import actions as statements
 from app.settlements.errors import CutRefused, NothingToSettle
 from app.worker import UNFINISHED, job_pause
 from tests.factories.flow_model import Model
-from tests.factories.flow_site import OFFERS, FlowSite
+from tests.factories.flow_site import OFFERS, TOGETHER, FlowSite
 from tests.factories.flow_things import GROSS, Claim, Payment, Redemption
 from tests.factories.loops import CITY
 
@@ -70,8 +74,53 @@ class Walk:
                 code(self.site.as_member(member), view.claim_id).digits if code else ""
             )
 
+    def start(self, member: int) -> None:
+        """Somebody begins a group."""
+        expected = self.model.start(TOGETHER, member)
+        request = ClaimRequest(self.site.coupons[TOGETHER.name], None, None)
+        self._seated(self.site.flow.start_group(self.site.as_member(member), request), expected, -1, member)
+
+    def join(self, number: int, member: int) -> None:
+        """Somebody follows an invitation."""
+        group = self._one(self.model.groups, number)
+        expected = self.model.join(group, member)
+        request = JoinRequest(self._id(group), self.names[id(group)], None, None, None, None)
+        plan = self.site.flow.join_group(self.site.as_member(member), request)
+        self._seated(plan, expected, -1 - number, member)
+
+    def _seated(self, plan: Plan, expected: str, number: int, member: int) -> None:
+        view = self._same(self.site.do(plan), expected)
+        if isinstance(view, str):
+            return
+        group = self.model.groups[number]
+        self._known(group, view.group_id)
+        self.names[id(group)] = view.invite
+        said = (view.state, view.seat, view.joined, view.seats_left)
+        assert said == (group.state, group.seats[member].state, group.joined, group.offer.seats - group.taken)
+        claim = self.model.claims[-1]
+        self._known(claim, view.claim.claim_id)
+        self.names[id(claim)] = "seat"
+
+    def deadline(self, number: int, seconds: int) -> None:
+        """The deadline of a group is so near, or so long ago."""
+        at = self._one(self.model.groups, number).deadline + timedelta(seconds=seconds)
+        if at > self.site.now:
+            self.site.now = self.model.now = at
+        self._work()
+
     def _code(self, claim: Claim) -> OfferedCode:
-        """The claim's code, which its owner sees once it is paid for; one that was never shown is a wrong code."""
+        """The claim's code, which its owner sees once it is paid for; one that was never shown is a wrong code.
+
+        A seat's is there for tills before it is good, for whoever steals it.
+        """
+        if claim.group is not None:
+            try:
+                self.site.flow.present_code(self.site.as_member(claim.member), self._id(claim))
+                said = "shown"
+            except AppError as refusal:
+                said = refusal.code
+            self._same(said, self.model.shown(claim))
+            return OfferedCode(None, self.site.qr(self._id(claim)), 1)
         if not self.names[id(claim)]:
             shown = self.site.flow.present_code(self.site.as_member(claim.member), self._id(claim))
             self.names[id(claim)] = shown.digits
@@ -113,9 +162,7 @@ class Walk:
         if not claims:
             return
         asked = [min(units, claim.offer.units) for claim in claims]
-        codes = tuple(
-            OfferedCode(self._code(claim).code, None, count) for claim, count in zip(claims, asked, strict=True)
-        )
+        codes = tuple(replace(self._code(claim), units=count) for claim, count in zip(claims, asked, strict=True))
         request = RedemptionRequest(
             codes, self.site.loop.places[0], f"r-{secrets.token_hex(8)}", Order(GROSS, "CNY"), hold
         )
@@ -224,6 +271,7 @@ class Walk:
                 outbox.retry_job(conn, job, now + job_pause(job.tries), None)
             else:
                 outbox.finish_job(conn, job, now)
+        self._same_counters()
 
     def settle(self) -> None:
         """An operator closes a statement up to now and pays it out."""
@@ -247,7 +295,11 @@ class Walk:
         self.bank("up")
         for _ in range(3):
             self.time(400)  # a job waits for five minutes at most
+        for _ in range(8):
+            if any(group.state in ("open", "failed") for group in self.model.groups):
+                self.time(400)
         self._agree()
+        self._same_groups()
         self._undo()
 
     def _agree(self) -> None:
@@ -268,6 +320,36 @@ class Walk:
         self._same_books()
         broken = self.site.broken()
         assert not broken, broken
+
+    def _same_counters(self) -> None:
+        groups = self.model.groups
+        if not groups:
+            return
+        columns = "state, taken, joined, most_joined"
+        stored = {row[0]: tuple(row[1:]) for row in self.site.rows(f"SELECT group_id, {columns} FROM deal_groups")}
+        assert stored == {self._id(each): (each.state, each.taken, each.joined, each.most) for each in groups}, "groups"
+
+    def _same_groups(self) -> None:
+        """Seats, and what was told of groups; money of those that failed went back once, to everybody."""
+        groups = self.model.groups
+        found = {tuple(row) for row in self.site.rows("SELECT group_id, claim_id, state FROM group_seats")}
+        seats = {(self._id(each), self._id(seat.claim), seat.state) for each in groups for seat in each.seats.values()}
+        assert found == seats
+        told: dict[UUID, list[str]] = {self._id(each): [] for each in groups}
+        for row in self.site.rows(
+            "SELECT aggregate_id, type FROM outbox_events WHERE type LIKE 'fujin.group.%' ORDER BY aggregate_id, seq"
+        ):
+            told[row.aggregate_id].append(row.type.split(".")[2])
+        assert told == {self._id(each): each.told for each in groups}
+        for group in groups:
+            assert group.state in ("succeeded", "closed"), "a group has no end"
+            paid = [each for each in self.model.payments if isinstance(each.of, Claim) and each.of.group is group]
+            back = [each.refunded == each.captured == self._bank_gave(each) for each in paid]
+            assert group.state == "succeeded" or all(back), "a closed group keeps money"
+
+    def _bank_gave(self, payment: Payment) -> int:
+        trade = self.site.bank.trades.get(self._id(payment).hex)
+        return 0 if trade is None else trade.refunded
 
     def _same_payment(self, payment: Payment) -> None:
         columns = "captured_minor, refunded_minor, refunding_minor, fee_minor, fee_returned_minor"
