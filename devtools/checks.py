@@ -14,9 +14,8 @@ from devtools.frontend import MODULES, WEB
 from devtools.state import PYTHON, ROOT, VENV, State
 from devtools.terminal import Stopped, Trouble, die_with_parent, mark, say, span, tail, work
 
-# A module's tests stay in one process, so that what they share is made once; longest modules don't begin last. Half of
-# the time tests wait for servers, pages and time limits: three processes keep two cores busy.
-PARALLEL = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder")
+# A module's tests stay in one process, so that what they share is made once; longest modules don't begin last.
+PARALLEL = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
 OWN_WAY = ("-n", "--numprocesses", "--pdb", "-s", "--capture=no", "--trace", "--co", "--collect-only", "--dist")
 
 
@@ -57,7 +56,7 @@ def run_linters(state: State, env: Mapping[str, str]) -> list[Result]:
 
 
 def pytest_options(arguments: Sequence[str]) -> list[str]:
-    """Return the options before the person's own: three processes, unless they want one or named single tests."""
+    """Return the options before the person's own: two processes, unless they want one or named single tests."""
     named = [word for word in arguments if not word.startswith("-")]
     single = bool(named) and all("::" in word for word in named)
     own = any(word.split("=")[0] in OWN_WAY or word in OWN_WAY or word[:2] == "-n" for word in arguments)

@@ -87,6 +87,7 @@ claims = declare(
     CheckConstraint("valid_from < valid_until", name="window"),
     CheckConstraint("code_tail ~ '^[0-9A-Z]{4}$' and length(code_key) = 32", name="code"),
 )
+Index("claims_group_ix", claims.c.city_id, claims.c.group_id, postgresql_where=claims.c.group_id.is_not(None))
 Index(
     "claims_member_slot_uq",
     claims.c.city_id,

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, Select, and_, exists, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, exists, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.groups.tables import deal_groups, group_seats
@@ -88,8 +88,8 @@ def take_due_groups(conn: Connection, city_id: int, now: datetime, limit: int) -
     return tuple(Group(*tuple(row)) for row in rows)
 
 
-def take_settled_groups(conn: Connection, city_id: int, limit: int) -> tuple[Group, ...]:
-    """Failed groups of which no seat waits for anything, locked likewise."""
+def take_settled_groups(conn: Connection, city_id: int, limit: int, unless: ColumnElement[bool]) -> tuple[Group, ...]:
+    """Failed groups of which no seat waits for anything, locked likewise; not those of which ``unless`` is true."""
     waiting = exists().where(
         group_seats.c.city_id == deal_groups.c.city_id,
         group_seats.c.group_id == deal_groups.c.group_id,
@@ -97,7 +97,7 @@ def take_settled_groups(conn: Connection, city_id: int, limit: int) -> tuple[Gro
     )
     rows = conn.execute(
         select(*_GROUP)
-        .where(deal_groups.c.city_id == city_id, deal_groups.c.state == "failed", ~waiting)
+        .where(deal_groups.c.city_id == city_id, deal_groups.c.state == "failed", ~waiting, ~unless)
         .order_by(deal_groups.c.group_id)
         .limit(limit)
         .with_for_update(skip_locked=True, of=deal_groups)

@@ -195,6 +195,24 @@ def test_a_round_that_is_killed_is_taken_up_by_the_next_one(
     assert claims == {"refunded"}
 
 
+def test_a_group_is_not_closed_while_money_of_a_seat_that_was_given_up_is_on_its_way(
+    party: Party, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    group, people = party.gathered(1)
+    claim = party.seen(people[0], group)["claim"]["claim_id"]
+    with monkeypatch.context() as patch:
+        patch.setattr(Refunds, "call_refund", die)
+        with pytest.raises(Killed):
+            party.loop.post(f"/v1/claims/{claim}/cancel", {}, by=people[0])
+        party.over(group)
+        party.sweep()
+        party.sweep()
+    assert (party.state(group), party.seats(group)) == ("failed", ["left"])
+    settled(party, group)
+    assert party.given_back(group) == [(2000, 2000)]
+    assert party.events(group)[-2:] == ["failed", "closed"]
+
+
 def test_a_worker_that_is_killed_in_the_middle_pays_nobody_twice(party: Party, tmp_path: Path) -> None:
     group, _ = party.gathered(6, group_target=8, group_seats=8)
     party.over(group)

@@ -277,7 +277,7 @@ def test_stopping_nothing_is_no_error(tmp_path: Path) -> None:
 
 
 # Tests of tests.
-PARALLEL = ["-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
+PARALLEL = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(
@@ -289,10 +289,10 @@ PARALLEL = ["-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
         (["tests/geo/test_cells.py::test_one"], []),
         (["-n0"], []),
         (["--pdb"], []),
-        (["--numprocesses=2"], []),
+        (["--numprocesses=3"], []),
     ],
 )
-def test_three_processes_unless_the_person_chose_otherwise(arguments: list[str], options: list[str]) -> None:
+def test_two_processes_unless_the_person_chose_otherwise(arguments: list[str], options: list[str]) -> None:
     assert checks.pytest_options(arguments) == options
 
 

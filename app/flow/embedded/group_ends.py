@@ -6,19 +6,22 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection
+from sqlalchemy import ColumnElement, Connection, exists
 
 from app.claims.actions import move
 from app.claims.queries import lock_claim
+from app.claims.tables import claims
 from app.claims.types import EDGES, Claim, State
 from app.flow.embedded.money import RESOLVE_PAYMENT
 from app.flow.embedded.payments import PaymentsPart
 from app.groups import actions, queries
 from app.groups.rules import has_failed, refund_no
+from app.groups.tables import deal_groups
 from app.groups.types import Group, Seat
 from app.http.steps import Plan
 from app.outbox.queries import put_job
 from app.payments.queries import unfinished_of
+from app.payments.tables import payments
 
 BATCH: Final = 50
 FAILED: Final = "its group did not come together"
@@ -40,7 +43,7 @@ class GroupEnds:
             return sum(self._pay_back(conn, seat, now) for seat in queries.to_pay_back(conn, city_id, now, BATCH))
 
         def closings(conn: Connection, _prepared: None, _outcome: None) -> int:
-            found = queries.take_settled_groups(conn, city_id, BATCH)
+            found = queries.take_settled_groups(conn, city_id, BATCH, _money_out())
             for group in found:
                 actions.close(conn, group, now)
             return len(found)
@@ -88,6 +91,19 @@ class GroupEnds:
         actions.seat_refunding(conn, seat, now)
         _end_claim(conn, claim, now, paid=True)
         return 1
+
+
+def _money_out() -> ColumnElement[bool]:
+    """Something that was paid for a seat, kept or given up, is not back yet."""
+    return exists().where(
+        claims.c.city_id == deal_groups.c.city_id,
+        claims.c.group_id == deal_groups.c.group_id,
+        payments.c.city_id == claims.c.city_id,
+        payments.c.purpose == "claim",
+        payments.c.purpose_id == claims.c.claim_id,
+        payments.c.state == "succeeded",
+        payments.c.refunded_minor < payments.c.captured_minor,
+    )
 
 
 def _end_claim(conn: Connection, claim: Claim, now: datetime, *, paid: bool) -> None:
