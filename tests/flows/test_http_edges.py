@@ -49,7 +49,16 @@ def ask(live_server_url: str) -> Any:
 
 @pytest.mark.parametrize(
     "target",
-    [NEARBY, "/v1/cities", "/healthz", "/v1/nothing", "/v1/me", "/v1/tiles/places.json", "/v1/flow", "/v1/claims"],
+    [
+        NEARBY + "&open_at=2026-11-22T09:30:00Z",
+        "/v1/cities",
+        "/healthz",
+        "/v1/nothing",
+        "/v1/me",
+        "/v1/tiles/places.json",
+        "/v1/flow",
+        "/v1/claims",
+    ],
 )
 def test_head_answers_like_get_without_a_body(ask: Any, target: str) -> None:
     head, get = ask("HEAD", target), ask("GET", target)
