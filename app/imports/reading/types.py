@@ -1,0 +1,61 @@
+"""What a file is asked for, what it turned out to be, and its rows as they stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import shapely
+
+from geo.grid_shift import Datum
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What the sender declares of a file; None leaves it to what the file itself says.
+
+    ``crs`` is an authority code (``EPSG:4490``), ``datum`` what the coordinates are shifted by, ``mapping`` says which
+    column of the file holds which of our properties, ``layer`` which table of a file with several.
+    """
+
+    kind: str
+    datum: Datum | None = None
+    crs: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceFacts:
+    """What a file turned out to be; shown to its sender.
+
+    ``declared`` is how many rows the file itself says it holds, None when it doesn't say. ``used`` maps our properties
+    to the columns they are read from, ``guessed`` names those that nobody declared, ``unused`` the columns left over.
+    """
+
+    format: str
+    encoding: str | None = None
+    crs: str | None = None
+    datum: Datum = Datum.WGS84
+    layer: str | None = None
+    declared: int | None = None
+    columns: tuple[str, ...] = ()
+    used: Mapping[str, str] = field(default_factory=dict)
+    guessed: frozenset[str] = frozenset()
+    unused: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RawRow:
+    """One row: its number from 1, its shape in longitude and latitude, and our properties as the file states them.
+
+    ``geometry`` is a GeoJSON object that nobody has checked, or a shapely geometry already turned to degrees from the
+    declared reference system; the declared datum is not yet taken off. None when the kind has no shapes.
+    """
+
+    row: int
+    geometry: Mapping[str, Any] | shapely.Geometry | None
+    properties: Mapping[str, Any]
