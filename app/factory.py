@@ -15,6 +15,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.audit.cli import commands as audit_commands
 from app.cities import routes as cities_routes
+from app.cities import routes_territories
 from app.core.clock import Clock, system_clock
 from app.core.db import Database, install_deadline, open_database, patience
 from app.core.logging import configure_logging
@@ -113,6 +114,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         coupons_codes_routes.blueprint,
         members_routes.blueprint,
         cities_routes.blueprint,
+        routes_territories.blueprint,
         routes_contract.blueprint,
         routes_partner.blueprint,
         routes_callbacks.blueprint,

@@ -30,6 +30,7 @@ from app.imports.demo.cli import demo_endpoint, passwords
 from app.imports.edits.cli import places
 from app.imports.errors import UnknownTerritory, UnreadableFile
 from app.imports.seeded_ids import seeded_city_id
+from app.imports.territories.cli import cities as territories
 from app.imports.types import Change, LoadReport, LoadRequest
 from app.imports.usage import FujinCommand, FujinGroup
 from geo.errors import UnknownDatum
@@ -368,4 +369,6 @@ def _tell(
         console.say(f"  {line}")
 
 
-commands: list[click.Command] = [seed, import_file, datasets, build_search_rows, places, demo_endpoint, passwords]
+commands: list[click.Command] = [
+    *(seed, import_file, datasets, build_search_rows, places, territories, demo_endpoint, passwords),
+]

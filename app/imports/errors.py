@@ -12,6 +12,13 @@ class UnknownTerritory(AppError):
     title = "There is no such territory"
 
 
+class InvalidTerritory(AppError):
+    """What was said of a territory can't be."""
+
+    code = "invalid-territory"
+    title = "That is not a territory"
+
+
 class UnreadableFile(AppError):
     """The file as a whole can't be used: wrong form, not stated or foreign reference system, cut short."""
 

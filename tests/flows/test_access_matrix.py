@@ -216,6 +216,7 @@ OPEN = {
     "GET /v1/settlements": "",
     "GET /v1/claims": "",
     "GET /v1/flags": "",
+    "GET /v1/datasets": "",
     "GET /v1/flow": "",
     "GET /schemas/events": "",
     "GET /v1/events": "",

@@ -48,6 +48,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     ("GET /v1/places/{place_id}/why-not",): frozenset({"staff", "owner", "operator", "admin", "partner"}),
     ("GET /v1/merchants/{merchant_id}/staff",): frozenset({"owner", "admin"}),
     ("GET /v1/flags",): frozenset({"owner", "operator", "admin"}),
+    ("GET /v1/datasets",): frozenset({"operator", "admin"}),
     (*("GET /v1/datasets/{city}/{kind}/versions", "GET /v1/datasets/{city}/{kind}/versions/{version}"),): frozenset(
         {"operator", "admin"}
     ),

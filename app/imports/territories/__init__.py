@@ -1,0 +1,1 @@
+"""Territories added and changed from the command line."""
