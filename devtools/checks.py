@@ -1,6 +1,7 @@
 """./dev check and ./dev test: linters, types, import contracts, then pytest, and one summary."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from devtools.cluster import Cluster
 from devtools.frontend import MODULES, WEB
 from devtools.state import PYTHON, ROOT, VENV, State
 from devtools.terminal import Stopped, Trouble, die_with_parent, mark, say, span, tail, work
@@ -73,6 +75,14 @@ def run_pytest(state: State, env: Mapping[str, str], arguments: Sequence[str]) -
     return Result("pytest", code == 0, f"{counts(report) or f'exit code {code}'}, {span(time.monotonic() - begin)}")
 
 
+def last_words(server: Cluster) -> list[str]:
+    """Return what a server that stopped under the tests wrote last, and how much room it had; nothing while it runs."""
+    if server.answers():
+        return []
+    free = shutil.disk_usage(server.base).free // 1_000_000
+    return [f"The database server has stopped ({free:,} MB of disk are free); its log ends:", *tail(server.log, 30)]
+
+
 def counts(report: Path) -> str:
     """Return how many tests a JUnit report tells of, empty when there is none."""
     try:
@@ -87,14 +97,16 @@ def counts(report: Path) -> str:
     return ", ".join(f"{value} {name}" for name, value in numbers.items() if value or name == "passed")
 
 
-def summary(results: Sequence[Result], seconds: float) -> int:
-    """Print what passed and what did not, and return the exit code."""
+def summary(results: Sequence[Result], seconds: float, remarks: Sequence[str] = ()) -> int:
+    """Print what passed and what did not, then the remarks, and return the exit code."""
     say()
     for result in results:
         sign = mark("✓", "ok") if result.passed else mark("✗", "FAILED")
         say(f"  {sign} {result.title:<17} {result.words}")
     failed = [result.title for result in results if not result.passed]
     say(f"{'FAILED: ' + ', '.join(failed) if failed else 'All passed'} ({span(seconds)} in all)")
+    for line in remarks:
+        say(line)
     return 1 if failed else 0
 
 

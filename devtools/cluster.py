@@ -32,8 +32,15 @@ SETTINGS = {
     "max_wal_size": "2GB",
     "log_min_duration_statement": "2000",
 }
-# Only the tests' own server, whose data nobody needs after a crash.
-RELAXED = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_connections": "200"}
+# Only the tests' own server, whose data nobody needs after a crash: a small one, beside what is measured or tried out.
+RELAXED = {
+    "fsync": "off",
+    "synchronous_commit": "off",
+    "full_page_writes": "off",
+    "max_connections": "200",
+    "shared_buffers": "256MB",
+    "max_wal_size": "512MB",
+}
 
 
 @dataclass(frozen=True)
@@ -106,7 +113,7 @@ class Cluster:
             self._users = (self.state.base / f"{self.name}.users").open("w")
             fcntl.flock(self._users, fcntl.LOCK_SH)
             self._make()
-            if not self._answers():
+            if not self.answers():
                 self._start()
                 if self.name == "test":
                     self._drop_leftovers()
@@ -128,7 +135,7 @@ class Cluster:
             return True
         self._users = (self.state.base / f"{self.name}.users").open("w")
         self._release()
-        return not self._answers()
+        return not self.answers()
 
     @contextmanager
     def _one_at_a_time(self) -> Iterator[None]:
@@ -167,7 +174,7 @@ class Cluster:
         try:
             self._run(f"Starting the {self.name} database server", argv, "pg-start")
         except Trouble as trouble:
-            if self._answers():
+            if self.answers():
                 return
             mend = f"look at the log; data that is damaged goes away with ./dev reset. See also {trouble.log}"
             raise failure(
@@ -190,7 +197,8 @@ class Cluster:
         """Start again after a crash, and return once connections are taken."""
         self._start()
 
-    def _answers(self) -> bool:
+    def answers(self) -> bool:
+        """Return whether the server takes connections."""
         return self._quiet(["pg_isready", "-q", "-h", str(self.socket_dir), "-p", str(PG_PORT)]).returncode == 0
 
     def _quiet(self, argv: Sequence[str]) -> "subprocess.CompletedProcess[str]":

@@ -209,7 +209,8 @@ def test(arguments: Sequence[str]) -> int:
             env |= {"FUJIN_TEST_OWNER_URL": owner, "FUJIN_TEST_TEMPLATE": cluster.TEMPLATE}
             unlock()
             results.append(checks.run_pytest(state, env, arguments))
-    return checks.summary(results, time.monotonic() - begin)
+            gone = checks.last_words(ready.cluster) if ready.cluster else []
+    return checks.summary(results, time.monotonic() - begin, gone)
 
 
 def check(arguments: Sequence[str]) -> int:

@@ -12,9 +12,11 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -43,33 +45,93 @@ def owner_url() -> URL:
     return make_url(normalised_url(url))
 
 
+class _Databases:
+    """Databases of this test process, each dropped when what made it is over, since hundreds would fill the disk.
+
+    A database belongs to the fixture that is being set up while it is made, or else to the test that runs.
+    """
+
+    def __init__(self) -> None:
+        self._scopes: list[str] = []
+        self._made: list[tuple[str, str]] = []
+        self._admin: sa.Engine | None = None
+
+    def open(self, owner_url: URL) -> None:
+        self._admin = sa.create_engine(owner_url, isolation_level="AUTOCOMMIT")
+
+    @contextmanager
+    def within(self, scope: str) -> Iterator[None]:
+        self._scopes.append(scope)
+        try:
+            yield
+        finally:
+            self._scopes.pop()
+
+    def make(self, source: str) -> str:
+        assert self._admin is not None
+        name = f"t_{os.getpid()}_{uuid.uuid4().hex[:10]}"
+        with self._admin.connect() as conn:
+            conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
+        self._made.append((self._scopes[-1] if self._scopes else "session", name))
+        return name
+
+    def drop(self, *scopes: str) -> None:
+        over = [name for scope, name in self._made if scope in scopes]
+        self._made = [(scope, name) for scope, name in self._made if scope not in scopes]
+        if not over:
+            return
+        assert self._admin is not None
+        with self._admin.connect() as conn:
+            for name in over:
+                _drop(conn, name)
+
+
+_databases = _Databases()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[Any]) -> Iterator[Any]:
+    """Notes whose fixture a database is made for; those of the session don't come by here."""
+    with _databases.within(str(fixturedef.scope)):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call() -> Iterator[Any]:
+    """Notes that a test itself runs."""
+    with _databases.within("function"):
+        return (yield)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> Iterator[Any]:
+    """Drops the databases of a test, and those of a module after its last one, once their fixtures are torn down."""
+    result = yield
+    _databases.drop("function")
+    if nextitem is None or nextitem.path != item.path:
+        _databases.drop("class", "module")
+    return result
+
+
 @pytest.fixture(scope="session")
 def make_database(owner_url: URL) -> Iterator[MakeDatabase]:
-    """Makes databases from a template and drops them at the end; returns the owner's URL of each."""
-    admin = sa.create_engine(owner_url, isolation_level="AUTOCOMMIT")
-    made: list[str] = []
+    """Makes databases from a template, dropped with the fixture or test they are made in; returns the owner's URL."""
+    _databases.open(owner_url)
 
     def make(template: str | None = None) -> str:
-        name = f"t_{os.getpid()}_{uuid.uuid4().hex[:10]}"
-        source = template or os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template")
-        with admin.connect() as conn:
-            conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
-        made.append(name)
+        name = _databases.make(template or os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template"))
         return owner_url.set(database=name).render_as_string(hide_password=False)
 
     yield make
-    with admin.connect() as conn:
-        for name in made:
-            _drop(conn, name)
-    admin.dispose()
+    _databases.drop("function", "class", "module", "package", "session")
 
 
 def _drop(conn: sa.Connection, name: str) -> None:
     """Drops a database; the plain form waits for sessions that are just ending, force may not end another role's."""
     try:
-        conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}"'))
-    except sa.exc.OperationalError:
         conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)'))
+    except sa.exc.ProgrammingError:
+        conn.execute(sa.text(f'DROP DATABASE IF EXISTS "{name}"'))
 
 
 def run_alembic(url: str, *arguments: str, **environment: str) -> None:
