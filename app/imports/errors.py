@@ -20,10 +20,26 @@ class InvalidTerritory(AppError):
 
 
 class UnreadableFile(AppError):
-    """The file as a whole can't be used: wrong form, not stated or foreign reference system, cut short."""
+    """The file as a whole can't be used: wrong form, not stated or foreign reference system, cut short.
+
+    ``code`` may say more closely what is wrong (docs/formats.md lists them), ``hint`` what its sender can do.
+    """
 
     code = "unreadable-file"
     title = "The file can't be read"
+
+    def __init__(self, detail: str = "", *, code: str | None = None, hint: str | None = None) -> None:
+        super().__init__(detail)
+        self.hint = hint
+        if code is not None:
+            self.code = code  # type: ignore[misc]  # closer than what the class says
+
+
+class UnsupportedFormat(UnreadableFile):
+    """Whatever the file is, none of the forms that are read."""
+
+    code = "unsupported-format"
+    title = "The file's form is not one that is read"
 
 
 class UnknownVersion(AppError):

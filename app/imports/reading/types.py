@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import shapely
 
+from app.imports.types import RowFault
 from geo.grid_shift import Datum
 
 
@@ -16,7 +17,11 @@ class Wishes:
     """What the sender declares of a file; None leaves it to what the file itself says.
 
     ``crs`` is an authority code (``EPSG:4490``), ``datum`` what the coordinates are shifted by, ``mapping`` says which
-    column of the file holds which of our properties, ``layer`` which table of a file with several.
+    column of the file holds which of our properties (``{"name": "Trading name"}``; ``"=cafe"`` is the same text in
+    every row), ``layer`` which table of a file with several.
+
+    ``aliases`` are other schemes' names of our categories, (scheme, code) to category id, and ``parents`` each
+    category's parent, as the active taxonomy has them; files with foreign categories are read by these.
     """
 
     kind: str
@@ -25,6 +30,19 @@ class Wishes:
     encoding: str | None = None
     layer: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[tuple[str, str], str] = field(default_factory=dict)
+    parents: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Ceilings:
+    """How much a file may be when unpacked; more is refused while it is unpacked."""
+
+    unpacked_bytes: int = 8 << 30
+    ratio: int = 20
+    members: int = 1_000
+    free_bytes: int = 16 << 20
+    """Up to here a file may shrink to any ratio: a few kilobytes of blanks are no attack."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +51,7 @@ class SourceFacts:
 
     ``declared`` is how many rows the file itself says it holds, None when it doesn't say. ``used`` maps our properties
     to the columns they are read from, ``guessed`` names those that nobody declared, ``unused`` the columns left over.
+    ``remarks`` grow while the rows are read.
     """
 
     format: str
@@ -59,3 +78,19 @@ class RawRow:
     row: int
     geometry: Mapping[str, Any] | shapely.Geometry | None
     properties: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """What a format's reader hands to ``sources``: facts, rows once, and how to let go.
+
+    ``passed_over`` counts rows that are no rows of the kind asked for and are left out in silence; ``remarks`` are told
+    on top of the facts' own.
+    """
+
+    facts: SourceFacts
+    rows: Callable[[], Iterator[RawRow | RowFault]]
+    remarks: Callable[[], tuple[str, ...]] = tuple
+    passed_over: Callable[[], int] = int
+    done: Callable[[], tuple[int, int | None, str]] = lambda: (0, None, "rows")
+    close: Callable[[], None] = lambda: None
