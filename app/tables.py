@@ -10,6 +10,7 @@ import app.flow.tables
 import app.fraud.tables
 import app.groups.tables
 import app.http.tables
+import app.imports.tables
 import app.ledger.tables
 import app.members.tables
 import app.merchants.tables

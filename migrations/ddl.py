@@ -32,14 +32,16 @@ def quoted(words: str) -> str:
     return "'" + words.replace("'", "''") + "'"
 
 
-def create_table(name: str, group: str, comment: str, body: str, *, options: str = "") -> None:
+def create_table(name: str, group: str, comment: str, body: str, *, options: str = "", unlogged: bool = False) -> None:
     """A table of a group; its comment begins with the group in brackets."""
     split = partitioned() and group == "city"
-    run(f"CREATE TABLE {name} (\n{body}\n)" + (" PARTITION BY HASH (city_id)" if split else options))
+    create = "CREATE UNLOGGED TABLE" if unlogged else "CREATE TABLE"
+    whole = "CREATE TABLE" if split else create
+    run(f"{whole} {name} (\n{body}\n)" + (" PARTITION BY HASH (city_id)" if split else options))
     if split:
         for part in range(PARTITIONS):
             run(
-                f"CREATE TABLE {name}_part{part} PARTITION OF {name}"
+                f"{create} {name}_part{part} PARTITION OF {name}"
                 f" FOR VALUES WITH (MODULUS {PARTITIONS}, REMAINDER {part}){options}"
             )
     run(f"COMMENT ON TABLE {name} IS {quoted(f'[{group}] {comment}')}")
