@@ -30,7 +30,7 @@ from app.imports.staging_areas import (
 )
 from app.imports.territory import widened
 from app.imports.types import Change, IdMaker, LoadReport, LoadRequest, Progress
-from app.places.actions import apply_corrections
+from app.places.overlays import apply_overlays, show_version
 from app.places.tables import brands, categories, holidays, place_facts
 from app.postings.queries import hold_rows
 from app.regions.tables import region_facts
@@ -145,7 +145,7 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     if old is not None:
         cities.set_state(conn, city_id, kind, old.version, state="retired", only_from=("active",))
     if kind == "places":
-        apply_corrections(conn, city_id, version, now)
+        show_version(conn, city_id, version, now)
     extent, rows = _extent(conn, city_id, kind, version)
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
@@ -209,6 +209,7 @@ def _stage(
         case "places":
             tally = stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
             queries.refresh_statistics(conn, place_facts)
+            apply_overlays(conn, request.city_id, target.version, target.now)
             search_rows.build_staged(conn, request.city_id, target.version, target.now)
             return tally
         case "regions":

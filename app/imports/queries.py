@@ -1,8 +1,7 @@
-"""Statements of a load: identities, corrections to apply again, extents, and where coupons can be used."""
+"""Statements of a load: identities, extents, and where coupons can be used."""
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,7 @@ from app.cities.tables import active_dataset
 from app.core import spatial
 from app.coupons.tables import coupon_places, coupon_scopes, coupon_versions, coupons
 from app.merchants.tables import place_operators
-from app.places.tables import brands, categories, place_facts, place_overrides
+from app.places.tables import brands, categories, place_facts, place_sources
 from app.regions.tables import region_facts
 from app.service_areas.tables import service_area_versions, service_areas
 from geo.bbox import Bbox
@@ -32,6 +31,17 @@ def ids_of_sources(conn: Connection, table: Table, column: str, city_id: int, ke
     return {row[0]: row[1] for row in rows}
 
 
+def places_of_sources(conn: Connection, city_id: int, keys: Sequence[str]) -> dict[str, UUID]:
+    """Which of these source keys are known, and the place of each: its own, also where that was merged into another."""
+    own = func.coalesce(place_sources.c.merged_from, place_sources.c.place_id)
+    rows = conn.execute(
+        select(place_sources.c.source_key, own).where(
+            place_sources.c.city_id == city_id, place_sources.c.source_key == func.any(list(keys))
+        )
+    )
+    return {row[0]: row[1] for row in rows}
+
+
 def places_stated(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID]) -> set[UUID]:
     """Which of these places a version already has facts of."""
     return set(
@@ -43,19 +53,6 @@ def places_stated(conn: Connection, city_id: int, version: int, place_ids: Seque
             )
         ).scalars()
     )
-
-
-def overrides_of(conn: Connection, city_id: int, place_ids: Sequence[UUID]) -> dict[UUID, dict[str, Any]]:
-    """Corrections by place and field."""
-    found: dict[UUID, dict[str, Any]] = defaultdict(dict)
-    rows = conn.execute(
-        select(place_overrides.c.place_id, place_overrides.c.field, place_overrides.c.value).where(
-            place_overrides.c.city_id == city_id, place_overrides.c.place_id == func.any(list(place_ids))
-        )
-    )
-    for row in rows:
-        found[row.place_id][row.field] = row.value
-    return found
 
 
 def category_ids(conn: Connection, version: int) -> frozenset[str]:

@@ -1,7 +1,7 @@
 """Records into the rows of a version that nobody sees yet.
 
-Places go in batches, so that memory stays the same for any size: known source keys keep their ids, the corrections of
-a place are applied again, and each distinct way of being open becomes one row of hours_patterns.
+Places go in batches, so that memory stays the same for any size: known source keys keep their ids, and each distinct
+way of being open becomes one row of hours_patterns.
 """
 
 from __future__ import annotations
@@ -157,9 +157,8 @@ def _fitting(conn: Connection, target: Target, tally: Tally) -> Callable[[PlaceR
 
 def _stage_batch(conn: Connection, target: Target, batch: list[PlaceRecord], hours: HoursBook, tally: Tally) -> None:
     city_id, version = target.territory.city_id, target.version
-    known = queries.ids_of_sources(conn, place_sources, "place_id", city_id, [record.source_key for record in batch])
+    known = queries.places_of_sources(conn, city_id, [record.source_key for record in batch])
     stated = queries.places_stated(conn, city_id, version, list(known.values()))
-    corrections = queries.overrides_of(conn, city_id, list(known.values()))
     created: list[tuple[str, UUID]] = []
     rows: list[tuple[Any, ...]] = []
     for record in batch:
@@ -171,7 +170,7 @@ def _stage_batch(conn: Connection, target: Target, batch: list[PlaceRecord], hou
             tally.refuse(RowFault(record.row, record.source_key, "this source key came before in the file"))
             continue
         stated.add(place_id)
-        row, hours_no = _facts(record, city_id, version, place_id, corrections.get(place_id, {}), hours)
+        row, hours_no = _facts(record, city_id, version, place_id, hours)
         tally.unreadable_hours += not hours.readable(hours_no)
         rows.append(row)
     hours.write(conn)
@@ -182,29 +181,27 @@ def _stage_batch(conn: Connection, target: Target, batch: list[PlaceRecord], hou
 
 
 def _facts(
-    record: PlaceRecord, city_id: int, version: int, place_id: UUID, fixes: dict[str, Any], hours: HoursBook
+    record: PlaceRecord, city_id: int, version: int, place_id: UUID, hours: HoursBook
 ) -> tuple[tuple[Any, ...], int | None]:
-    """The row of a place with its corrections applied, and its hours' number."""
-    names = fixes.get("names", record.names)
-    name = names.get("local", next(iter(names.values()))) if "names" in fixes else record.name
-    hours_no = hours.number(fixes.get("opening_hours", record.opening_hours), record.workday_calendar)
+    """The row of a place as its source states it, and its hours' number; corrections are applied to the whole."""
+    hours_no = hours.number(record.opening_hours, record.workday_calendar)
     row = (
         city_id,
         version,
         place_id,
         record.location,
-        name,
-        names,
+        record.name,
+        record.names,
         record.category_id,
         record.alternate_category_ids,
         record.brand_id,
         record.address,
-        fixes.get("phone", record.phone),
-        fixes.get("website", record.website),
+        record.phone,
+        record.website,
         hours_no,
         record.price_level,
         record.attributes,
-        fixes.get("closed", record.closed),
+        record.closed,
         record.source_key,
         record.source_datum,
         record.source_lon,

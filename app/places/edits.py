@@ -8,11 +8,11 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.places.errors import InvalidEdit
+from app.places.facts import Facts, main_name, place_of
 from geo.coordinates import LonLat
-from geo.grid_shift import Datum, to_wgs84
+from geo.grid_shift import Datum
 
 MOST_EDITS: Final = 100
-MAX_NAME: Final = 300
 OWN_KEY: Final = "fujin:"
 """How the source key of a place begins that no load brought."""
 
@@ -23,32 +23,6 @@ class Unchanged:
 
 
 UNCHANGED: Final = Unchanged()
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """A place as one version states it; ``hours`` is the text, ``hours_no`` its number in the version."""
-
-    place_id: UUID
-    location: LonLat
-    name: str
-    names: Mapping[str, str]
-    category_id: str
-    alternate_category_ids: tuple[str, ...]
-    brand_id: str | None
-    address: Mapping[str, Any]
-    phone: str | None
-    website: str | None
-    hours: str | None
-    workday_calendar: bool
-    hours_no: int | None
-    price_level: int | None
-    attributes: Mapping[str, Any]
-    closed: bool
-    source_key: str
-    source_datum: str
-    source_lon: float
-    source_lat: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,16 +92,19 @@ class Open:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
+_CHANGED: Final = (
+    "names", "category_id", "alternate_category_ids", "brand_id", "attributes", "price_level", "phone", "website",
+)  # fmt: skip
 Edit = Open | Change | Move | ChangeHours | Close | Reopen
 
 
 def opened(edit: Open) -> Facts:
     """A new place as the version in force will state it."""
-    location = _place_of(edit.written, edit.datum)
+    location = place_of(edit.written, edit.datum)
     return Facts(
         place_id=edit.place_id,
         location=location,
-        name=_main_name(edit.names),
+        name=main_name(edit.names),
         names=edit.names,
         category_id=edit.category_id,
         alternate_category_ids=edit.alternate_category_ids,
@@ -158,7 +135,7 @@ def edited(facts: Facts, edit: Edit) -> Facts:
         case Move():
             return replace(
                 facts,
-                location=_place_of(edit.written, edit.datum),
+                location=place_of(edit.written, edit.datum),
                 source_datum=edit.datum.value,
                 source_lon=edit.written.lon,
                 source_lat=edit.written.lat,
@@ -172,14 +149,18 @@ def edited(facts: Facts, edit: Edit) -> Facts:
             return replace(facts, closed=False)
 
 
-def overrides_of(edit: Edit) -> dict[str, Any]:
-    """The corrections of an edit that are kept apart and applied again to each version."""
+def overlays_of(edit: Edit) -> dict[str, Any]:
+    """The corrections, by field, that keep an edit for the versions to come; a place that was opened has none."""
     match edit:
         case Change():
-            said = {"names": edit.names, "phone": edit.phone, "website": edit.website}
-            return {name: value for name, value in said.items() if not isinstance(value, Unchanged)}
+            said = {name: getattr(edit, name) for name in _CHANGED}
+            kept = {name: value for name, value in said.items() if not isinstance(value, Unchanged)}
+            return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+        case Move():
+            return {"move": {"lon": edit.written.lon, "lat": edit.written.lat, "datum": edit.datum.value}}
         case ChangeHours():
-            return {"opening_hours": edit.opening_hours}
+            hours: dict[str, Any] = {"opening_hours": edit.opening_hours}
+            return hours if edit.workday_calendar is None else hours | {"workday_calendar": edit.workday_calendar}
         case Close():
             return {"closed": True}
         case Reopen():
@@ -188,52 +169,16 @@ def overrides_of(edit: Edit) -> dict[str, Any]:
             return {}
 
 
-def corrected(facts: Facts, corrections: Mapping[str, Any]) -> Facts:
-    """A place of a version with its corrections applied."""
-    after = facts
-    if "names" in corrections:
-        after = replace(after, names=corrections["names"], name=_main_name(corrections["names"]))
-    for field_name in ("phone", "website", "closed"):
-        if field_name in corrections:
-            after = replace(after, **{field_name: corrections[field_name]})
-    if "opening_hours" in corrections and corrections["opening_hours"] != facts.hours:
-        after = replace(after, hours=corrections["opening_hours"], hours_no=None)
-    return after
-
-
 def _changed(facts: Facts, edit: Change) -> Facts:
-    said = {
-        "names": edit.names,
-        "category_id": edit.category_id,
-        "alternate_category_ids": edit.alternate_category_ids,
-        "brand_id": edit.brand_id,
-        "attributes": edit.attributes,
-        "price_level": edit.price_level,
-        "phone": edit.phone,
-        "website": edit.website,
-    }
+    said = {name: getattr(edit, name) for name in _CHANGED}
     values: dict[str, Any] = {name: value for name, value in said.items() if not isinstance(value, Unchanged)}
     if not values:
         raise InvalidEdit(f"nothing is said of place {edit.place_id}; give at least one new value")
     if "names" in values:
-        values["name"] = _main_name(values["names"])
+        values["name"] = main_name(values["names"])
     if "price_level" in values:
         _price(values["price_level"])
     return replace(facts, **values)
-
-
-def _place_of(written: LonLat, datum: Datum) -> LonLat:
-    return to_wgs84(written, datum).rounded()
-
-
-def _main_name(names: Mapping[str, str]) -> str:
-    """The name without a language, or the first."""
-    if not names:
-        raise InvalidEdit("names holds no name; give at least one, as local=Name")
-    for language, name in names.items():
-        if not 1 <= len(name) <= MAX_NAME:
-            raise InvalidEdit(f"the name in {language} has {len(name)} characters; 1 to {MAX_NAME} are allowed")
-    return names.get("local", next(iter(names.values())))
 
 
 def _price(level: int | None) -> int | None:

@@ -24,3 +24,31 @@ class InvalidEdit(AppError):
 
     code = "invalid-edit"
     title = "The place can't be changed so"
+
+
+class OverlayOver(AppError):
+    """A correction that ended can't be taken back."""
+
+    code = "overlay-over"
+    title = "The correction is no longer in force"
+
+
+class ReviewOver(AppError):
+    """What was decided can't be decided so again."""
+
+    code = "review-decided"
+    title = "The review was decided already"
+
+
+class DecisionNotOffered(AppError):
+    """A decision that a review of this kind, or in this state, doesn't take."""
+
+    code = "decision-not-offered"
+    title = "The review does not take this decision"
+
+
+class BothRun(AppError):
+    """Two places that different merchants run aren't merged."""
+
+    code = "both-run"
+    title = "Two merchants run these places"

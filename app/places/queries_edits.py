@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Connection, func, select, text
 
 from app.cities import queries as cities
-from app.places.edits import Facts
+from app.places.facts import Facts
 from app.places.opening_hours import parse_ok
 from app.places.types import Category, Taxonomy
 from geo.bbox import Bbox
@@ -39,10 +39,12 @@ class Stated:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who corrects, and why."""
+    """Who corrects, why, by what evidence, and how long that is to hold."""
 
     author_id: UUID
     reason: str
+    evidence: str | None = None
+    expires_at: datetime | None = None
 
 
 _STATED = text("""
@@ -99,20 +101,6 @@ _IDENTITIES = text("""
                    SELECT :city, unnest(CAST(:places AS uuid[])), :now)
     INSERT INTO place_sources (city_id, source_key, place_id)
     SELECT :city, k, p FROM unnest(CAST(:keys AS text[]), CAST(:places AS uuid[])) AS g (k, p)
-""")
-_CORRECT = text("""
-    INSERT INTO place_overrides (city_id, place_id, field, value, reason, author_id, created_at)
-    SELECT :city, p, f, v::jsonb, :reason, :author, :now
-    FROM unnest(CAST(:places AS uuid[]), CAST(:fields AS text[]), CAST(:values AS text[])) AS g (p, f, v)
-    ON CONFLICT (city_id, place_id, field) DO UPDATE
-    SET value = excluded.value, reason = excluded.reason, author_id = excluded.author_id,
-        created_at = excluded.created_at
-""")
-_CORRECTED = text("""
-    SELECT o.place_id, jsonb_object_agg(o.field, o.value) AS corrections FROM place_overrides o
-    WHERE o.city_id = :city AND (CAST(:after AS uuid) IS NULL OR o.place_id > :after) AND EXISTS (
-        SELECT 1 FROM place_facts f WHERE f.city_id = :city AND f.version = :version AND f.place_id = o.place_id)
-    GROUP BY o.place_id ORDER BY o.place_id LIMIT :limit
 """)
 # Old moves of other places go; those that somebody else is removing are left to them.
 _MOVES = text("""
@@ -203,23 +191,6 @@ def insert_places(conn: Connection, place: Stated, facts: Sequence[Facts], now: 
         conn.execute(_INSERT, _given(place, facts))
 
 
-def put_corrections(
-    conn: Connection, city_id: int, corrections: Mapping[tuple[UUID, str], Any], author: Author, now: datetime
-) -> None:
-    """Keeps corrections, by place and field, for the versions to come; the last word counts."""
-    if corrections:
-        values = {
-            "city": city_id,
-            "places": [place_id for place_id, _ in corrections],
-            "fields": [name for _, name in corrections],
-            "values": [json.dumps(value) for value in corrections.values()],
-            "reason": author.reason,
-            "author": author.author_id,
-            "now": now,
-        }
-        conn.execute(_CORRECT, values)
-
-
 def note_moves(conn: Connection, place: Stated, place_ids: Sequence[UUID], now: datetime) -> None:
     """Lets pages of searches that began before leave out places that moved or closed."""
     if place_ids:
@@ -249,12 +220,6 @@ def number_hours(
         more = {"workdays": [flag for _, flag in missing], "parsed": [parse_ok(hours) for hours in texts]}
         conn.execute(_NEW_HOURS, values | {"texts": texts} | more)
     return _numbers(conn, values), bool(missing)
-
-
-def corrected_places(conn: Connection, place: Stated, after: UUID | None, limit: int) -> dict[UUID, dict[str, Any]]:
-    """Corrections by place and field of places that a version states, by id from behind ``after``."""
-    rows = conn.execute(_CORRECTED, {"city": place.city_id, "version": place.version, "after": after, "limit": limit})
-    return {row.place_id: row.corrections for row in rows}
 
 
 def chains_of(conn: Connection, version: int, category_ids: Iterable[str]) -> Taxonomy:

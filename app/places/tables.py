@@ -25,9 +25,6 @@ from sqlalchemy.types import UserDefinedType
 
 from app.core.schema import declare, foreign_key
 
-OVERRIDE_FIELDS = ("names", "phone", "website", "opening_hours", "closed")
-_FIELDS = ", ".join(f"'{field}'" for field in OVERRIDE_FIELDS)
-
 
 class TransactionId(UserDefinedType[Any]):
     """PostgreSQL's number of a transaction, which tells whether a snapshot saw it."""
@@ -101,9 +98,11 @@ places = declare(
     Column("place_id", Uuid, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("moved_to", Uuid),
+    Column("moved_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("city_id", "place_id", name="places_pk"),
     foreign_key("places_city_fk", ["city_id"], "cities"),
     CheckConstraint("moved_to <> place_id", name="moved_to"),
+    CheckConstraint("moved_at is null or moved_to is not null", name="moved_at"),
 )
 
 place_sources = declare(
@@ -112,10 +111,25 @@ place_sources = declare(
     "Which place a source's own key means.",
     Column("source_key", Text, nullable=False),
     Column("place_id", Uuid, nullable=False),
+    Column("merged_from", Uuid),  # the place of its own that the key had before a merge
     PrimaryKeyConstraint("city_id", "source_key", name="place_sources_pk"),
     foreign_key("place_sources_place_fk", ["city_id", "place_id"], "places"),
+    foreign_key("place_sources_merged_fk", ["city_id", "merged_from"], "places", ["city_id", "place_id"]),
+    CheckConstraint("merged_from <> place_id", name="merged_from"),
 )
 Index("place_sources_place_ix", place_sources.c.city_id, place_sources.c.place_id)
+Index(
+    "place_sources_merged_ix",
+    place_sources.c.city_id,
+    place_sources.c.merged_from,
+    postgresql_where=place_sources.c.merged_from.is_not(None),
+)
+Index(
+    "places_moved_ix",
+    places.c.city_id,
+    places.c.moved_to,
+    postgresql_where=places.c.moved_to.is_not(None),
+)
 
 hours_patterns = declare(
     "hours_patterns",
@@ -193,18 +207,3 @@ place_moves = declare(
     foreign_key("place_moves_place_fk", ["city_id", "place_id"], "places"),
 )
 Index("place_moves_moved_ix", place_moves.c.city_id, place_moves.c.moved_at)
-
-place_overrides = declare(
-    "place_overrides",
-    "city",
-    "Corrections of a place's facts, kept apart and applied again to each version.",
-    Column("place_id", Uuid, nullable=False),
-    Column("field", Text, nullable=False),
-    Column("value", JSONB, nullable=False),
-    Column("reason", Text, nullable=False),
-    Column("author_id", Uuid, nullable=False),
-    Column("created_at", DateTime(timezone=True), nullable=False),
-    PrimaryKeyConstraint("city_id", "place_id", "field", name="place_overrides_pk"),
-    foreign_key("place_overrides_place_fk", ["city_id", "place_id"], "places"),
-    CheckConstraint(f"field in ({_FIELDS})", name="field"),
-)

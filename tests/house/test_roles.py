@@ -30,7 +30,7 @@ DDL = (
     "ALTER TABLE coupon_stock DROP CONSTRAINT coupon_stock_taken_ck",
     "DROP TABLE coupon_scopes",
     "DROP SCHEMA audit CASCADE",
-    "TRUNCATE place_overrides",
+    "TRUNCATE place_overlays",
     "CREATE INDEX things_ix ON places (created_at)",
     "COMMENT ON TABLE places IS '[reference] x'",
     "CREATE RULE things AS ON DELETE TO places DO INSTEAD NOTHING",

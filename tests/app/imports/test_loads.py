@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
-from app.core.ids import city_of
+from app.core.ids import city_of, new_city_id
 from app.imports import actions
 from app.imports.copying import copy_rows
 from app.imports.errors import UnknownVersion, UnreadableFile, VersionNotReady
@@ -122,10 +122,18 @@ def test_corrections_are_applied_again_to_each_version(town: Connection, load: L
         "opening_hours": "Mo 10:00-12:00",
         "closed": True,
     }
-    for field, value in fixes.items():
+    for number, (field, value) in enumerate(fixes.items()):
         town.execute(
-            sa.text("INSERT INTO place_overrides VALUES (7, :p, :f, cast(:v AS jsonb), 'seen on the spot', :p, now())"),
-            {"p": facts(town, 1)["a"].place_id, "f": field, "v": json.dumps(value)},
+            sa.text(
+                "INSERT INTO place_overlays (city_id, overlay_id, place_id, field, value, reason, author_id,"
+                " created_at, state) VALUES (7, :o, :p, :f, cast(:v AS jsonb), 'seen on the spot', :p, now(), 'live')"
+            ),
+            {
+                "o": new_city_id(CITY, number),
+                "p": facts(town, 1)["a"].place_id,
+                "f": field,
+                "v": json.dumps(value),
+            },
         )
     load([place("a", phone="2", opening_hours="24/7", name="Wrong again")], activate=True)
     row = facts(town, 2)["a"]

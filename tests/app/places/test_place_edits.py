@@ -21,7 +21,9 @@ def epoch(edited: Edited) -> int:
 
 
 def overrides(edited: Edited, place_id: object) -> dict[str, object]:
-    rows = edited.world.rows("SELECT field, value FROM place_overrides WHERE place_id = :p", p=place_id)
+    rows = edited.world.rows(
+        "SELECT field, value FROM place_overlays WHERE place_id = :p AND state = 'live'", p=place_id
+    )
     return {row.field: row.value for row in rows}
 
 
@@ -105,7 +107,14 @@ def test_changed_facts_are_searched_by_at_once(edited: Edited) -> None:
     assert edited.near(10, 50, category="cafe") == [str(place), str(edited.ids[1])]
     assert edited.near(10, 50, category="shop") == [str(place), str(edited.ids[2])]
     assert edited.near(10, 50, price_min=4) == [str(place)]
-    assert overrides(edited, place) == {"names": {"local": "Silver Fish", "en": "Silver Fish"}, "phone": "+49 1"}
+    assert overrides(edited, place) == {
+        "names": {"local": "Silver Fish", "en": "Silver Fish"},
+        "category_id": "cafe",
+        "alternate_category_ids": ["bookshop"],
+        "price_level": 4,
+        "attributes": {"takeaway": True},
+        "phone": "+49 1",
+    }
     assert edited.rows_are_those_of_a_rebuild()
     edited.edit(edits.Change(place, price_level=None, phone=None))
     assert edited.near(10, 50, price_min=1) == []
@@ -172,7 +181,7 @@ def test_untrue_edit_is_refused_and_nothing_of_its_batch_is_kept(edited: Edited,
     with pytest.raises(InvalidEdit, match=says):
         edited.edit(edits.Move(edited.ids[1], LonLat(11, 51)), edit(edited.ids))
     assert edited.rows_written() == before
-    assert edited.world.rows("SELECT 1 FROM place_overrides") == []
+    assert edited.world.rows("SELECT 1 FROM place_overlays") == []
 
 
 def test_unknown_places_and_cities_are_refused(edited: Edited) -> None:
