@@ -10,6 +10,8 @@ import app.flow.tables
 import app.fraud.tables
 import app.groups.tables
 import app.http.tables
+import app.imports.checks.tables
+import app.imports.diff.tables
 import app.imports.tables
 import app.ledger.tables
 import app.members.tables

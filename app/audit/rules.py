@@ -104,7 +104,10 @@ RULES: tuple[DataRule, ...] = (
             ELSE p.service_area_id IS NULL AND EXISTS (
                 SELECT 1 FROM coupon_scopes s
                 JOIN active_dataset r ON (r.city_id, r.kind) = (s.city_id, 'regions')
-                JOIN region_facts f ON (f.city_id, f.version, f.region_id) = (s.city_id, r.version, s.scope_id)
+                JOIN region_facts f ON (f.city_id, f.version) = (s.city_id, r.version)
+                 AND (f.region_id = s.scope_id OR s.scope_id = ANY (f.successor_of) AND NOT EXISTS (
+                     SELECT 1 FROM region_facts h
+                     WHERE (h.city_id, h.version, h.region_id) = (f.city_id, f.version, s.scope_id)))
                 JOIN active_dataset l ON (l.city_id, l.kind) = (s.city_id, 'places')
                 JOIN place_facts g ON (g.city_id, g.version, g.place_id) = (s.city_id, l.version, p.place_id)
                 WHERE (s.city_id, s.coupon_id, s.version) = (c.city_id, c.coupon_id, v.version)

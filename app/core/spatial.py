@@ -7,10 +7,12 @@ as inside.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from geoalchemy2 import Geography, Geometry
-from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, Text, cast, func, literal
+from sqlalchemy import BigInteger, Boolean, ColumnElement, Double, LargeBinary, Text, and_, cast, func, literal
+from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.types import TypeEngine
 
 from geo.coordinates import LonLat
@@ -132,3 +134,29 @@ def in_mercator(shape: ColumnElement[Any], shift_m: Any) -> ColumnElement[Any]:
 def in_tile(shape: ColumnElement[Any], z: int, x: int, y: int, buffer: int) -> ColumnElement[Any]:
     """A Mercator shape in the 4096 units of a tile; null when nothing is left of it within the buffer."""
     return func.ST_AsMVTGeom(shape, tile_envelope(z, x, y), 4096, buffer, True)
+
+
+def meets(shape: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True when two planar shapes have a point in common; index-supported."""
+    return func.ST_Intersects(shape, other, type_=Boolean)
+
+
+def on_land(location: ColumnElement[Any], shape: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True when a planar area holds a point column, its border too; asks the column's index for the box first.
+
+    On the sphere the box's sides bow towards the poles, by less than 0.0012° times the square of its width in degrees.
+    """
+    width = func.ST_XMax(shape, type_=Double) - func.ST_XMin(shape, type_=Double)
+    box = func.ST_Expand(shape, 0.0001 + 0.0012 * width * width)
+    boxed = location.op("&&", return_type=Boolean())(cast(func.ST_Envelope(box), Geography("GEOMETRY", 4326)))
+    return and_(boxed, covers(shape, location))
+
+
+def shapes_of(pieces: Sequence[bytes]) -> ColumnElement[Any]:
+    """A row a planar shape, from their well-known binaries."""
+    return func.ST_GeomFromWKB(func.unnest(cast(literal(list(pieces)), ARRAY(LargeBinary))), 4326, type_=_ANY)
+
+
+def union_of(shape: ColumnElement[Any]) -> ColumnElement[Any]:
+    """Planar areas of several rows as one, as a MultiPolygon; null without rows."""
+    return func.ST_Multi(func.ST_Union(shape), type_=_ANY)

@@ -34,7 +34,7 @@ _GONE: Final = text("""
     DELETE FROM coupon_places WHERE city_id = :city AND coupon_id = :coupon RETURNING place_id
 """)
 # The places of one version of one coupon, as the loads work all of them out; an area of the highest priority stands
-# for its place, then the smallest.
+# for its place, then the smallest. An area that is no more lives on in those that followed it.
 _PLACES: Final = text("""
     INSERT INTO coupon_places (city_id, coupon_id, place_id, service_area_id)
     SELECT DISTINCT ON (f.place_id) :city, v.coupon_id, f.place_id, a.service_area_id
@@ -48,7 +48,10 @@ _PLACES: Final = text("""
     LEFT JOIN service_area_versions w ON w.city_id = :city AND w.service_area_id = a.service_area_id
           AND w.state = 'published'
     LEFT JOIN active_dataset e ON v.scope_kind = 'regions' AND e.city_id = :city AND e.kind = 'regions'
-    LEFT JOIN region_facts r ON r.city_id = :city AND r.version = e.version AND r.region_id = s.scope_id
+    LEFT JOIN region_facts r ON r.city_id = :city AND r.version = e.version
+          AND (r.region_id = s.scope_id OR s.scope_id = ANY (r.successor_of) AND NOT EXISTS (
+               SELECT 1 FROM region_facts h
+               WHERE h.city_id = :city AND h.version = e.version AND h.region_id = s.scope_id))
     WHERE v.city_id = :city AND v.coupon_id = :coupon AND v.version = :version
       AND CASE v.scope_kind
           WHEN 'all_places' THEN true
@@ -69,7 +72,10 @@ _EARLIER: Final = text("""
         SELECT 1 FROM coupon_scopes s
         LEFT JOIN service_areas a ON a.city_id = :city AND a.service_area_id = s.scope_id AND a.place_id = :place
         LEFT JOIN active_dataset e ON v.scope_kind = 'regions' AND e.city_id = :city AND e.kind = 'regions'
-        LEFT JOIN region_facts r ON r.city_id = :city AND r.version = e.version AND r.region_id = s.scope_id
+        LEFT JOIN region_facts r ON r.city_id = :city AND r.version = e.version
+          AND (r.region_id = s.scope_id OR s.scope_id = ANY (r.successor_of) AND NOT EXISTS (
+               SELECT 1 FROM region_facts h
+               WHERE h.city_id = :city AND h.version = e.version AND h.region_id = s.scope_id))
         LEFT JOIN active_dataset d ON d.city_id = :city AND d.kind = 'places'
         LEFT JOIN place_facts f ON f.city_id = :city AND f.version = d.version AND f.place_id = :place
         WHERE s.city_id = :city AND s.coupon_id = v.coupon_id AND s.version = v.version

@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, func, intersect, select
 
+from app.cities.tables import basemap_features
 from app.cities.types import WORLD_CITY_ID
 from app.imports import queries
 from app.imports.types import Change
@@ -40,6 +41,11 @@ def compare(conn: Connection, table: Table, city_id: int, kind: str, version: in
     old, new = _shown(city_id, kind, against), _shown(city_id, kind, version)
     # A set operation, since a join is planned by statistics that know nothing of rows that were just copied in.
     return Change(against, _count(conn, old), after, _count(conn, intersect(old, new)))
+
+
+def table_of(kind: str) -> Table:
+    """The table that holds the rows of a kind."""
+    return basemap_features if kind == "basemap" else _IDENTITIES[kind][0]
 
 
 def too_much_lost(change: Change) -> bool:

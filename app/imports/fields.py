@@ -85,14 +85,14 @@ def flag(row: Mapping[str, Any], name: str) -> bool:
     return value
 
 
-def texts(row: Mapping[str, Any], name: str, limit: int = 20) -> tuple[str, ...]:
-    """A list of texts."""
+def texts(row: Mapping[str, Any], name: str, limit: int = 20, length: int = 100) -> tuple[str, ...]:
+    """A list of texts of at most ``length`` characters each."""
     value = row.get(name)
     if value is None:
         return ()
     if not isinstance(value, list) or len(value) > limit:
         raise RowRefused(f"{name} is not a list of at most {limit} texts")
-    return tuple(text({name: item}, name, 100) for item in value)
+    return tuple(text({name: item}, name, length) for item in value)
 
 
 def plain_object(row: Mapping[str, Any], name: str) -> Json:

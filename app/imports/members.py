@@ -14,6 +14,7 @@ PLACE: Final = frozenset({
 })  # fmt: skip
 REGION: Final = frozenset({
     "source_key", "kind", "admin_level", "region_code", "names", "parent_key", "note", "demo", "extend_m",
+    "successor_of",
 })  # fmt: skip
 BASEMAP: Final = frozenset({"layer", "class", "name", "min_zoom"})
 CATEGORY: Final = frozenset({"category_id", "parent_id", "names", "aliases"})

@@ -15,6 +15,7 @@ from app.core import spatial
 from app.coupons.tables import coupon_places, coupon_scopes, coupon_versions, coupons
 from app.merchants.tables import place_operators
 from app.places.tables import brands, categories, place_facts, place_sources
+from app.regions.queries import stands_for
 from app.regions.tables import region_facts
 from app.service_areas.tables import service_area_versions, service_areas
 from geo.bbox import Bbox
@@ -134,7 +135,7 @@ def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
 
     Scope ``all_places``: all that its merchant runs. ``places``: those named. ``service_areas``: the place of each
     published area, the area of highest priority, then the smallest. ``regions``: the merchant's places inside a named
-    region, border included.
+    region, border included; inside those that followed it when it is no more.
     """
     conn.execute(delete(coupon_places).where(coupon_places.c.city_id == city_id))
     places_version = active_version_of(conn, city_id, "places")
@@ -237,9 +238,7 @@ def _places_in_regions(city_id: int, version: int, regions_version: int) -> Any:
         )
         .where(
             _scoped("regions", city_id),
-            region_facts.c.city_id == city_id,
-            region_facts.c.version == regions_version,
-            region_facts.c.region_id == coupon_scopes.c.scope_id,
+            stands_for(city_id, regions_version, coupon_scopes.c.scope_id),
             place_operators.c.city_id == city_id,
             place_operators.c.merchant_id == coupons.c.merchant_id,
             _listed(city_id, version, place_operators.c.place_id),

@@ -19,6 +19,7 @@ import orjson
 import shapely
 
 from app.imports import fields, members
+from app.imports.checks.rings import NOTES, turned_rings
 from app.imports.errors import RowRefused, UnreadableFile
 from app.imports.members import Unknown
 from app.imports.types import (
@@ -38,6 +39,7 @@ from geo.errors import GeoError
 from geo.geojson import parse_line, parse_point, parse_polygons
 from geo.grid_shift import Datum, to_wgs84
 from geo.polygons import REGION, Limits, geodesic_area_m2
+from geo.rings import Remark
 
 Json = dict[str, Any]
 Record = TypeVar("Record")
@@ -269,7 +271,8 @@ def _region(row: int, feature: Json) -> RegionRecord:
     kind = fields.text(given, "kind", 40)
     if kind not in REGION_KINDS:
         raise RowRefused(f"kind is none of {', '.join(REGION_KINDS)}")
-    shape = parse_polygons(geometry, REGION, pointer="/geometry").geometry
+    checked = parse_polygons(geometry, REGION, pointer="/geometry")
+    shape = checked.geometry
     return RegionRecord(
         row=row,
         source_key=fields.source_key(given),
@@ -283,7 +286,17 @@ def _region(row: int, feature: Json) -> RegionRecord:
         extend_m=fields.whole(given, "extend_m", 0, 20_000, 0),
         boundary=shape,
         area_m2=geodesic_area_m2(shape),
+        successor_of=fields.texts(given, "successor_of", 100, 200),
+        remarks=_remarks(geometry, checked.remarks),
     )
+
+
+def _remarks(geometry: Any, remarks: tuple[Remark, ...]) -> tuple[str, ...]:
+    """Codes of what the gate changed in a shape, as the report calls them."""
+    found = {NOTES[remark.code] for remark in remarks if remark.code in NOTES}
+    if turned_rings(geometry):
+        found.add("rings-turned")
+    return tuple(sorted(found))
 
 
 def _basemap(row: int, feature: Json) -> BasemapRecord:

@@ -47,6 +47,8 @@ class Tally:
     created: int = 0
     unreadable_hours: int = 0
     faults: list[RowFault] = field(default_factory=list)
+    notes: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)
+    """Rows and keys by the code of what the geometry gate changed in them."""
 
     def refuse(self, fault: RowFault) -> None:
         """Counts a row that is left out."""

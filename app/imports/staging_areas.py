@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.cities.tables import basemap_features
-from app.imports import queries
+from app.imports import lines, queries
 from app.imports.copying import copy_rows
 from app.imports.staging import Tally, Target, batches
 from app.imports.types import (
@@ -35,9 +35,12 @@ def stage_regions(conn: Connection, target: Target, items: Iterable[RegionRecord
             tally.refuse(RowFault(record.row, record.source_key, "this source key came before in the file"))
         else:
             found[record.source_key] = record
-    _drop_orphans(found, tally)
     city_id = target.territory.city_id
-    ids: dict[str, UUID] = queries.ids_of_sources(conn, region_sources, "region_id", city_id, list(found))
+    earlier = [key for record in found.values() for key in record.successor_of]
+    ids: dict[str, UUID] = queries.ids_of_sources(conn, region_sources, "region_id", city_id, [*found, *earlier])
+    _drop_unknown_heirs(found, ids, tally)
+    _drop_orphans(found, tally)
+    heirs = lines.Heirs(conn, city_id, ids)
     created = [key for key in found if key not in ids]
     ids |= {key: target.make_id(city_id, key) for key in created}
     copy_rows(
@@ -48,7 +51,7 @@ def stage_regions(conn: Connection, target: Target, items: Iterable[RegionRecord
     )
     columns = (
         "city_id", "version", "region_id", "kind", "admin_level", "region_code", "names", "parent_id", "boundary",
-        "area_m2", "extend_m", "note", "demo",
+        "area_m2", "extend_m", "note", "demo", "successor_of",
     )  # fmt: skip
     rows = (
         (
@@ -65,12 +68,25 @@ def stage_regions(conn: Connection, target: Target, items: Iterable[RegionRecord
             record.extend_m,
             record.note,
             record.demo,
+            heirs.of(ids[record.source_key], record.successor_of),
         )
         for record in found.values()
     )
     tally.stored = copy_rows(conn, region_facts, columns, rows)
     tally.created = len(created)
+    for record in found.values():
+        for code in record.remarks:
+            tally.notes.setdefault(code, []).append((record.row, record.source_key))
     return tally
+
+
+def _drop_unknown_heirs(found: dict[str, RegionRecord], ids: dict[str, UUID], tally: Tally) -> None:
+    """Refuses areas that follow one which no version ever held."""
+    for key, record in list(found.items()):
+        unknown = [earlier for earlier in record.successor_of if earlier not in ids]
+        if unknown:
+            tally.refuse(RowFault(record.row, key, f"successor_of names {unknown[0]}, which no version ever held"))
+            del found[key]
 
 
 def _drop_orphans(found: dict[str, RegionRecord], tally: Tally) -> None:

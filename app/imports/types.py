@@ -60,7 +60,10 @@ class PlaceRecord:
 
 @dataclass(frozen=True, slots=True)
 class RegionRecord:
-    """One area as a source states it; ``parent_key`` is the source key of the area above."""
+    """One area as a source states it; ``parent_key`` is the source key of the area above.
+
+    ``successor_of`` names source keys of earlier areas whose land this one took, ``remarks`` what the gate changed.
+    """
 
     row: int
     source_key: str
@@ -74,6 +77,8 @@ class RegionRecord:
     extend_m: int
     boundary: shapely.MultiPolygon
     area_m2: float
+    successor_of: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, Integer, Row, Text, Uuid, and_, func, literal, or_, select, tuple_
 
-from app.core.spatial import as_wkb, covers_point, geojson
+from app.core.spatial import as_wkb, covers_point, geojson, union_of
 from app.regions.tables import region_facts
 from app.regions.types import Region
 from geo.coordinates import LonLat
@@ -57,15 +57,38 @@ def boundary_geojson(conn: Connection, city_id: int, version: int, region_id: UU
 
 
 def boundary_wkb(conn: Connection, city_id: int, version: int, region_id: UUID) -> bytes | None:
-    """The drawing of an area as well-known binary."""
-    found = conn.execute(
-        select(as_wkb(region_facts.c.boundary)).where(
-            region_facts.c.city_id == city_id,
-            region_facts.c.version == version,
-            region_facts.c.region_id == region_id,
-        )
-    ).scalar_one_or_none()
+    """The drawing of an area as well-known binary; of one that is no more, that of the areas that followed it."""
+    exact = select(as_wkb(region_facts.c.boundary)).where(
+        region_facts.c.city_id == city_id,
+        region_facts.c.version == version,
+        region_facts.c.region_id == region_id,
+    )
+    found = conn.execute(exact).scalar_one_or_none()
+    if found is None:
+        followed = select(as_wkb(union_of(region_facts.c.boundary)))
+        found = conn.execute(followed.where(stands_for(city_id, version, literal(region_id, Uuid)))).scalar_one()
     return None if found is None else bytes(found)
+
+
+def stands_for(city_id: int, version: int, region_id: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The condition that an area of a version is the one named, or followed it when the version no longer holds it.
+
+    Filters that people saved and coupons' scopes go on working in this way after an area was split or merged.
+    """
+    here = region_facts.alias("here")
+    still_here = (
+        select(literal(1, Integer))
+        .where(here.c.city_id == city_id, here.c.version == version, here.c.region_id == region_id)
+        .exists()
+    )
+    return and_(
+        region_facts.c.city_id == city_id,
+        region_facts.c.version == version,
+        or_(
+            region_facts.c.region_id == region_id,
+            and_(region_id == func.any(region_facts.c.successor_of), ~still_here),
+        ),
+    )
 
 
 def regions_at(conn: Connection, city_id: int, version: int, point: LonLat) -> tuple[Region, ...]:

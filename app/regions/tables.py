@@ -15,8 +15,9 @@ from sqlalchemy import (
     SmallInteger,
     Text,
     Uuid,
+    text,
 )
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.core.schema import declare, foreign_key
 
@@ -70,6 +71,7 @@ region_facts = declare(
     Column("extend_m", Integer, nullable=False),
     Column("note", Text),
     Column("demo", Boolean, nullable=False),
+    Column("successor_of", ARRAY(Uuid), nullable=False, server_default=text("'{}'::uuid[]")),
     PrimaryKeyConstraint("city_id", "version", "region_id", name="region_facts_pk"),
     foreign_key("region_facts_region_fk", ["city_id", "region_id"], "regions"),
     CheckConstraint(f"kind in ({_KINDS})", name="kind"),

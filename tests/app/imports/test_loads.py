@@ -10,6 +10,7 @@ from typing import Any
 
 import psycopg2
 import pytest
+import shapely
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
@@ -20,6 +21,7 @@ from app.imports.copying import copy_rows
 from app.imports.errors import UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.types import LoadReport, LoadRequest
 from app.places.tables import place_facts, places
+from app.regions.queries import boundary_wkb
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, from_wgs84
@@ -258,6 +260,39 @@ def test_where_coupons_can_be_used_follows_the_active_versions(town: Connection,
     assert usable() == {(named, ids["b"]), (around, ids["b"])}
     actions.rollback(town, CITY, "places", LATER)
     assert usable() == {(named, ids["a"]), (named, ids["b"]), (around, ids["a"])}
+
+
+def test_a_coupons_area_lives_on_in_the_areas_that_followed_it(town: Connection, load: Load) -> None:
+    """Drawn by hand: r is cut at 179.9 into west and east; then west goes into new, and nobody names r any more."""
+    west = [[179.8, -17.1], [179.9, -17.1], [179.9, -16.9], [179.8, -16.9], [179.8, -17.1]]
+    east = [[179.9, -17.1], [180.0, -17.1], [180.0, -16.9], [179.9, -16.9], [179.9, -17.1]]
+    load([place("a", 179.85), place("b", 179.95)], activate=True)
+    load([region("r")], "regions", activate=True)
+    ids = {key: row.place_id for key, row in facts(town, 1).items()}
+    region_id = only_row(town, "SELECT region_id FROM regions WHERE city_id = 7")[0]
+    merchant = ids["a"]
+    town.execute(sa.text("INSERT INTO merchants VALUES (:m, '{}', 'active', 7, now())"), {"m": merchant})
+    for key in ids:
+        town.execute(sa.text("INSERT INTO place_operators VALUES (7, :p, :m, now())"), {"p": ids[key], "m": merchant})
+    _coupon(town, merchant, "regions", [region_id])
+
+    def usable() -> set[Any]:
+        return set(town.execute(sa.text("SELECT place_id FROM coupon_places")).scalars())
+
+    def drawn(version: int) -> float:
+        found = boundary_wkb(town, CITY, version, region_id)
+        return 0.0 if found is None else float(shapely.from_wkb(found).area)
+
+    load([region("r", west), region("east", east, successor_of=["r"])], "regions", activate=True)
+    assert (usable(), drawn(2)) == ({ids["a"]}, pytest.approx(0.02))
+    load([region("west", west, successor_of=["r"]), region("east", east)], "regions", activate=True)
+    assert (usable(), drawn(3)) == ({ids["a"], ids["b"]}, pytest.approx(0.04))
+    load([region("new", west, successor_of=["west"]), region("east", east)], "regions", activate=True)
+    assert (usable(), drawn(4)) == ({ids["a"], ids["b"]}, pytest.approx(0.04))
+    load([region("west", west), region("z", east)], "regions", activate=True)
+    assert (usable(), drawn(5)) == (set(), 0.0)
+    refused = load([region("z", east, successor_of=["z", "never"])], "regions")
+    assert [fault.reason for fault in refused.faults] == ["successor_of names never, which no version ever held"]
 
 
 def _coupon(conn: Connection, merchant: Any, scope_kind: str, scope: list[Any]) -> Any:
