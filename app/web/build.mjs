@@ -36,6 +36,7 @@ const result = await build({
     group: "src/group/main.ts",
     merchant: "src/merchant/main.ts",
     statements: "src/statements/main.ts",
+    operator: "src/operator/main.ts",
     docs: "src/docs.ts",
   },
   outdir: staging,

@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
-_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group", ".statements")
+_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group", ".statements", ".operator")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -143,6 +143,13 @@ def statements() -> Response:
     return answer
 
 
+def operator() -> Response:
+    """Regional data: versions are loaded, looked at, shown and taken back; what is shown stands after the #."""
+    answer = _html("operator.html")
+    answer.headers["Permissions-Policy"] = _NO_PERMISSIONS
+    return answer
+
+
 def docs() -> Response:
     """Swagger UI over /openapi.json, from local files only."""
     return _html("docs.html")
@@ -220,7 +227,7 @@ def _secured(answer: Response) -> Response:
 
 
 def create_pages() -> Blueprint:
-    """The blueprint ``pages``: /, /till, /group/…, /merchant, /docs, files, icons, the manifest; open to everyone."""
+    """The blueprint ``pages``: every page, its files and icons, the manifest; open to everyone."""
     pages = Blueprint("pages", __name__, template_folder="templates")
     pages.after_request(_secured)
     pages.add_url_rule("/", view_func=page)
@@ -228,6 +235,7 @@ def create_pages() -> Blueprint:
     pages.add_url_rule("/group/<uuid:group_id>", view_func=group)
     pages.add_url_rule("/merchant", view_func=merchant)
     pages.add_url_rule("/statements", view_func=statements)
+    pages.add_url_rule("/operator", view_func=operator)
     pages.add_url_rule("/docs", view_func=docs)
     pages.add_url_rule("/static/build/<name>", view_func=built_file)
     pages.add_url_rule("/static/icons/<name>", view_func=icon)

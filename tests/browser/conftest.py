@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
 from werkzeug.serving import make_server
 
@@ -64,9 +65,15 @@ def shop() -> Shop:
 
 
 @pytest.fixture(scope="session")
-def fake_url(shop: Shop) -> Iterator[str]:
-    """The pages over canned answers, on a free port of the loopback."""
-    server = make_server("127.0.0.1", 0, fake_app(shop), threaded=True)
+def stand_in(shop: Shop) -> Flask:
+    """The pages over canned answers."""
+    return fake_app(shop)
+
+
+@pytest.fixture(scope="session")
+def fake_url(stand_in: Flask) -> Iterator[str]:
+    """The same on a free port of the loopback."""
+    server = make_server("127.0.0.1", 0, stand_in, threaded=True)
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     yield f"http://127.0.0.1:{server.server_port}"

@@ -12,6 +12,7 @@ from typing import Any
 from flask import Flask, Response, jsonify, request
 
 from app.web.pages import create_pages
+from tests.browser.fake_regional import add_regional
 from tests.browser.fake_shop import Shop, add_shop
 from tests.browser.fake_statements import add_statements
 from tests.browser.fake_till import add_till
@@ -211,4 +212,5 @@ def fake_app(shop: Shop) -> Flask:
     add_shop(app, shop, lambda coupon_id: coupon_detail(int(coupon_id.removeprefix("coupon-"))))
     add_till(app, shop)
     add_statements(app)
+    app.extensions["regional"] = add_regional(app, shop)
     return app

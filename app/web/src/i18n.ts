@@ -26,13 +26,21 @@ export const lang: string = document.documentElement.lang in tables ? document.d
 const words = tables[lang] ?? english;
 const plurals = new Intl.PluralRules(lang);
 
-/** The text of `key`, with each {name} replaced from `values`. */
-export function t(key: Word, values: Record<string, string | number> = {}): string {
-  return words[key].replace(/\{(\w+)\}/g, (whole, name: string) => {
+export type Values = Record<string, string | number>;
+
+/** A text with each {name} replaced from `values`. */
+export function fillIn(text: string, values: Values): string {
+  return text.replace(/\{(\w+)\}/g, (whole, name: string) => {
     const value = values[name];
     return value === undefined ? whole : String(value);
   });
 }
+
+/** Which form of a counted word a number takes; both of our languages get by with two. */
+export const formOf = (count: number): "one" | "other" => (plurals.select(count) === "one" ? "one" : "other");
+
+/** The text of `key`, with each {name} replaced from `values`. */
+export const t = (key: Word, values: Values = {}): string => fillIn(words[key], values);
 
 /** The text of `key` with a value that comes from the API, or null when there is no such key. */
 export function maybe(key: string): string | null {
@@ -43,6 +51,5 @@ type Counted = { [K in Word]: K extends `${infer Stem}_one` ? Stem : never }[Wor
 
 /** The singular or plural of `stem` for `count`; `shown` is how the number is written. */
 export function counted(stem: Counted, count: number, shown: string): string {
-  const form = plurals.select(count) === "one" ? "one" : "other";
-  return t(`${stem}_${form}` as Word, { n: shown });
+  return t(`${stem}_${formOf(count)}` as Word, { n: shown });
 }

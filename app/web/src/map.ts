@@ -2,17 +2,16 @@
 import OlMap from "ol/Map";
 import View from "ol/View";
 import Feature from "ol/Feature";
-import MVT from "ol/format/MVT";
 import Point from "ol/geom/Point";
 import Polygon, { circular } from "ol/geom/Polygon";
 import { defaults as defaultInteractions } from "ol/interaction/defaults";
 import VectorLayer from "ol/layer/Vector";
-import VectorTileLayer from "ol/layer/VectorTile";
-import { fromLonLat, toLonLat } from "ol/proj";
+import type VectorTileLayer from "ol/layer/VectorTile";
+import { toLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
-import VectorTileSource from "ol/source/VectorTile";
 import type { TileLimits } from "./api";
 import { basemapStyle, dotStyle, hereStyle, pinStyle, readPalette, regionStyle, ringStyle } from "./mapstyle";
+import { onMap, tileLayer, type Layer } from "./tilelayers";
 import type { LonLat } from "./types";
 
 // A finger covers more than the dot it means.
@@ -48,13 +47,6 @@ export interface SearchMap {
   drawn(then: () => void): void;
 }
 
-type Layer = "basemap" | "regions" | "places";
-
-// Web Mercator has no poles; what lies beyond is drawn at its edge.
-const EDGE_LAT = 85.05;
-
-const onMap = ({ lon, lat }: LonLat): number[] => fromLonLat([lon, Math.max(-EDGE_LAT, Math.min(EDGE_LAT, lat))]);
-
 /** The circle of a radius on the sphere, as the map can draw it. */
 function ringAround(point: LonLat, radius_m: number): Polygon {
   const [ring = []] = circular([point.lon, point.lat], radius_m, 96, EARTH_RADIUS_M).getCoordinates();
@@ -63,23 +55,6 @@ function ringAround(point: LonLat, radius_m: number): Polygon {
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
 const duration = (ms: number): number => (still.matches ? 0 : ms);
-
-function tileLayer(layer: Layer, limits: TileLimits, zIndex: number): VectorTileLayer {
-  const source = new VectorTileSource({
-    format: new MVT({ layerName: "mvt_layer" }),
-    url: `/v1/tiles/${layer}/{z}/{x}/{y}.mvt`,
-    minZoom: limits.minzoom,
-    maxZoom: limits.maxzoom,
-  });
-  return new VectorTileLayer({
-    source,
-    zIndex,
-    // A group of labels a layer: names of regions don't give way to the dots of places.
-    declutter: layer,
-    // Further out the layer is off; else the whole view would be asked for in tiles of its lowest zoom.
-    ...(limits.minzoom > 0 ? { minZoom: limits.minzoom - 0.01 } : {}),
-  });
-}
 
 class OlSearchMap implements SearchMap {
   private readonly map: OlMap;

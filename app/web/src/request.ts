@@ -20,6 +20,8 @@ export class ApiProblem extends Error {
     readonly faults: BodyFault[] = [],
     /** What answers a challenge to a position. */
     readonly answerWith: string[] = [],
+    /** Everything else that the problem says. */
+    readonly body: Readonly<Record<string, unknown>> = {},
   ) {
     super(detail);
   }
@@ -27,6 +29,7 @@ export class ApiProblem extends Error {
 
 export interface BodyFault {
   pointer?: string;
+  parameter?: string;
   detail: string;
 }
 
@@ -59,7 +62,7 @@ export interface Ask {
   /** The Idempotency-Key of a request that must not happen twice. */
   key?: string;
   token?: string;
-  accept?: "application/json" | "image/svg+xml" | "text/csv";
+  accept?: "application/json" | "application/geo+json" | "image/svg+xml" | "text/csv";
   signal?: AbortSignal | undefined;
   /** A look in the background: the page does not count as busy meanwhile. */
   quiet?: boolean;
@@ -75,29 +78,36 @@ export interface Reply<T> {
 
 export const wasAborted = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
 
-function secondsOf(answer: Response): number | null {
-  const seconds = Number(answer.headers.get("Retry-After") ?? Number.NaN);
+/** How long an answer asks to wait. */
+export function secondsOf(header: (name: string) => string | null): number | null {
+  const seconds = Number(header("Retry-After") ?? Number.NaN);
   return Number.isFinite(seconds) ? seconds : null;
 }
 
-async function problemOf(answer: Response): Promise<ApiProblem> {
-  const parsed: unknown = await answer.json().catch(() => null);
+/** The refusal that an answer with this status, body and headers is. */
+export function problemFrom(status: number, parsed: unknown, header: (name: string) => string | null): ApiProblem {
   const body = parsed !== null && typeof parsed === "object" ? (parsed as Record<string, unknown>) : {};
   const member = (name: string): string | null => {
     const value = body[name];
     return typeof value === "string" && value !== "" ? value : null;
   };
   return new ApiProblem(
-    answer.status,
+    status,
     member("code") ?? "",
-    member("detail") ?? member("title") ?? `HTTP ${answer.status}`,
-    member("request_id") ?? answer.headers.get("X-Request-Id"),
-    secondsOf(answer),
+    member("detail") ?? member("title") ?? `HTTP ${status}`,
+    member("request_id") ?? header("X-Request-Id"),
+    secondsOf(header),
     (body["conflict"] as Conflict | null | undefined) ?? null,
     member("group_id"),
     Array.isArray(body["errors"]) ? (body["errors"] as BodyFault[]) : [],
     Array.isArray(body["answer_with"]) ? body["answer_with"].filter((each) => typeof each === "string") : [],
+    body,
   );
+}
+
+async function problemOf(answer: Response): Promise<ApiProblem> {
+  const parsed: unknown = await answer.json().catch(() => null);
+  return problemFrom(answer.status, parsed, (name) => answer.headers.get(name));
 }
 
 function headersOf(what: Ask): Record<string, string> {
@@ -120,7 +130,7 @@ function addressOf(path: string, query: Query): URL {
 
 async function valueOf(answer: Response, what: Ask): Promise<unknown> {
   if (answer.status === 204) return null;
-  return what.accept === undefined || what.accept === "application/json" ? answer.json() : answer.text();
+  return what.accept === undefined || what.accept.endsWith("json") ? answer.json() : answer.text();
 }
 
 /** Sends one request. Throws ApiProblem, Unreachable, Unreadable, or AbortError when the signal gave up. */
@@ -139,7 +149,7 @@ export async function ask<T>(path: string, what: Ask = {}): Promise<Reply<T>> {
       credentials: "omit",
     });
     if (!answer.ok) throw await problemOf(answer);
-    return { value: (await valueOf(answer, what)) as T, retryAfterS: secondsOf(answer), etag: answer.headers.get("ETag") };
+    return { value: (await valueOf(answer, what)) as T, retryAfterS: secondsOf((name) => answer.headers.get(name)), etag: answer.headers.get("ETag") };
   } catch (error) {
     if (what.signal?.aborted) throw new DOMException("given up", "AbortError");
     if (limit.signal.aborted) throw new Unreachable("timeout");

@@ -79,13 +79,18 @@ export class Session {
   }
 
   /** Sends a request as whoever is signed in; SignedOut when that is over. */
-  async send<T>(path: string, what: Ask = {}): Promise<Reply<T>> {
+  send<T>(path: string, what: Ask = {}): Promise<Reply<T>> {
+    return this.withToken((token) => ask<T>(path, { ...what, token }));
+  }
+
+  /** Runs a request that is sent in a way of its own; again with a new token when the old one is not taken any more. */
+  async withToken<T>(run: (token: string) => Promise<T>): Promise<T> {
     const token = this.access ?? (await this.refreshed());
     try {
-      return await ask<T>(path, { ...what, token });
+      return await run(token);
     } catch (error) {
       if (!(error instanceof ApiProblem) || error.status !== 401) throw error;
-      return await ask<T>(path, { ...what, token: await this.refreshed(token) });
+      return await run(await this.refreshed(token));
     }
   }
 

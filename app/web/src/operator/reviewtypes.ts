@@ -1,0 +1,30 @@
+// What waits for a person's decision about a city's places, as the JSON API gives it.
+import type { LonLat } from "../types";
+
+export type ReviewKind = "duplicate" | "overlay_conflict" | "report";
+export type Decision = "merge" | "apart" | "undo" | "keep_overlay" | "take_import" | "accept" | "dismiss";
+
+export interface ReviewPlace {
+  place_id: string;
+  name: string;
+  location: LonLat | null;
+  [fact: string]: unknown;
+}
+
+export interface Review {
+  review_id: string;
+  kind: ReviewKind;
+  state: string;
+  priority?: number;
+  score?: number | null;
+  field?: string | null;
+  place: ReviewPlace | null;
+  other: ReviewPlace | null;
+  evidence?: Record<string, unknown>;
+  decision: string | null;
+  decided_by?: string | null;
+  decided_at?: string | null;
+  note: string | null;
+  decisions?: Decision[];
+  created_at: string;
+}
