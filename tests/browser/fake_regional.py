@@ -230,7 +230,11 @@ class World:
         return made
 
     def step(self, seen: JSON) -> None:
-        """One stage further; the fifth look finds the end."""
+        """One stage further; the fifth look finds the end of a load, the first that of an activation."""
+        if seen["progress"].get("task") == "activate":
+            seen["progress"] = {"stage": "done", "done": 1204, "total": 1204, "unit": "rows", "task": None}
+            self.show(seen["version"])
+            return
         if seen["state"] != "validating" or "endless" in seen["file"]["name"]:
             return
         if self.looks < len(STAGES):
@@ -342,7 +346,8 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         elif what == "activate":
             if found["gate"]["verdict"] != "open" and not found["approvals"]:
                 return problem(409, "approval-needed", "402 of the 1,204 places would vanish")
-            world.show(number)
+            found["progress"] = {"stage": "search_rows", "done": 0, "total": 1204, "unit": "rows", "task": "activate"}
+            return jsonify(found), 202
         elif what == "discard":
             world.versions.remove(found)
         else:
@@ -356,8 +361,8 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
     def back(world: World) -> Answer:
         world.notes.append(f"rollback: {(request.json or {}).get('note', '')}")
         now = next(each for each in world.versions if each["active"])
-        world.show(max(each["version"] for each in world.versions if each["version"] < now["version"]))
-        return jsonify(next(each for each in world.versions if each["active"]))
+        before = max(each["version"] for each in world.versions if each["version"] < now["version"])
+        return act(world, before, "activate")
 
     def refused(world: World, number: int) -> Answer:
         return Response("row,source_key,reason\r\n17,node/17,unknown category spaceport\r\n", mimetype="text/csv")

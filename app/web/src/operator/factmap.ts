@@ -135,7 +135,7 @@ export class FactMap {
         fill: new Fill({ color: toneColour(String(feature.get("tone"))) }),
         stroke: new Stroke({ color: chosen ? palette.label : palette.halo, width: chosen ? 3 : 2 }),
       }),
-      ...(typeof label === "string" && { text: new Text({ text: label, font: `650 12px ${palette.font}`, offsetY: -18, fill: new Fill({ color: palette.label }), stroke: new Stroke({ color: palette.halo, width: 4 }) }) }),
+      ...(typeof label === "string" && { text: new Text({ text: label, font: `650 12px ${palette.font}`, offsetY: feature.get("tone") === "two" ? 19 : -18, fill: new Fill({ color: palette.label }), stroke: new Stroke({ color: palette.halo, width: 4 }) }) }),
       zIndex: chosen ? 2 : 1,
     });
   }

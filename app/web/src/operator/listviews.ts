@@ -5,7 +5,7 @@ import * as format from "../format";
 import { ApiProblem } from "../request";
 import { address, versionAddress, type Desk } from "./desk";
 import * as api from "./operatorapi";
-import { at, kindName, linkButton, section, stateMark, table } from "./parts";
+import { at, kindName, linkButton, section, stateMark, table, who } from "./parts";
 import type { Territory, Version } from "./regionaltypes";
 import { confirmStep } from "./steps";
 import { uploadPart } from "./uploadform";
@@ -85,14 +85,15 @@ export async function kindView(desk: Desk, territory: Territory, kind: string): 
 }
 
 function versionTable(territory: Territory, where: api.Where, found: Version[]): HTMLElement {
-  const heads = ["number", "state", "when", "stored", "refused", "origin"] as const;
+  const heads = ["number", "state", "when", "who", "stored", "refused", "origin"] as const;
   return table(
     t("operator.versions"),
     heads.map((head) => t(`operator.head.${head}`)),
     found.map((each) => [
       el("a", { class: "version-link", href: versionAddress(where, each.version) }, t("operator.version", { n: each.version })),
       stateMark(each.state),
-      at(each.created_at, territory.time_zone),
+      el("span", { class: "when" }, at(each.created_at, territory.time_zone)),
+      each.created_by == null ? "–" : who(each.created_by),
       each.counts.stored === null ? "–" : format.count(each.counts.stored),
       each.counts.refused === null ? "–" : format.count(each.counts.refused),
       `${each.origin.source_name} (${each.origin.licence})`,
@@ -123,8 +124,8 @@ function rollbackPart(desk: Desk, territory: Territory, where: api.Where, found:
       action: t("operator.rollback_do", { n: before.version }),
       danger: true,
       run: async (words) => {
-        await api.rollback(where, words);
-        desk.again();
+        const asked = await api.rollback(where, words);
+        desk.go(where.city, where.kind, asked.version);
       },
       signedOut: (error) => desk.failed(error),
     });

@@ -2,7 +2,7 @@
 import { button, el } from "../dom";
 import * as format from "../format";
 import { lang } from "../i18n";
-import type { Where } from "./operatorapi";
+import { people, type Where } from "./operatorapi";
 import { versionAddress } from "./desk";
 import type { Counts, Territory, Version } from "./regionaltypes";
 import { maybe, t } from "./words";
@@ -19,6 +19,13 @@ export const stateMark = (state: string): HTMLElement => el("span", { class: `st
 export function at(when: string, zone: string): string {
   const date = new Date(when);
   return new Intl.DateTimeFormat(lang, { timeZone: zone, dateStyle: "medium", timeStyle: "short" }).format(date);
+}
+
+/** Who did something, as far as the key of a principal tells: oneself, or a role and the beginning of an id. */
+export function who(key: string): string {
+  const [role = "", id = ""] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
+  if (role === "" || id === people.subject) return role === "" ? key : t("operator.you");
+  return `${maybe(`operator.role.${role}`) ?? role} ${/^[0-9a-f-]{36}$/.test(id) ? id.slice(-6) : id}`;
 }
 
 export const section = (title: string, ...content: Child[]): HTMLElement => el("section", { class: "part" }, el("h3", {}, title), ...content);

@@ -37,6 +37,8 @@ export interface FileFacts {
   crs: string | null;
   datum: string | null;
   layer: string | null;
+  /** Whether it can be loaded again. */
+  kept?: boolean;
 }
 
 export interface Mapping {
@@ -57,6 +59,8 @@ export interface Progress {
   done: number | null;
   total: number | null;
   unit: string | null;
+  /** What the server still has to do with it. */
+  task?: string | null;
 }
 
 export interface Failure {
@@ -78,6 +82,11 @@ export interface Approval {
   at: string;
 }
 
+/** One thing that was done with a version. */
+export interface Step extends Approval {
+  step: string;
+}
+
 export interface Version {
   city: string;
   kind: string;
@@ -93,6 +102,9 @@ export interface Version {
   failure: Failure | null;
   gate: Gate | null;
   approvals: Approval[];
+  history?: Step[];
+  remarks?: string[];
+  created_by?: string | null;
   dry_run: boolean;
   created_at: string;
   activated_at: string | null;

@@ -20,7 +20,7 @@ export interface Step {
 
 function noteField(asks: Step["note"]): { node: HTMLElement | null; read(): string | null } {
   if (asks === "none") return { node: null, read: () => "" };
-  const box = el("textarea", { id: "step-note", name: "note", rows: 3, maxlength: 2000, "aria-describedby": "step-note-fault" });
+  const box = el("textarea", { id: "step-note", name: "note", rows: 3, maxlength: 500, "aria-describedby": "step-note-fault" });
   const fault = el("p", { class: "field-fault", id: "step-note-fault", role: "alert" });
   const label = asks === "required" ? t("operator.note") : t("operator.note_optional");
   const read = (): string | null => {

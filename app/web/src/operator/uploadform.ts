@@ -67,7 +67,7 @@ class LoadFields {
   constructor(last: Version | null) {
     const from = last?.origin;
     const plain = (name: string, label: string, value: string | null | undefined, hint: string | null = null, more: Record<string, string | number> = {}): Field =>
-      field(name, label, { type: "text", autocomplete: "off", maxlength: 500, value: value ?? "", ...more }, hint);
+      field(name, label, { type: "text", autocomplete: "off", maxlength: 300, value: value ?? "", ...more }, hint);
     this.fields = {
       source_name: plain("source_name", t("operator.source_name"), from?.source_name, t("operator.source_name_hint")),
       licence: plain("licence", t("operator.licence"), from?.licence, t("operator.licence_hint"), { list: "licences" }),

@@ -10,13 +10,16 @@ import { changeLines } from "./changewords";
 import { address, versionAddress, type Desk } from "./desk";
 import { mappingPart } from "./mappingform";
 import * as api from "./operatorapi";
-import { at, countFacts, facts, kindName, linkButton, save, section, size, stateMark, versionTabs, versionTitle } from "./parts";
+import { at, countFacts, facts, kindName, linkButton, save, section, size, stateMark, versionTabs, versionTitle, who } from "./parts";
 import { progressBar } from "./progress";
 import type { Gate, Territory, Version } from "./regionaltypes";
 import { confirmStep } from "./steps";
 import { faultLines, maybe, refused, t, translated } from "./words";
 
-const isUnderWay = ({ state }: Version): boolean => state === "validating";
+const isLoading = ({ state }: Version): boolean => state === "validating";
+
+/** The server works on it: it is being loaded, or shown to readers. */
+const isUnderWay = (version: Version): boolean => isLoading(version) || version.progress?.task === "activate";
 
 export async function versionView(desk: Desk, territory: Territory, where: api.Where, number: number, asked: AbortSignal): Promise<void> {
   const { value, retryAfterS } = await api.version(where, number, asked);
@@ -72,19 +75,26 @@ class VersionPage {
         stage = this.version.progress?.stage;
       }
       this.show(null, true);
-      announce(t(`operator.ended.${this.version.state === "staged" ? "staged" : this.version.state === "failed" ? "failed" : "other"}`));
+      announce(this.endWords());
     } catch (error) {
       if (!wasAborted(error)) this.desk.failed(error);
     }
   }
 
+  private endWords(): string {
+    const { state, active, failure } = this.version;
+    if (active) return t("operator.activated");
+    if (state === "failed" || failure !== null) return t("operator.ended.failed");
+    return t(state === "staged" ? "operator.ended.staged" : "operator.ended.other");
+  }
+
   private underWay(bar: HTMLElement): Node[] {
-    const stop = act(t("operator.stop_load"), () => this.discard(t("operator.stop_load")), "act act-second");
+    const stop = el("div", { class: "narrow" }, act(t("operator.stop_load"), () => this.discard(t("operator.stop_load")), "act act-second"));
     return [
       el("p", { class: "state-line" }, stateMark(this.version.state)),
-      el("div", { class: "note note-wait" }, bar, el("p", {}, t("operator.may_leave"))),
+      el("div", { class: "note note-wait" }, bar, el("p", {}, t(isLoading(this.version) ? "operator.may_leave" : "operator.activating"))),
       el("div", { id: "poll-trouble" }),
-      el("div", { class: "narrow" }, stop),
+      ...(isLoading(this.version) ? [stop] : []),
       this.originPart(),
     ];
   }
@@ -103,7 +113,8 @@ class VersionPage {
         countFacts(version.counts),
         (version.counts.refused ?? 0) > 0 && kept && el("div", { class: "narrow" }, refusedButton(this.desk, this.where, version.version)),
       ),
-      this.approvals(),
+      this.remarks(),
+      this.history(),
       this.originPart(),
       this.mapping(),
     ].filter((each): each is HTMLElement => each !== null);
@@ -118,6 +129,7 @@ class VersionPage {
       return note("bad", title, failure === null ? [] : [failure.detail, ...(failure.hint === null ? [] : [translated(`failure_hint.${failure.code}`, failure.hint)])]);
     }
     if (version.active) return note("good", t("operator.is_active", { at: at(version.activated_at ?? version.created_at, this.territory.time_zone) }));
+    if (failure !== null) return note("bad", t("operator.not_shown"), [failure.detail, ...(failure.hint === null ? [] : [failure.hint])]);
     if (version.state === "retired") return note("wait", t("operator.is_retired"));
     if (version.state !== "staged" || gate === null) return note("wait", maybe(`operator.state.${version.state}`) ?? version.state);
     if (version.dry_run) return note("good", t("operator.dry_done"));
@@ -164,9 +176,9 @@ class VersionPage {
     confirmStep({
       title: t("operator.activate_title", { n: version.version }),
       lines: lines(),
-      note: "optional",
+      note: version.gate?.verdict === "note" && version.approvals.length === 0 ? "required" : "optional",
       action: t("operator.activate"),
-      run: async (words) => this.become(await api.activate(where, version.version, words), t("operator.activated")),
+      run: async (words) => this.become(await api.activate(where, version.version, words), t("operator.asked")),
       signedOut: (error) => this.desk.failed(error),
     });
   }
@@ -187,45 +199,30 @@ class VersionPage {
     });
   }
 
-  /** Shows what the server says the version is now; an activation that goes on is followed to its end. */
+  /** Shows what the server says the version is now; what it has taken on is followed to its end. */
   private become(now: Version, words: string): void {
     this.version = now;
-    this.show(null, true);
-    announce(words);
-    if (now.state === "staged" && words === t("operator.activated")) void this.untilActive();
+    this.show(1, true);
+    announce(now.active ? t("operator.activated") : words);
   }
 
-  /** Some activations take a while: what the server has taken on is looked at until it is done. */
-  private async untilActive(): Promise<void> {
-    const said = document.getElementById("version-said");
-    said?.replaceChildren(note("wait", t("operator.activating")));
-    const gone = new AbortController();
-    addEventListener("hashchange", () => gone.abort(), { once: true });
-    try {
-      for (;;) {
-        await pause(1, gone.signal);
-        const { value } = await api.version(this.where, this.version.version, gone.signal, true);
-        if (value.state === "staged" && !value.active && value.failure === null) continue;
-        this.version = value;
-        this.show(null, true);
-        announce(t("operator.activated"));
-        return;
-      }
-    } catch (error) {
-      if (!wasAborted(error)) said?.replaceChildren(note("bad", refused(error), faultLines(error)));
-    }
+  /** What was done with it, by whom and why; approvals alone where no more is kept. */
+  private history(): HTMLElement | null {
+    const { approvals, history } = this.version;
+    const steps = history ?? approvals.map((each) => ({ step: "approved", ...each }));
+    if (steps.length === 0) return null;
+    const line = ({ step, by, note: words, at: when }: (typeof steps)[number]): HTMLElement =>
+      el("li", {}, el("b", {}, maybe(`operator.step.${step}`) ?? step), ` · ${who(by)} · ${at(when, this.territory.time_zone)}`, words !== null && el("p", {}, words));
+    return section(t("operator.history"), el("ul", { class: "history" }, ...steps.map(line)));
   }
 
-  private approvals(): HTMLElement | null {
-    const { approvals } = this.version;
-    if (approvals.length === 0) return null;
-    const line = ({ by, note: words, at: when }: Version["approvals"][number]): HTMLElement =>
-      el("li", {}, el("b", {}, by), ` · ${at(when, this.territory.time_zone)}`, words !== null && el("p", {}, words));
-    return section(t("operator.approvals"), el("ul", { class: "approvals" }, ...approvals.map(line)));
+  private remarks(): HTMLElement | null {
+    const { remarks = [] } = this.version;
+    return remarks.length === 0 ? null : section(t("operator.remarks"), el("ul", { class: "history" }, ...remarks.map((each) => el("li", {}, each))));
   }
 
   private originPart(): HTMLElement {
-    const { origin, file, created_at, activated_at } = this.version;
+    const { origin, file, created_at, created_by, activated_at } = this.version;
     const zone = this.territory.time_zone;
     const url = origin.source_url;
     return section(
@@ -245,6 +242,7 @@ class VersionPage {
         [t("operator.layer_name"), file?.layer],
         ["SHA-256", file?.sha256 == null ? null : el("code", { class: "hash" }, file.sha256)],
         [t("operator.loaded_at"), at(created_at, zone)],
+        [t("operator.loaded_by"), created_by == null ? null : who(created_by)],
         [t("operator.activated_at"), activated_at === null ? null : at(activated_at, zone)],
       ]),
     );
@@ -252,20 +250,23 @@ class VersionPage {
 
   private mapping(): HTMLElement | null {
     const { version } = this;
-    if (version.mapping === null || version.file === null || !["staged", "failed"].includes(version.state)) return null;
+    if (version.mapping === null || version.file === null || version.file.kept === false || !["staged", "failed", "discarded"].includes(version.state)) return null;
     const said = el("div", {});
     const part = mappingPart(version);
     const submit = async (): Promise<void> => {
       try {
-        // One version of a kind at a time: the file is kept, so what it was read as may go.
-        if (version.state === "staged") await api.discard(this.where, version.version);
         const next = await api.reload(this.where, version.version, part.read());
         this.desk.go(this.where.city, this.where.kind, next.version);
       } catch (error) {
         said.replaceChildren(note("bad", refused(error), faultLines(error)));
       }
     };
-    return section(t("operator.mapping"), form({ class: "stack", id: "mapping-form" }, t("operator.reload"), submit, part.node, said));
+    return el(
+      "details",
+      { class: "part more", open: version.state === "failed" },
+      el("summary", {}, t("operator.mapping")),
+      form({ class: "stack", id: "mapping-form" }, t("operator.reload"), submit, part.node, said),
+    );
   }
 }
 
