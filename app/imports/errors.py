@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.core.errors import AppError
 
 
@@ -22,7 +24,8 @@ class InvalidTerritory(AppError):
 class UnreadableFile(AppError):
     """The file as a whole can't be used: wrong form, not stated or foreign reference system, cut short.
 
-    ``code`` may say more closely what is wrong (docs/formats.md lists them), ``hint`` what its sender can do.
+    ``code`` may say more closely what is wrong (docs/formats.md lists them), ``hint`` what its sender can do, and
+    ``facts`` what is known of the file already (`reading.types.SourceFacts`), for whoever mends the mapping.
     """
 
     code = "unreadable-file"
@@ -31,6 +34,7 @@ class UnreadableFile(AppError):
     def __init__(self, detail: str = "", *, code: str | None = None, hint: str | None = None) -> None:
         super().__init__(detail)
         self.hint = hint
+        self.facts: Any = None
         if code is not None:
             self.code = code  # type: ignore[misc]  # closer than what the class says
 

@@ -97,7 +97,7 @@ def _bound(which: int, limit: int) -> bool:
 def _without_network() -> bool:
     """Moves into an empty network; whoever isn't root needs a user namespace around it, and a single thread."""
     libc = ctypes.CDLL(None, use_errno=True)
-    return libc.unshare(_CLONE_NEWNET) == 0 or libc.unshare(_CLONE_NEWUSER | _CLONE_NEWNET) == 0
+    return any(libc.unshare(flags) == 0 for flags in (_CLONE_NEWNET, _CLONE_NEWUSER | _CLONE_NEWNET))
 
 
 def _tasks_of(user: int) -> int:

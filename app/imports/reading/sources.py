@@ -10,19 +10,35 @@ from types import TracebackType
 from typing import Self
 
 from app.imports.errors import UnreadableFile
-from app.imports.reading import tables_text, unpacking
+from app.imports.reading.archives import Archive
+from app.imports.reading.bundles import ShapefileSet, Single, unpacked
+from app.imports.reading.csvtext import open_csv
+from app.imports.reading.geojsontext import open_collection, open_geometry, open_list, open_sequence
+from app.imports.reading.geopackages import open_geopackage
+from app.imports.reading.meaning import understood
+from app.imports.reading.osmfiles import open_pbf
+from app.imports.reading.overpass import open_overpass
+from app.imports.reading.parquet import open_parquet
+from app.imports.reading.shapefiles import open_shapefile
 from app.imports.reading.sniffing import Form, form_of
 from app.imports.reading.types import Ceilings, Opened, RawRow, SourceFacts, Wishes
-from app.imports.reading.vector_text import open_collection, open_list, open_sequence
+from app.imports.reading.unpacking import Meter, gunzip
+from app.imports.reading.vectors import open_flatgeobuf
 from app.imports.types import RowFault
 
-Opener = Callable[[Path, Wishes], Opened]
+Opener = Callable[[Path, Wishes, Path], Opened]
 
 OPENERS: dict[Form, Opener] = {
     Form.FEATURE_COLLECTION: open_collection,
     Form.FEATURE_SEQUENCE: open_sequence,
+    Form.GEOMETRY: open_geometry,
     Form.JSON_LIST: open_list,
-    Form.CSV: tables_text.open_csv,
+    Form.CSV: open_csv,
+    Form.GEOPACKAGE: open_geopackage,
+    Form.FLATGEOBUF: open_flatgeobuf,
+    Form.PARQUET: open_parquet,
+    Form.PBF: open_pbf,
+    Form.OVERPASS: open_overpass,
 }
 
 
@@ -35,7 +51,7 @@ class Source:
 
     @property
     def facts(self) -> SourceFacts:
-        """What the file turned out to be; complete once its rows are read."""
+        """What the file turned out to be; its remarks are complete once its rows are read."""
         remarks = (*self._opened.facts.remarks, *self._opened.remarks())
         return replace(self._opened.facts, remarks=remarks)
 
@@ -57,8 +73,15 @@ class Source:
                 code="count-differs",
                 hint="The file is damaged or cut short; make or fetch it again.",
             )
-        if passed == 0:
-            raise UnreadableFile("The file holds no rows.", code="empty-file")
+        if read == 0:
+            remarks = "; ".join(self.facts.remarks)[:600]
+            if passed == 0 and not remarks:
+                raise UnreadableFile("The file holds no rows.", code="empty-file")
+            raise UnreadableFile(
+                f"None of the file's rows is one of the kind asked for: {remarks}.",
+                code="no-such-rows",
+                hint="Choose another kind, or declare which columns hold what.",
+            )
 
     def close(self) -> None:
         """Gives back files and removes unpacked copies."""
@@ -79,19 +102,61 @@ class Source:
 def open_source(
     path: Path, name: str, wishes: Wishes, *, folder: Path | None = None, ceilings: Ceilings | None = None
 ) -> Source:
-    """Opens a file that its sender calls ``name``; that name is only for remarks and for codes in it.
+    """Opens a file that its sender calls ``name``, which is only for words: what it is comes from its bytes.
 
     Unpacked copies go to a new folder inside ``folder``; who kills this process has to remove that. Raises
     UnreadableFile with a code and a hint; UnsupportedFormat when it is none of the forms that are read.
     """
     holder = tempfile.TemporaryDirectory(prefix="fujin-reading-", dir=folder, ignore_cleanup_errors=True)
     try:
-        whole = unpacking.plain(path, name, Path(holder.name), ceilings or Ceilings())
-        form = form_of(whole, wishes.kind)
-        return Source(OPENERS[form](whole, wishes), holder)
+        opened = _opened(path.resolve(), name, wishes, Path(holder.name), ceilings or Ceilings())
+        try:
+            return Source(understood(opened, wishes), holder)
+        except UnreadableFile as error:
+            opened.close()
+            error.facts = error.facts or opened.facts
+            raise
+        except BaseException:
+            opened.close()
+            raise
     except OSError as error:
         holder.cleanup()
         raise UnreadableFile(f"The file can't be read: {error.strerror or error}.") from error
+    except (MemoryError, RecursionError) as error:
+        holder.cleanup()
+        raise UnreadableFile(
+            "The file asks for more memory than reading a file may use.",
+            code="too-much-memory",
+            hint="Send it in parts.",
+        ) from error
     except BaseException:
         holder.cleanup()
         raise
+
+
+def _opened(path: Path, name: str, wishes: Wishes, folder: Path, ceilings: Ceilings) -> Opened:
+    form = form_of(path)
+    if form is Form.GZIP:
+        inner = folder / "inflated"
+        gunzip(path, inner, Meter(path.stat().st_size, ceilings))
+        path, form = inner, form_of(inner)
+    elif form is Form.ZIP:
+        found = unpacked(Archive(path, ceilings), wishes, folder)
+        if isinstance(found, Opened):
+            return found
+        if isinstance(found, ShapefileSet):
+            return open_shapefile(found.folder, found.stem, found.name, wishes)
+        path, form, name, wishes = found.path, form_of(found.path), found.name, _inside(found, wishes)
+    if form is Form.SHAPES:
+        raise UnreadableFile(
+            f"{name[:80]!r} is one part of a Shapefile.",
+            code="incomplete-shapefile",
+            hint="Pack .shp, .shx, .dbf, .prj and .cpg into one zip file.",
+        )
+    return OPENERS[form](path, wishes, folder)
+
+
+def _inside(found: Single, wishes: Wishes) -> Wishes:
+    """A layer that named the file within the archive is served; another one is for the file itself."""
+    named = wishes.layer in (found.name, found.name.rpartition("/")[2].rpartition(".")[0])
+    return replace(wishes, layer=None) if named else wishes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -59,6 +60,7 @@ class SourceFacts:
     crs: str | None = None
     datum: Datum = Datum.WGS84
     layer: str | None = None
+    layout: str | None = None
     declared: int | None = None
     columns: tuple[str, ...] = ()
     used: Mapping[str, str] = field(default_factory=dict)
@@ -85,7 +87,7 @@ class Opened:
     """What a format's reader hands to ``sources``: facts, rows once, and how to let go.
 
     ``passed_over`` counts rows that are no rows of the kind asked for and are left out in silence; ``remarks`` are told
-    on top of the facts' own.
+    on top of the facts' own. ``final`` rows have our properties already.
     """
 
     facts: SourceFacts
@@ -94,3 +96,32 @@ class Opened:
     passed_over: Callable[[], int] = int
     done: Callable[[], tuple[int, int | None, str]] = lambda: (0, None, "rows")
     close: Callable[[], None] = lambda: None
+    final: bool = False
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happens to rows on their way and is worth a remark, counted."""
+
+    passed_over: int = 0
+    notes: Counter[str] = field(default_factory=Counter)
+    words: Counter[str] = field(default_factory=Counter)
+
+    def note(self, what: str) -> None:
+        """One more row of which ``what`` is true."""
+        self.notes[what] += 1
+
+    def note_word(self, word: str) -> None:
+        """One more row whose category is a word that nobody knows; at most 200 different ones are kept."""
+        if word in self.words or len(self.words) < 200:
+            self.words[word[:60]] += 1
+
+    def remarks(self) -> tuple[str, ...]:
+        """One sentence each."""
+        told = [f"{count:,} {what}" for what, count in sorted(self.notes.items())]
+        if self.words:
+            most = ", ".join(
+                f"{word} ({count:,})" for word, count in sorted(self.words.items(), key=lambda w: (-w[1], w[0]))[:10]
+            )
+            told.append(f"categories that are not known here, read as uncategorised: {most}")
+        return tuple(told)

@@ -1,15 +1,18 @@
-"""One packed file becomes a plain one in a folder of ours, counted while it is inflated."""
+"""A gzip file becomes a plain one in a folder of ours, counted while it is inflated."""
 
 from __future__ import annotations
 
 import zlib
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from app.imports.errors import UnreadableFile
+from app.imports.reading.refusing import AGAIN
 from app.imports.reading.types import Ceilings
 
 GZIP: Final = b"\x1f\x8b"
+ZIP: Final = b"PK\x03\x04"
+PACKED: Final = (GZIP, ZIP, b"PK\x05\x06", b"7z\xbc\xaf", b"Rar!", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
 CHUNK: Final = 1 << 18
 
 
@@ -26,55 +29,49 @@ class Meter:
         self._seen += size
         if self._seen > self._most:
             raise UnreadableFile(
-                f"Unpacked, the file is larger than {self._most:,} bytes, {self._ceilings.ratio} times its size.",
+                f"Unpacked, the file is larger than {self._most:,} bytes; at most {self._ceilings.ratio} times its "
+                f"own size and {self._ceilings.unpacked_bytes:,} bytes are unpacked.",
                 code="unpacks-too-large",
                 hint="Send it less tightly packed or in parts.",
             )
 
 
-def plain(path: Path, name: str, folder: Path, ceilings: Ceilings) -> Path:
-    """The file itself, or what its one gzip member holds."""
-    del name
-    size = path.stat().st_size
-    if size == 0:
-        raise UnreadableFile("The file is empty.", code="empty-file")
-    with path.open("rb") as file:
-        magic = file.read(4)
-    if magic[:2] != GZIP:
-        return path
-    inner = folder / "inflated"
-    gunzip(path, inner, Meter(size, ceilings))
-    with inner.open("rb") as file:
-        if file.read(2) == GZIP:
-            raise UnreadableFile("The file is packed twice.", code="nested-archive", hint="Pack it once.")
-    if inner.stat().st_size == 0:
-        raise UnreadableFile("The packed file is empty.", code="empty-file")
-    return inner
+def damaged_archive(what: str) -> UnreadableFile:
+    """An archive that can't be unpacked as it says."""
+    return UnreadableFile(what, code="damaged-archive", hint=AGAIN)
 
 
 def gunzip(path: Path, target: Path, meter: Meter) -> None:
     """Inflates a gzip file of one member, or of several when each is whole (as bgzip and cat make them)."""
-    machine = zlib.decompressobj(wbits=31)
-    fed = False
+    with path.open("rb") as packed, target.open("wb") as out:
+        magic = inflate(packed, out, meter)
+    if magic.startswith(PACKED):
+        raise UnreadableFile("The file is packed twice.", code="nested-archive", hint="Pack it once.")
+    if not magic:
+        raise UnreadableFile("The packed file is empty.", code="empty-file")
+
+
+def inflate(packed: IO[bytes], out: IO[bytes], meter: Meter) -> bytes:
+    """Inflates gzip members from one file into another; the first bytes that came out."""
+    machine, fed, magic = zlib.decompressobj(wbits=31), False, b""
     try:
-        with path.open("rb") as packed, target.open("wb") as out:
-            while chunk := packed.read(CHUNK):
-                while chunk:
-                    if machine.eof:
-                        if not chunk.strip(b"\0"):
-                            break
-                        machine = zlib.decompressobj(wbits=31)
-                    piece = machine.decompress(chunk, CHUNK)
-                    fed = True
-                    meter.take(len(piece))
-                    out.write(piece)
-                    chunk = machine.unconsumed_tail or machine.unused_data
-            while not machine.eof and (piece := machine.flush(CHUNK)):
+        while chunk := packed.read(CHUNK):
+            while chunk:
+                if machine.eof:
+                    if not chunk.strip(b"\0"):
+                        break
+                    machine = zlib.decompressobj(wbits=31)
+                piece = machine.decompress(chunk, CHUNK)
+                fed = True
                 meter.take(len(piece))
                 out.write(piece)
+                magic = magic if len(magic) >= 6 else magic + piece[:6]
+                chunk = machine.unconsumed_tail or machine.unused_data
+        while not machine.eof and (piece := machine.flush(CHUNK)):
+            meter.take(len(piece))
+            out.write(piece)
     except zlib.error as error:
-        raise UnreadableFile(
-            "The gzip file is damaged.", code="damaged-archive", hint="Make or fetch it again."
-        ) from error
+        raise damaged_archive("The gzip file is damaged.") from error
     if not fed or not machine.eof:
-        raise UnreadableFile("The gzip file is cut short.", code="damaged-archive", hint="Make or fetch it again.")
+        raise damaged_archive("The gzip file is cut short.")
+    return magic

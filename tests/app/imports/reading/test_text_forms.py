@@ -63,7 +63,7 @@ def test_gzip_is_unpacked_and_its_copy_removed(tmp_path: Path) -> None:
         (None, None),
         ("urn:ogc:def:crs:OGC:1.3:CRS84", None),
         ("EPSG:4326", None),
-        ("EPSG:3857", "foreign-crs"),
+        ("EPSG:2263", "foreign-crs"),
         ("EPSG:31468", "foreign-crs"),
     ],
 )

@@ -8,9 +8,14 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 import ijson
+import numpy as np
 import orjson
+import shapely
+from shapely.errors import ShapelyError
 
 from app.imports.errors import UnreadableFile
+from app.imports.reading.reference import CRS84, Reference, reference_of
+from app.imports.reading.refusing import said
 from app.imports.reading.types import Opened, RawRow, SourceFacts, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -23,16 +28,17 @@ _LONLAT_NAMES: Final = frozenset({
     "urn:ogc:def:crs:ogc:1.3:crs84", "urn:ogc:def:crs:ogc::crs84", "ogc:crs84", "crs84",
     "urn:ogc:def:crs:epsg::4326", "epsg:4326", "urn:ogc:def:crs:epsg::4490", "epsg:4490",
 })  # fmt: skip
+_MERCATOR_NAMES: Final = frozenset({"urn:ogc:def:crs:epsg::3857", "epsg:3857", "epsg:900913"})
 
 
 class TrackedFile(io.RawIOBase):
     """A file that knows how many of its bytes were read; a byte order mark at its start is left out."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, keep_mark: bool = False) -> None:
         self._file = path.open("rb")
         self.size = path.stat().st_size
         self.read_bytes = 0
-        if self._file.read(len(MARK)) != MARK:
+        if keep_mark or self._file.read(len(MARK)) != MARK:
             self._file.seek(0)
 
     def readable(self) -> bool:
@@ -52,28 +58,70 @@ class TrackedFile(io.RawIOBase):
         return self.read_bytes, self.size, "bytes"
 
 
-def open_collection(path: Path, wishes: Wishes) -> Opened:
+def open_collection(path: Path, wishes: Wishes, folder: Path) -> Opened:
     """A GeoJSON FeatureCollection."""
-    _refuse_foreign_crs(path)
+    del folder
+    stated = _stated_crs(path)
     file = TrackedFile(path)
-    return _opened("GeoJSON", file, wishes, lambda: _features(_items(file, "features.item")))
+    return _opened("GeoJSON", file, wishes, lambda: _features(_items(file, "features.item")), stated)
 
 
-def open_sequence(path: Path, wishes: Wishes) -> Opened:
+def open_sequence(path: Path, wishes: Wishes, folder: Path) -> Opened:
     """GeoJSON features, one a line, with or without record separators (RFC 8142)."""
+    del folder
     file = TrackedFile(path)
     return _opened("GeoJSONSeq", file, wishes, lambda: _features(_lines(file)))
 
 
-def open_list(path: Path, wishes: Wishes) -> Opened:
+def open_list(path: Path, wishes: Wishes, folder: Path) -> Opened:
     """A JSON list of objects: rows without shapes."""
+    del folder
     file = TrackedFile(path)
-    return _opened("JSON list", file, wishes, lambda: _objects(_items(file, "item")))
+    facts = SourceFacts("JSON list", encoding="UTF-8", datum=wishes.datum or Datum.WGS84)
+    return Opened(facts, lambda: _objects(_items(file, "item")), done=file.done, close=file.close)
 
 
-def _opened(form: str, file: TrackedFile, wishes: Wishes, rows: Callable[[], Iterator[RawRow | RowFault]]) -> Opened:
-    facts = SourceFacts(form, encoding="UTF-8", crs="OGC:CRS84", datum=wishes.datum or Datum.WGS84)
-    return Opened(facts, rows, done=file.done, close=file.close)
+def open_geometry(path: Path, wishes: Wishes, folder: Path) -> Opened:
+    """A bare GeoJSON geometry: one row without properties."""
+    del folder
+    file = TrackedFile(path)
+    return _opened("GeoJSON geometry", file, wishes, lambda: _bare(_items(file, "")))
+
+
+def _opened(
+    form: str,
+    file: TrackedFile,
+    wishes: Wishes,
+    rows: Callable[[], Iterator[RawRow | RowFault]],
+    stated: str = CRS84,
+) -> Opened:
+    """GeoJSON is in longitude and latitude unless its sender declares something else."""
+    try:
+        reference = reference_of(wishes.crs or stated, stated if stated != CRS84 else wishes.crs, "Nothing in the file")
+    except BaseException:
+        file.close()
+        raise
+    facts = SourceFacts(form, encoding="UTF-8", crs=reference.name, datum=wishes.datum or Datum.WGS84)
+    moved = rows if reference.is_degrees else lambda: _moved(rows(), reference)
+    return Opened(facts, moved, done=file.done, close=file.close)
+
+
+def _moved(rows: Iterator[RawRow | RowFault], reference: Reference) -> Iterator[RawRow | RowFault]:
+    """Rows with their shapes brought to degrees; only then do shapes have to be read here."""
+    for row in rows:
+        if isinstance(row, RowFault) or row.geometry is None:
+            yield row
+            continue
+        try:
+            shape = shapely.force_2d(shapely.from_geojson(orjson.dumps(row.geometry)))
+        except (ShapelyError, TypeError):
+            yield RowFault(row.row, _key(dict(row.properties)), "invalid-geometry: the shape can't be read")
+            continue
+        shapes, faults = reference.degrees(np.array([shape], dtype=object))
+        if faults:
+            yield RowFault(row.row, _key(dict(row.properties)), faults[0])
+        else:
+            yield RawRow(row.row, shapes[0], row.properties)
 
 
 def _items(file: TrackedFile, prefix: str) -> Iterator[Any]:
@@ -81,10 +129,10 @@ def _items(file: TrackedFile, prefix: str) -> Iterator[Any]:
         yield from ijson.items(io.BufferedReader(file, BUFFER), prefix, use_float=True, buf_size=BUFFER)
     except ijson.IncompleteJSONError as error:
         raise UnreadableFile(
-            f"The JSON breaks off or is malformed: {_said(error)}.", code="malformed-json", hint="Make it again."
+            f"The JSON breaks off or is malformed: {said(error)}.", code="malformed-json", hint="Make it again."
         ) from error
     except (ijson.JSONError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"The file is not JSON in UTF-8: {_said(error)}.", code="malformed-json") from error
+        raise UnreadableFile(f"The file is not JSON in UTF-8: {said(error)}.", code="malformed-json") from error
 
 
 def _lines(file: TrackedFile) -> Iterator[Any]:
@@ -117,6 +165,11 @@ def _feature(number: int, value: Any) -> RawRow | RowFault:
     return RawRow(number, value.get("geometry"), properties)
 
 
+def _bare(values: Iterator[Any]) -> Iterator[RawRow | RowFault]:
+    for number, value in enumerate(values, 1):
+        yield RawRow(number, value, {})
+
+
 def _objects(values: Iterator[Any]) -> Iterator[RawRow | RowFault]:
     for number, value in enumerate(values, 1):
         if isinstance(value, dict):
@@ -130,25 +183,30 @@ def _key(row: dict[str, Any]) -> str | None:
     return found[:200] if isinstance(found, str) else None
 
 
-def _refuse_foreign_crs(path: Path) -> None:
-    """The old member crs is honoured where it says what GeoJSON says anyway; every other one would move things."""
+def _stated_crs(path: Path) -> str:
+    """What the old member crs says; GeoJSON says WGS 84 without it."""
     if not _mentions(path, _CRS_MEMBER):
-        return
+        return CRS84
     try:
         with path.open("rb") as file:
             if file.read(len(MARK)) != MARK:
                 file.seek(0)
-            stated = list(ijson.items(file, "crs", use_float=True))
+            stated = [value for value in ijson.items(file, "crs", use_float=True) if value is not None]
     except (ijson.JSONError, UnicodeDecodeError):
-        return  # told with its place when the rows are read
+        return CRS84  # told with its place when the rows are read
     for value in stated:
-        name = value.get("properties", {}).get("name") if isinstance(value, dict) else None
-        if value is not None and str(name).lower() not in _LONLAT_NAMES:
-            raise UnreadableFile(
-                f"The file states the reference system {str(name)[:80]!r} in the old member crs.",
-                code="foreign-crs",
-                hint="GeoJSON is written in longitude and latitude of WGS 84: write it again so, or send a GeoPackage.",
-            )
+        properties = value.get("properties") if isinstance(value, dict) else None
+        name = properties.get("name") if isinstance(properties, dict) else None
+        if str(name).lower() in _LONLAT_NAMES:
+            continue
+        if str(name).lower() in _MERCATOR_NAMES and len(stated) == 1:
+            return "EPSG:3857"
+        raise UnreadableFile(
+            f"The file states the reference system {str(name)[:80]!r} in the old member crs.",
+            code="foreign-crs",
+            hint="GeoJSON is written in longitude and latitude of WGS 84: write it again so, or send a GeoPackage.",
+        )
+    return CRS84
 
 
 def _mentions(path: Path, word: bytes) -> bool:
@@ -159,8 +217,3 @@ def _mentions(path: Path, word: bytes) -> bool:
                 return True
             tail = chunk[-len(word) :]
     return False
-
-
-def _said(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0][:120].rstrip(". ") if lines else type(error).__name__

@@ -1,0 +1,262 @@
+"""What the columns of a file mean: foreign rows become rows with our properties and shapes in degrees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import chain, islice
+from typing import Any, Final
+
+from app.imports.errors import UnreadableFile
+from app.imports.reading import columns, foursquare, osmtags, overture
+from app.imports.reading.categories import UNCATEGORISED, Classifier
+from app.imports.reading.cleaning import is_nothing, text_of, value_for, website_of
+from app.imports.reading.columns import CONSTANT, WORLD_KINDS, Guess
+from app.imports.reading.placing import Placer, point_inside
+from app.imports.reading.rowkeys import made_key
+from app.imports.reading.types import Opened, RawRow, Tally, Wishes
+from app.imports.types import RowFault
+
+_SAMPLED: Final = {"places": 500, "basemap": 500, "regions": 40}
+# One of these columns is enough: nobody else calls theirs so.
+_OURS: Final = {
+    "places": frozenset({"source_key", "category_id"}),
+    "regions": frozenset({"source_key", "region_code", "extend_m"}),
+    "basemap": frozenset({"layer"}),
+}
+_FEATURES: Final = frozenset({"GeoJSON", "GeoJSONSeq", "GeoJSON geometries"})
+Translate = Callable[[RawRow], RawRow | RowFault | None]
+
+
+def understood(opened: Opened, wishes: Wishes) -> Opened:
+    """The file with our properties; files in our own form pass as they are, save for declared columns."""
+    if wishes.kind in WORLD_KINDS or opened.final:
+        return opened
+    rows = opened.rows()
+    sample = list(islice(rows, _SAMPLED.get(wishes.kind, 500)))
+    firsts = [row for row in sample if isinstance(row, RawRow)]
+    names = opened.facts.columns or tuple(dict.fromkeys(name for row in firsts for name in row.properties))
+    opened = replace(opened, rows=lambda: chain(sample, rows), facts=replace(opened.facts, columns=names))
+    try:
+        return _understood(opened, wishes, names, firsts)
+    except UnreadableFile as error:
+        error.facts = opened.facts
+        raise
+
+
+def _understood(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow]) -> Opened:
+    _check_declared(wishes, names)
+    shapes = any(row.geometry is not None for row in firsts)
+    ours = opened.facts.format in _FEATURES and bool(_OURS[wishes.kind] & set(names))
+    if (ours and not wishes.mapping) or not firsts:
+        return _with_facts(opened, Guess({name: name for name in names}, frozenset()))
+    translated = _known_layout(opened, wishes, names, firsts)
+    if translated is not None:
+        return translated
+    return _mapped(opened, wishes, names, firsts, shapes)
+
+
+def _check_declared(wishes: Wishes, names: Sequence[str]) -> None:
+    lacking = [column for column in wishes.mapping.values() if not column.startswith(CONSTANT) and column not in names]
+    if lacking:
+        raise UnreadableFile(
+            f"The mapping names columns that the file does not have: {', '.join(lacking[:5])}.",
+            code="unknown-column",
+            hint=f"It has {', '.join(names[:40]) or 'none'}.",
+        )
+
+
+def _with_facts(opened: Opened, guess: Guess, **more: Any) -> Opened:
+    facts = replace(
+        opened.facts,
+        used=dict(guess.used),
+        guessed=guess.guessed,
+        unused=guess.unused(opened.facts.columns),
+        **more,
+    )
+    return replace(opened, facts=facts)
+
+
+def _known_layout(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow]) -> Opened | None:
+    """Layouts that need no guess: Overture's, Foursquare's, and rows of OpenStreetMap's tags."""
+    if wishes.kind != "places" or wishes.mapping:
+        return None
+    for layout in (overture, foursquare, osmtags):
+        if layout.is_layout(names):
+            tally = Tally()
+            placer = (
+                Placer.of(opened, wishes, names, firsts)
+                if not any(row.geometry is not None for row in firsts)
+                else None
+            )
+            translate = layout.translator(Classifier.of(wishes), tally)
+            used = layout.used(names)
+            if placer is not None:
+                used |= placer.used
+            facts = replace(opened.facts, layout=layout.NAME, crs=placer.crs if placer else opened.facts.crs)
+            opened = _with_facts(replace(opened, facts=facts), Guess(used, frozenset(used)))
+            return _translated(opened, tally, placer, translate)
+    return None
+
+
+def _mapped(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow], shapes: bool) -> Opened:
+    guess = columns.guess(wishes.kind, names, [row.properties for row in firsts], wishes.mapping, shapes=shapes)
+    placer = None if shapes else Placer.of(opened, wishes, names, firsts, guess.used)
+    _check_needed(wishes, guess.used, names, firsts)
+    used = {name: column for name, column in guess.used.items() if name not in columns.SHAPE}
+    tally = Tally()
+    more: dict[str, Any] = {"remarks": opened.facts.remarks}
+    if wishes.kind == "places" and not used.keys() & {"category", "category_id"}:
+        more["remarks"] += (f"no column says what the places are: they become {UNCATEGORISED}",)
+    if placer is not None:
+        more["crs"] = placer.crs
+        more["remarks"] += placer.remarks
+    shown = Guess({**used, **(placer.used if placer else {})}, guess.guessed)
+    return _translated(
+        _with_facts(opened, shown, **more), tally, placer, _Mapper(wishes, used, Classifier.of(wishes), tally)
+    )
+
+
+def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str], firsts: Sequence[RawRow]) -> None:
+    """Every row of a kind has to have some properties; a file of which no column gives them is told so at once."""
+    needed = {"places": ("name",), "regions": ("kind", "admin_level"), "basemap": ("layer", "class")}[wishes.kind]
+    lacking = [name for name in needed if name not in used and not any(key.startswith(f"{name}s.") for key in used)]
+    if wishes.kind == "regions" and lacking and firsts:
+        probe = _properties(used, firsts[0].properties)
+        _divided(probe)
+        lacking = [name for name in lacking if name not in probe]
+    if wishes.kind == "regions" and not any(key.startswith("names") for key in used):
+        lacking.append("names.local")
+    if lacking:
+        examples = " and ".join(f'"{name}": "{_EXAMPLES.get(name, "a column")}"' for name in lacking)
+        raise UnreadableFile(
+            f"No column says {' and '.join(lacking)}.",
+            code="missing-columns",
+            hint=f"Declare in mapping {examples}; a text after = stands in every row. "
+            f"The columns are {', '.join(names[:40]) or 'none'}.",
+        )
+
+
+_EXAMPLES: Final = {"kind": "=district", "admin_level": "=9", "layer": "=road", "class": "=minor"}
+
+
+def _translated(opened: Opened, tally: Tally, placer: Placer | None, translate: Translate) -> Opened:
+    source = opened.rows
+
+    def rows() -> Iterator[RawRow | RowFault]:
+        for row in source():
+            found: RawRow | RowFault | None = row
+            if isinstance(found, RawRow) and placer is not None:
+                found = placer.placed(found)
+            if isinstance(found, RawRow):
+                found = translate(found)
+            if found is None:
+                tally.passed_over += 1
+            else:
+                yield found
+
+    before = opened.remarks
+    return replace(
+        opened,
+        rows=rows,
+        passed_over=lambda: tally.passed_over,
+        remarks=lambda: (*before(), *tally.remarks()),
+    )
+
+
+class _Mapper:
+    """Rows by a mapping of columns."""
+
+    def __init__(self, wishes: Wishes, used: Mapping[str, str], classifier: Classifier, tally: Tally) -> None:
+        self._kind = wishes.kind
+        self._used = {name: column for name, column in used.items() if name.partition("=")[0] != "category"}
+        self._translated = {name[9:].casefold(): to[1:] for name, to in used.items() if name.startswith("category=")}
+        self._made: set[int] = set()
+        self._category = used.get("category")
+        self._classifier, self._tally = classifier, tally
+
+    def __call__(self, row: RawRow) -> RawRow | RowFault | None:
+        found = _properties(self._used, row.properties)
+        if self._kind == "places":
+            return self._place(row, found)
+        if self._kind == "regions":
+            found.setdefault("region_code", found.get("source_key"))
+            _divided(found)
+        return RawRow(row.row, row.geometry, found)
+
+    def _place(self, row: RawRow, found: dict[str, Any]) -> RawRow | RowFault | None:
+        geometry = point_inside(row.geometry)
+        if geometry is not row.geometry:
+            self._tally.note("areas and lines became a point inside them")
+        if "category_id" not in found:
+            word = self._word(row.properties)
+            if word is not None and self._classifier.is_furniture(word):
+                self._tally.note("rows are street furniture and no places: left out")
+                return None
+            found["category_id"] = self._category_of(word)
+        if "name" not in found:
+            names = found.get("names") or {}
+            name = names.get("local") or next(iter(names.values()), None)
+            if name is None:
+                self._tally.note("rows without a name are left out")
+                return None
+            found["name"] = name
+        if isinstance(found.get("names"), dict) and isinstance(found["name"], str):
+            found["names"].setdefault("local", found["name"])
+        if "website" in found:
+            found["website"] = website_of(found["website"])
+        if "source_key" not in found:
+            found["source_key"] = key = made_key(found["name"], geometry)
+            self._tally.note("rows have no key of their own: one is made of name and position")
+            if (number := int(key[5:], 16)) in self._made:
+                self._tally.note("rows say the same name at the same place as one before: left out")
+                return None
+            self._made.add(number)
+        return RawRow(row.row, geometry, found)
+
+    def _word(self, given: Mapping[str, Any]) -> str | None:
+        column = self._category
+        if column is None:
+            return None
+        value = column[1:] if column.startswith(CONSTANT) else given.get(column)
+        return None if is_nothing(value) else str(text_of(value))
+
+    def _category_of(self, word: str | None) -> str:
+        if word is None:
+            return UNCATEGORISED
+        if word.casefold() in self._translated:
+            return self._translated[word.casefold()]
+        for part in (word, *word.split(";"), *word.split("|")):
+            found = self._classifier.by_word(part)
+            if found is not None:
+                return found
+        self._tally.note_word(word)
+        return UNCATEGORISED
+
+
+def _properties(used: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, column in used.items():
+        value = value_for(name, column[1:] if column.startswith(CONSTANT) else given.get(column))
+        if value is not None:
+            _put(found, name, value)
+    return found
+
+
+def _put(found: dict[str, Any], name: str, value: Any) -> None:
+    group, _, member = name.partition(".")
+    if not member:
+        found[name] = value
+        return
+    inside = found.get(group)
+    found[group] = {**(inside if isinstance(inside, dict) else {}), member: value}
+
+
+def _divided(found: dict[str, Any]) -> None:
+    """Level and kind by a Chinese division code (GB/T 2260) where nothing else says them."""
+    code = found.get("region_code")
+    if not isinstance(code, str) or len(code) != 6 or not code.isdigit() or not "11" <= code[:2] <= "82":
+        return
+    kind, level = ("region", 4) if code.endswith("0000") else ("city", 5) if code.endswith("00") else ("district", 6)
+    found.setdefault("kind", kind)
+    found.setdefault("admin_level", level)
