@@ -1,0 +1,213 @@
+"""Two versions of a city's places side by side: counts, moves, and the things that differ, set by set.
+
+Closed places are not seen by readers and don't count. A place is the same one as long as its id is.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Double,
+    FromClause,
+    Integer,
+    Numeric,
+    Subquery,
+    Text,
+    and_,
+    case,
+    cast,
+    func,
+    insert,
+    literal,
+    literal_column,
+    null,
+    or_,
+    select,
+    true,
+    union_all,
+)
+from sqlalchemy.dialects.postgresql import JSONB, array
+
+from app.core import spatial
+from app.imports.diff.tables import dataset_diff_items
+from app.imports.diff.types import MAX_ITEMS, MOVED_M, STEPS_M, Moves
+from app.places.tables import hours_patterns, place_facts
+from geo.units import METRES_PER_DEGREE
+
+COMPARED: Final = (
+    "names", "category_id", "alternate_category_ids", "brand_id", "address", "phone", "website", "opening_hours",
+    "price_level", "attributes",
+)  # fmt: skip
+"""What else than name and position a place may have changed in; ``changed_fields`` counts each."""
+
+
+def _side(city_id: int, version: int, name: str) -> Subquery:
+    """The live places of a version, each with its opening hours as text."""
+    facts = place_facts
+    hours = hours_patterns.alias()
+    return (
+        select(
+            facts.c.place_id,
+            spatial.longitude(facts.c.location).label("lon"),
+            spatial.latitude(facts.c.location).label("lat"),
+            facts.c.name,
+            facts.c.names,
+            facts.c.category_id,
+            facts.c.alternate_category_ids,
+            facts.c.brand_id,
+            facts.c.address,
+            facts.c.phone,
+            facts.c.website,
+            hours.c.opening_hours,
+            facts.c.price_level,
+            facts.c.attributes,
+            facts.c.source_key,
+            literal_column("true", Boolean).label("there"),
+        )
+        .outerjoin(
+            hours,
+            and_(
+                hours.c.city_id == facts.c.city_id,
+                hours.c.version == facts.c.version,
+                hours.c.hours_no == facts.c.hours_no,
+            ),
+        )
+        .where(facts.c.city_id == city_id, facts.c.version == version, facts.c.closed.is_(False))
+        .subquery(name)
+    )
+
+
+class Pairs:
+    """Old and new side by side, joined by id; one row a place that either holds."""
+
+    def __init__(self, city_id: int, version: int, against: int) -> None:
+        self.new, self.old = _side(city_id, version, "n"), _side(city_id, against, "o")
+        new, old = self.new.c, self.old.c
+        self.joined: FromClause = self.new.outerjoin(self.old, new.place_id == old.place_id, full=True)
+        self.kept: ColumnElement[bool] = and_(new.there, old.there)
+        self.added: ColumnElement[bool] = old.there.is_(None)
+        self.removed: ColumnElement[bool] = new.there.is_(None)
+        turn = new.lon - old.lon
+        self.east_m = (turn - 360.0 * func.round(turn / 360.0)) * func.cos(func.radians(old.lat)) * METRES_PER_DEGREE
+        self.north_m = (new.lat - old.lat) * METRES_PER_DEGREE
+        still = and_(new.lon == old.lon, new.lat == old.lat)
+        length = func.sqrt(self.east_m * self.east_m + self.north_m * self.north_m, type_=Double)
+        self.distance_m = case((still, 0.0), else_=length)
+        self.moved: ColumnElement[bool] = self.distance_m > MOVED_M
+        self.renamed: ColumnElement[bool] = new.name != old.name
+        self.fields = {name: new[name].is_distinct_from(old[name]) for name in COMPARED}
+        self.changed: ColumnElement[bool] = or_(*self.fields.values())
+
+
+def summary(conn: Connection, city_id: int, version: int, against: int, far_m: float) -> tuple[dict[str, int], Moves]:
+    """Counts by layer and by field, and the moves, in one pass over both versions."""
+    pairs = Pairs(city_id, version, against)
+    distance = case((pairs.kept, pairs.distance_m), else_=null())
+    edges = list(zip(STEPS_M, (*STEPS_M[1:], None), strict=True))
+    bars = [
+        func.count().filter(distance > low, *([distance <= high] if high is not None else [])).label(f"bar_{index}")
+        for index, (low, high) in enumerate(edges)
+    ]
+    moved = and_(pairs.kept, pairs.moved)
+    middle = [func.percentile_cont(0.5).within_group(part).filter(moved) for part in (pairs.east_m, pairs.north_m)]
+    row = conn.execute(
+        select(
+            func.count().filter(pairs.old.c.there).label("before"),
+            func.count().filter(pairs.new.c.there).label("after"),
+            func.count().filter(pairs.added).label("added"),
+            func.count().filter(pairs.removed).label("removed"),
+            func.count().filter(pairs.kept).label("kept"),
+            func.count().filter(moved).label("moved"),
+            func.count().filter(pairs.kept, pairs.distance_m > far_m).label("far"),
+            func.count().filter(pairs.kept, pairs.renamed).label("renamed"),
+            func.count().filter(pairs.kept, pairs.changed).label("changed"),
+            *(func.count().filter(pairs.kept, differs).label(name) for name, differs in pairs.fields.items()),
+            *bars,
+            func.percentile_cont(0.5).within_group(distance).label("median_m"),
+            middle[0].label("middle_east_m"),
+            middle[1].label("middle_north_m"),
+        ).select_from(pairs.joined)
+    ).one()
+    found = row._mapping
+    moves = Moves(
+        tuple((low, high, found[f"bar_{index}"]) for index, (low, high) in enumerate(edges)),
+        found["median_m"] or 0.0,
+        found["middle_east_m"] or 0.0,
+        found["middle_north_m"] or 0.0,
+        found["far"],
+    )
+    names = ("before", "after", "added", "removed", "kept", "moved", "renamed", "changed", *COMPARED)
+    return {name: found[name] for name in names}, moves
+
+
+def keep_items(conn: Connection, city_id: int, version: int, against: int) -> None:
+    """Writes the first things of each layer, by id, into ``dataset_diff_items``."""
+    pairs = Pairs(city_id, version, against)
+    new, old = pairs.new.c, pairs.old.c
+    moved_from = func.jsonb_build_object(
+        "distance_m", func.round(cast(pairs.distance_m, Numeric), 1), "from_lon", old.lon, "from_lat", old.lat
+    )
+    fields = array([case((differs, literal(name, Text)), else_=null()) for name, differs in pairs.fields.items()])
+    changed = func.jsonb_build_object("fields", func.to_jsonb(func.array_remove(fields, null())))
+    renamed = func.jsonb_build_object("old_name", old.name)
+    nothing = func.jsonb_build_object()
+    layers: list[tuple[str, ColumnElement[bool], Any]] = [
+        ("added", pairs.added, nothing),
+        ("removed", pairs.removed, nothing),
+        ("moved", and_(pairs.kept, pairs.moved), moved_from),
+        ("renamed", and_(pairs.kept, pairs.renamed), renamed),
+        ("changed", and_(pairs.kept, pairs.changed), changed),
+    ]
+    differing = (
+        select(
+            func.coalesce(new.place_id, old.place_id).label("thing_id"),
+            func.coalesce(new.source_key, old.source_key).label("source_key"),
+            func.coalesce(new.name, old.name).label("name"),
+            func.coalesce(new.lon, old.lon).label("lon"),
+            func.coalesce(new.lat, old.lat).label("lat"),
+            *(condition.label(f"is_{layer}") for layer, condition, _ in layers),
+            *(case((condition, more), else_=null()).label(f"more_{layer}") for layer, condition, more in layers),
+        )
+        .select_from(pairs.joined)
+        .where(or_(*(condition for _, condition, _ in layers)))
+        .cte("differing")
+    )
+    rows = union_all(*(_layer(differing, layer) for layer, _, _ in layers)).subquery("rows")
+    columns = (rows.c.layer, rows.c.item_no, rows.c.thing_id, rows.c.source_key, rows.c.name, rows.c.lon, rows.c.lat)
+    conn.execute(
+        insert(dataset_diff_items).from_select(
+            ["city_id", "kind", "version", "against", *(c.name for c in columns), "more"],
+            select(
+                literal(city_id, Integer),
+                literal("places", Text),
+                literal(version, Integer),
+                literal(against, Integer),
+                *columns,
+                rows.c.more,
+            ),
+        )
+    )
+
+
+def _layer(differing: Any, layer: str) -> Any:
+    chosen = (
+        select(differing)
+        .where(differing.c[f"is_{layer}"])
+        .order_by(differing.c.thing_id)
+        .limit(MAX_ITEMS)
+        .subquery(f"l_{layer}")
+    )
+    return select(
+        literal(layer, Text).label("layer"),
+        cast(func.row_number().over(order_by=chosen.c.thing_id), Integer).label("item_no"),
+        chosen.c.thing_id,
+        chosen.c.source_key,
+        chosen.c.name,
+        chosen.c.lon,
+        chosen.c.lat,
+        cast(chosen.c[f"more_{layer}"], JSONB).label("more"),
+    ).where(true())
