@@ -14,7 +14,6 @@ from flask_limiter.util import get_remote_address
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from app.audit.cli import commands as audit_commands
-from app.cities import routes as cities_routes
 from app.cities import routes_territories
 from app.core.clock import Clock, system_clock
 from app.core.db import Database, install_deadline, open_database, patience
@@ -46,6 +45,7 @@ from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
+from app.imports import routes as imports_routes
 from app.imports.cli import commands as imports_commands
 from app.members import routes as members_routes
 from app.members.cli import commands as members_commands
@@ -113,7 +113,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         coupons_routes.blueprint,
         coupons_codes_routes.blueprint,
         members_routes.blueprint,
-        cities_routes.blueprint,
+        imports_routes.blueprint,
         routes_territories.blueprint,
         routes_contract.blueprint,
         routes_partner.blueprint,

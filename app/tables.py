@@ -13,6 +13,7 @@ import app.http.tables
 import app.imports.checks.tables
 import app.imports.diff.tables
 import app.imports.tables
+import app.imports.tables_jobs
 import app.ledger.tables
 import app.members.tables
 import app.merchants.tables

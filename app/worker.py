@@ -32,6 +32,7 @@ from app.fraud.actions import look
 from app.http import idempotency
 from app.http.services import Services
 from app.http.steps import run_job
+from app.imports.loaders import Loaders
 from app.outbox import queries
 from app.outbox.relay import relay_once
 from app.outbox.sender import Sender
@@ -70,6 +71,7 @@ class Worker:
         self._flow: FlowGateway = app.extensions["fujin_flow"]
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stopping = threading.Event()
+        self._loads = Loaders(self._services, self._stopping)
         self._sender = Sender(self._services.database, self._services.settings, self._services.clock)
 
     @property
@@ -88,6 +90,9 @@ class Worker:
             Loop("sweepers", self.sweep, 2.0),
             Loop("partners", lambda: self._flow.partner_work(self._now()), 0.25),
             Loop("keeping", self.keep_house, 30.0),
+            Loop("loads", lambda: self._loads.turn(("load", "purge")), 0.5),
+            Loop("activations", lambda: self._loads.turn(("activate",)), 0.25),
+            Loop("uploads", self._loads.keep_house, 60.0),
             Loop("ranks", self.take_ranks, 600.0),
             Loop("signals", self.look_for_abuse, 60.0),
         )

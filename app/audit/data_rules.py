@@ -60,14 +60,18 @@ RULES = (
         "import-whole",
         "I24",
         "a version holds exactly the rows its load stored, and places opened since",
-        ("datasets", *FACTS.values()),
+        ("datasets", "import_jobs", *FACTS.values()),
         "datasets",
         f"""
-        SELECT {_DATASET}, 'its load stored ' || d.rows_stored || ' rows, ' || coalesce(f.n, 0) || ' are there'
+        SELECT {_DATASET}, 'its load stored ' || d.rows_stored || ' rows'
+            || CASE WHEN d.purged_at IS NULL THEN ', ' ELSE ', they were to be removed, and ' END
+            || coalesce(f.n, 0) || ' are there'
         FROM datasets d
+        LEFT JOIN import_jobs j ON (j.city_id, j.dataset_id) = (d.city_id, d.dataset_id)
         LEFT JOIN ({" UNION ALL ".join(_counts(kind, _LOADED.get(kind, "true")) for kind in FACTS)}) f
           ON (f.city_id, f.kind, f.version) = (d.city_id, d.kind, d.version)
-        WHERE d.state <> 'validating' AND d.rows_stored <> coalesce(f.n, 0)
+        WHERE d.state <> 'validating' AND j.task IS DISTINCT FROM 'purge'
+          AND CASE WHEN d.purged_at IS NULL THEN d.rows_stored ELSE 0 END <> coalesce(f.n, 0)
         """,
     ),
     DataRule(
@@ -79,6 +83,19 @@ RULES = (
         f"SELECT {_DATASET}, d.rows_declared || ' declared, ' || d.rows_stored || ' stored, '"
         " || d.rows_refused || ' refused' FROM datasets d WHERE d.state IN ('staged', 'active', 'retired')"
         " AND d.rows_declared <> d.rows_stored + d.rows_refused",
+    ),
+    DataRule(
+        "load-has-work",
+        "I24",
+        "a version that is being checked has a load to be done, and no other has",
+        ("datasets", "import_jobs"),
+        "datasets",
+        f"""
+        SELECT {_DATASET}, 'it is ' || d.state || ', and its work is ' || coalesce(j.task, 'none')
+        FROM datasets d LEFT JOIN import_jobs j ON (j.city_id, j.dataset_id) = (d.city_id, d.dataset_id)
+        WHERE (d.state = 'validating') <> (coalesce(j.task, 'none') = 'load')
+           OR d.state <> 'retired' AND d.state <> 'discarded' AND j.task = 'purge'
+        """,
     ),
     DataRule(
         "facts-without-dataset",

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import Connection, Row, and_, func, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.cities.tables import active_dataset, cities, currencies, dataset_epoch, datasets
@@ -230,7 +230,7 @@ def lock_versions(conn: Connection, city_id: int) -> None:
 
 
 def next_version(conn: Connection, city_id: int, kind: str) -> int:
-    """The number after the last version, failed ones counted; needs ``lock_versions``."""
+    """The number after the last version, failed ones counted; two may be given the same."""
     last = select(func.max(datasets.c.version)).where(datasets.c.city_id == city_id, datasets.c.kind == kind)
     return (conn.execute(last).scalar_one() or 0) + 1
 
@@ -245,10 +245,15 @@ def insert_version(
     origin: Origin,
     sha256: bytes,
     now: datetime,
-) -> None:
-    """A new version in the state ``validating``; nobody reads it."""
-    conn.execute(
-        insert(datasets).values(
+) -> bool:
+    """A new version in the state ``validating``; nobody reads it.
+
+    False when the number is taken, or another version of the kind is validating or staged: waits for whoever is about
+    to add one.
+    """
+    added = conn.execute(
+        upsert(datasets)
+        .values(
             city_id=city_id,
             dataset_id=dataset_id,
             kind=kind,
@@ -265,7 +270,9 @@ def insert_version(
             rows_refused=0,
             created_at=now,
         )
+        .on_conflict_do_nothing()
     )
+    return added.rowcount == 1
 
 
 def set_state(
@@ -278,8 +285,9 @@ def set_state(
     only_from: Iterable[str],
     counts: tuple[int, int, int] | None = None,
     activated_at: datetime | None = None,
+    purged_at: datetime | None = None,
 ) -> bool:
-    """Moves a version to another state; False when it was in none of ``only_from``.
+    """Moves a version to another state; False when it was in none of ``only_from``, or was purged.
 
     ``counts`` are rows declared, stored, refused.
     """
@@ -288,6 +296,8 @@ def set_state(
         values |= dict(zip(("rows_declared", "rows_stored", "rows_refused"), counts, strict=True))
     if activated_at is not None:
         values["activated_at"] = activated_at
+    if purged_at is not None:
+        values["purged_at"] = purged_at
     result = conn.execute(
         update(datasets)
         .where(
@@ -295,6 +305,7 @@ def set_state(
             datasets.c.kind == kind,
             datasets.c.version == version,
             datasets.c.state.in_(list(only_from)),
+            datasets.c.purged_at.is_(None),
         )
         .values(**values)
     )
@@ -332,27 +343,6 @@ def versions_of(
     return tuple(_dataset_version(row) for row in conn.execute(statement.order_by(*order).limit(limit)))
 
 
-def versions_open_to(
-    conn: Connection, slug: str, kind: str, city_ids: Iterable[int] | None, version: int | None = None, limit: int = 500
-) -> tuple[DatasetVersion, ...]:
-    """Versions of a territory's kind, newest first, for an operator of some cities (None: of all).
-
-    Ownership is part of the WHERE: a foreign city's versions are not there.
-    """
-    statement = (
-        select(*_VERSION)
-        .join(cities, cities.c.city_id == datasets.c.city_id)
-        .outerjoin(active_dataset, _POINTED)
-        .where(cities.c.slug == slug, datasets.c.kind == kind)
-    )
-    if city_ids is not None:
-        statement = statement.where(datasets.c.city_id.in_(list(city_ids)))
-    if version is not None:
-        statement = statement.where(datasets.c.version == version)
-    rows = conn.execute(statement.order_by(datasets.c.version.desc()).limit(limit))
-    return tuple(_dataset_version(row) for row in rows)
-
-
 def active_version(conn: Connection, city_id: int, kind: str) -> DatasetVersion | None:
     """The version that readers see."""
     statement = (
@@ -373,6 +363,7 @@ def previous_version(conn: Connection, city_id: int, kind: str, before: int) -> 
             datasets.c.version < before,
             datasets.c.state == "retired",
             datasets.c.activated_at.is_not(None),
+            datasets.c.purged_at.is_(None),
         )
         .order_by(datasets.c.version.desc())
         .limit(1)

@@ -18,12 +18,14 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import JSONB
 
 from app.core.schema import declare, foreign_key
 
 DATASET_KINDS = ("places", "regions", "basemap", "categories", "holidays", "brands")
+DATASET_STATES = ("validating", "staged", "active", "retired", "failed", "discarded")
 _KINDS = ", ".join(f"'{kind}'" for kind in DATASET_KINDS)
 
 currencies = declare(
@@ -79,16 +81,26 @@ datasets = declare(
     Column("rows_refused", Integer, nullable=False),
     Column("created_at", DateTime(timezone=True), nullable=False),
     Column("activated_at", DateTime(timezone=True)),
+    Column("purged_at", DateTime(timezone=True)),
     PrimaryKeyConstraint("city_id", "dataset_id", name="datasets_pk"),
     UniqueConstraint("city_id", "kind", "version", name="datasets_version_uq"),
     foreign_key("datasets_city_fk", ["city_id"], "cities"),
     CheckConstraint(f"kind in ({_KINDS})", name="kind"),
     CheckConstraint("version >= 1", name="version"),
-    CheckConstraint("state in ('validating', 'staged', 'active', 'retired', 'failed')", name="state"),
+    CheckConstraint(f"state in ({', '.join(repr(state) for state in DATASET_STATES)})", name="state"),
+    CheckConstraint("purged_at is null or state in ('retired', 'discarded')", name="purged"),
     CheckConstraint(
         "rows_declared >= 0 and rows_stored >= 0 and rows_refused >= 0 and rows_stored + rows_refused <= rows_declared",
         name="rows",
     ),
+)
+
+Index(
+    "datasets_one_load_uq",
+    datasets.c.city_id,
+    datasets.c.kind,
+    unique=True,
+    postgresql_where=text("state IN ('validating', 'staged')"),
 )
 
 active_dataset = declare(

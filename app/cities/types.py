@@ -14,7 +14,7 @@ from geo.coordinates import LonLat
 WORLD_CITY_ID = 1
 
 DatasetKind = Literal["places", "regions", "basemap", "categories", "holidays", "brands"]
-DatasetState = Literal["validating", "staged", "active", "retired", "failed"]
+DatasetState = Literal["validating", "staged", "active", "retired", "failed", "discarded"]
 
 
 @dataclass(frozen=True, slots=True)

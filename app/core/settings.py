@@ -62,6 +62,20 @@ def _amount(text: str) -> int:
     return value
 
 
+def _bytes(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 1 << 40:
+        raise ValueError("must be a whole number of bytes, at most 2**40")
+    return value
+
+
+def _versions_kept(text: str) -> int:
+    value = int(text)
+    if not 3 <= value <= 1000:
+        raise ValueError("must be a whole number from 3 to 1000")
+    return value
+
+
 def _secret(text: str) -> str:
     if len(text) < 32 or len(set(text)) < 8:
         raise ValueError("must be at least 32 characters of randomness; make one with: openssl rand -hex 32")
@@ -172,6 +186,19 @@ class Settings:
         "private folder for signing keys and the stand-in's one-time codes",
         Path,
         Path("var"),
+    )
+    upload_dir: Path | None = _setting(
+        "FUJIN_UPLOAD_DIR",
+        "private folder for uploaded files, shared by the web and its workers; default: uploads in FUJIN_STATE_DIR",
+        Path,
+        None,
+    )
+    upload_max_bytes: int = _setting("FUJIN_UPLOAD_MAX_BYTES", "longest uploaded file, bytes", _bytes, 2_147_483_648)
+    upload_kept_h: float = _setting(
+        "FUJIN_UPLOAD_KEPT_H", "hours that the file of a failed, discarded or shown version is kept", _positive, 24.0
+    )
+    versions_kept: int = _setting(
+        "FUJIN_VERSIONS_KEPT", "versions of a city and kind whose rows are kept, 3 or more", _versions_kept, 3
     )
     oidc_issuer: str | None = _setting(
         "FUJIN_OIDC_ISSUER", "issuer of the tokens; default: the embedded one", _url, None

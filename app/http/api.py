@@ -18,6 +18,7 @@ from app.http.media import UnsupportedMediaType
 from app.http.openapi import Documents, HeaderOf
 from app.http.parsing import parser, refuse_unread_body
 from app.http.problems import MEDIA_TYPE, PROBLEMS
+from app.http.services import services
 
 View = Callable[..., Answer]
 _ALWAYS = ("rate-limited", "internal-error", "unavailable", "bad-request", "invalid-parameter", "unknown-parameter")
@@ -34,6 +35,7 @@ _WITH_BODY = (
     "body-too-large",
 )
 _WITH_FILE = ("unsupported-media-type", "body-too-large")
+_NO_FILES = (MEDIA_TYPE, "multipart/form-data", "application/x-www-form-urlencoded")
 _WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token", "forbidden")
 
 
@@ -76,14 +78,20 @@ class ProblemSchema(Schema):
     )
     group_id = fields.UUID(metadata={"description": "the group that one has a seat in, where one has"})
     conflict = fields.Nested(ConflictSchema)
+    version = fields.Integer(metadata={"description": "the dataset version that stands in the way, where one does"})
+    version_state = fields.String(metadata={"description": "its state"})
+    gate = fields.Dict(metadata={"description": "what a dataset version still needs: verdict and reasons"})
 
 
 @dataclass(frozen=True, slots=True)
 class FileOf:
-    """A body that is a file: its media type, how many bytes it may have, and what stands in it."""
+    """A body that is a file: its media type, how many bytes it may have, and what stands in it.
+
+    ``*/*`` takes every type but forms and problems; ``longest`` None is as long as uploads may be by the settings.
+    """
 
     media_type: str
-    longest: int
+    longest: int | None
     description: str
 
 
@@ -203,10 +211,14 @@ def _bytes_of_body(longest: int) -> bytes:
 
 def _stream_of_body(file: FileOf) -> BinaryIO:
     """The body of the request in hand, to be read as it comes; UnsupportedMediaType, RequestEntityTooLarge."""
-    if request.mimetype != file.media_type:
+    if file.media_type == "*/*":
+        if request.mimetype in _NO_FILES:
+            raise UnsupportedMediaType("send the file's bytes as the body, with Content-Type: application/octet-stream")
+    elif request.mimetype != file.media_type:
         raise UnsupportedMediaType(f"send Content-Type: {file.media_type}")
-    request.max_content_length = file.longest
-    if (request.content_length or 0) > file.longest:
+    longest = services().settings.upload_max_bytes if file.longest is None else file.longest
+    request.max_content_length = longest
+    if (request.content_length or 0) > longest:
         raise RequestEntityTooLarge
     return cast(BinaryIO, request.stream)
 
@@ -252,6 +264,8 @@ def _document(
         }
     for other, text in (other_statuses or {}).items():
         responses[other] = {"description": text}
+        if answer is not None and other in (200, 201, 202):
+            responses[other]["content"] = {media: {"schema": _shape(answer, media)} for media in media_types}
     for number in sorted({PROBLEMS[code].status for code in codes}):
         named = [code for code in codes if PROBLEMS[code].status == number]
         responses[number] = {

@@ -161,6 +161,15 @@ PROBLEMS: dict[str, Problem] = _table(
     # events and webhooks
     Problem("endpoint-refused", 422, "The address can't receive webhooks"),
     Problem("endpoint-limit", 409, "A merchant has at most ten endpoints", "do not retry"),
+    # regional data
+    Problem("load-in-progress", 409, "Another version of this kind is under way", "retry later with the same key"),
+    Problem("version-not-ready", 409, "The dataset version can't be activated", "do not retry"),
+    Problem("unknown-version", 409, "There is no such dataset version", "do not retry"),
+    Problem("approval-needed", 409, "The dataset version may not be activated yet"),
+    Problem("second-person-needed", 409, "Somebody else has to approve", "do not retry"),
+    Problem("file-gone", 410, "The file is no longer kept", "do not retry"),
+    Problem("empty-file", 422, "The file is empty"),
+    Problem("upload-disk-full", 507, "There is no room for the file", "retry later with the same key"),
     # our side
     Problem("provider-unavailable", 503, "The payment provider does not answer", "retry later with the same key"),
     Problem("flow-unavailable", 503, "The redemption flow does not answer", "retry later with the same key"),
@@ -207,7 +216,7 @@ def problem_body(error: AppError, request_id: str) -> tuple[int, dict[str, Any]]
         "type": f"/problems#{problem.code}",
         "title": problem.title,
         "status": problem.status,
-        "detail": error.detail if problem.status < 500 or problem.status == 503 else problem.title,
+        "detail": error.detail if problem.status < 500 or problem.status in (503, 507) else problem.title,
         "code": problem.code,
         "errors": [fault_json(fault) for fault in error.faults[:MAX_FAULTS]],
         "request_id": request_id,

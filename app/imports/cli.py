@@ -12,10 +12,11 @@ import click
 from sqlalchemy import Connection, text
 
 from app.cities import queries as cities
-from app.cities.types import Origin, Territory
+from app.cities.types import Origin
 from app.core.clock import system_clock
 from app.core.settings import Settings
 from app.imports import actions, search_rows, seeding
+from app.imports.cli_datasets import activate_now, actor_here, counts_of, datasets, in_words, territory_of
 from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
     USER_FAULT,
@@ -28,11 +29,12 @@ from app.imports.console import (
 )
 from app.imports.demo.cli import demo_endpoint, passwords
 from app.imports.edits.cli import places
-from app.imports.errors import UnknownTerritory, UnreadableFile
+from app.imports.errors import UnreadableFile
+from app.imports.fact_tables import CITY_KINDS, WORLD_KINDS
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territories.cli import cities as territories
 from app.imports.types import Change, LoadReport, LoadRequest
-from app.imports.usage import FujinCommand, FujinGroup
+from app.imports.usage import FujinCommand
 from geo.errors import UnknownDatum
 from geo.grid_shift import Datum, parse_datum
 
@@ -72,7 +74,7 @@ def build_search_rows(city: str | None, missing: bool, as_json: bool) -> None:
     """Write the search rows of the places that readers see anew; readers go on with the old ones meanwhile."""
     console = Console(as_json)
     with connected(import_engine(settings())) as conn:
-        only = None if city is None else _territory(conn, city).city_id
+        only = None if city is None else territory_of(conn, city).city_id
         started = time.monotonic()
         done = search_rows.rebuild_all(conn, system_clock(), only_missing=missing, city_id=only)
         conn.commit()
@@ -138,7 +140,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 @click.command("import", cls=FujinCommand)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--city", required=True, help="Slug of the territory; world for categories, holidays, brands.")
-@click.option("--kind", required=True, type=click.Choice([*actions.CITY_KINDS, *actions.WORLD_KINDS]))
+@click.option("--kind", required=True, type=click.Choice([*CITY_KINDS, *WORLD_KINDS]))
 @click.option("--source-name", required=True, help="Who made the data.")
 @click.option("--source-url", help="Where it came from.")
 @click.option("--licence", required=True, help="On what terms it may be used.")
@@ -170,7 +172,7 @@ def import_file(
     """Load FILE as the next version of one kind of data of a territory."""
     console, now = Console(as_json), system_clock()
     with connected(import_engine(settings())) as conn:
-        territory = _territory(conn, city)
+        territory = territory_of(conn, city)
         origin = Origin(source_name, licence, attribution, source_url, retrieved_on.date() if retrieved_on else None)
         share = 1.0 if accept_refused else None
         request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share)
@@ -183,7 +185,7 @@ def import_file(
         change = _against_active(conn, report)
         lossy = change is not None and too_much_lost(change) and not accept_loss
         if report.outcome == "staged" and then_activate and not lossy:
-            actions.activate(conn, territory.city_id, kind, report.version, now)
+            activate_now(conn, city, kind, report.version, "--accept-loss" if accept_loss else None, now)
         conn.rollback() if dry_run else conn.commit()
         _tell(console, report, city, activated=then_activate and not lossy, dry_run=dry_run, change=change)
         if report.outcome == "failed":
@@ -209,7 +211,7 @@ def _tell_loss(report: LoadReport, city: str, change: Change, then_activate: boo
     if not then_activate:
         click.echo(f"warning: {loss}", err=True)
         return
-    show = f"show it with: fujin datasets activate {city} {report.kind} {report.version}"
+    show = f"show it with: fujin datasets activate {city} {report.kind} {report.version} --accept-loss"
     end = "nothing was kept" if dry_run else f"version {report.version} stays staged; {show}"
     click.echo(f"error: {loss}, and --accept-loss was not given; {end}", err=True)
     sys.exit(USER_FAULT)
@@ -224,93 +226,6 @@ def _tell_failed(report: LoadReport, accept_refused: bool) -> None:
     click.echo(f"error: {report.blocked}; nothing of the file was kept. Mend the file{mend}.", err=True)
 
 
-@click.group(cls=FujinGroup)
-def datasets() -> None:
-    """List dataset versions, show another one, or go back."""
-
-
-@datasets.command("list")
-@click.option("--city", help="Only this territory.")
-@_json
-@guarded
-def list_datasets(city: str | None, as_json: bool) -> None:
-    """Every version, newest first; the active one is marked."""
-    console = Console(as_json)
-    with connected(import_engine(settings())) as conn:
-        only = _territory(conn, city).city_id if city else None
-        for found in cities.versions_of(conn, only):
-            territory = cities.territory_by_id(conn, found.city_id)
-            slug = territory.slug if territory else str(found.city_id)
-            mark = "*" if found.active else " "
-            console.result(
-                f"{mark} {slug:12} {found.kind:10} v{found.version:<3} {found.state:10} {found.rows_stored:>9,} rows,"
-                f" {found.rows_refused:,} refused  {found.source_name}",
-                {
-                    "city": slug,
-                    "kind": found.kind,
-                    "version": found.version,
-                    "state": found.state,
-                    "active": found.active,
-                    "rows_declared": found.rows_declared,
-                    "rows_stored": found.rows_stored,
-                    "rows_refused": found.rows_refused,
-                    "source_name": found.source_name,
-                    "sha256": found.source_sha256.hex(),
-                },
-            )
-
-
-@datasets.command("activate")
-@click.argument("city")
-@click.argument("kind")
-@click.argument("version", type=int)
-@_json
-@guarded
-def activate_dataset(city: str, kind: str, version: int, as_json: bool) -> None:
-    """Show VERSION of KIND of CITY to every reader."""
-    with connected(import_engine(settings())) as conn:
-        city_id = _territory(conn, city).city_id
-        before = actions.active_number(conn, city_id, kind)
-        done = actions.activate(conn, city_id, kind, version, system_clock())
-        change = actions.change_of(conn, city_id, kind, done.version, before)
-        conn.commit()
-    facts = {"city": city, "kind": kind, "version": done.version, "active": True, **_counts(change)}
-    Console(as_json).result(f"{city} {kind}: version {done.version} is active; {_in_words(change)}", facts)
-
-
-@datasets.command("rollback")
-@click.argument("city")
-@click.argument("kind")
-@_json
-@guarded
-def rollback_dataset(city: str, kind: str, as_json: bool) -> None:
-    """Show the version before the active one again."""
-    with connected(import_engine(settings())) as conn:
-        city_id = _territory(conn, city).city_id
-        before = actions.active_number(conn, city_id, kind)
-        done = actions.rollback(conn, city_id, kind, system_clock())
-        change = actions.change_of(conn, city_id, kind, done.version, before)
-        conn.commit()
-    facts = {"city": city, "kind": kind, "version": done.version, "active": True, **_counts(change)}
-    Console(as_json).result(f"{city} {kind}: back to version {done.version}; {_in_words(change)}", facts)
-
-
-def _counts(change: Change) -> dict[str, int]:
-    return {"new": change.new, "kept": change.kept, "removed": change.removed}
-
-
-def _in_words(change: Change) -> str:
-    against = "no version was active" if change.against is None else f"against version {change.against}"
-    return f"{against}: {change.new:,} new, {change.kept:,} kept, {change.removed:,} removed"
-
-
-def _territory(conn: Connection, slug: str) -> Territory:
-    territory = cities.territory_by_slug(conn, slug)
-    if territory is None:
-        raise UnknownTerritory(f"there is no territory {slug}; fujin datasets list shows those with data")
-    return territory
-
-
 def _datum(name: str) -> Datum:
     try:
         return parse_datum(name)
@@ -322,7 +237,7 @@ def _loaded(conn: Connection, console: Console, request: LoadRequest, now: datet
     size = request.path.stat().st_size if request.path.exists() else 0
     make_id = seeded_city_id if request.path.is_relative_to(seeding.SEEDS) else actions.random_id
     with console.progress(f"{request.path.name}", size) as progress:
-        return actions.load(conn, request, now, make_id=make_id, progress=progress)
+        return actions.load(conn, request, now, make_id=make_id, progress=progress, by=actor_here().key)
 
 
 def _tell(
@@ -357,12 +272,12 @@ def _tell(
         "unreadable_hours": report.unreadable_hours,
         "blocked": report.blocked,
         "remarks": list(report.remarks),
-        **(_counts(change) if change else {}),
+        **(counts_of(change) if change else {}),
         "faults": [{"row": f.row, "source_key": f.source_key, "reason": f.reason} for f in report.faults],
     }
     console.result(sentence, facts)
     if change is not None:
-        console.say(f"  {_in_words(change)}")
+        console.say(f"  {in_words(change)}")
     for remark in report.remarks:
         console.say(f"  note: {remark}")
     for line in actions.report_faults(report):

@@ -36,11 +36,23 @@ def import_engine(settings: Settings) -> Engine:
     return _engine(settings.database_import_url or settings.database_owner_url or settings.database_url)
 
 
-def _engine(url: str) -> Engine:
-    options = f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s"
+def work_engine(settings: Settings) -> Engine:
+    """The engine of work on versions: a second connection tells how far it is.
+
+    The server looks every second whether the process is still there, so that what a killed one began ends soon.
+    """
+    return _engine(
+        settings.database_import_url or settings.database_owner_url or settings.database_url,
+        connections=2,
+        more=" -c client_connection_check_interval=1s",
+    )
+
+
+def _engine(url: str, connections: int = 1, more: str = "") -> Engine:
+    options = f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s{more}"
     return create_engine(
         normalised_url(url),
-        pool_size=1,
+        pool_size=connections,
         max_overflow=0,
         connect_args={"connect_timeout": 5, "application_name": "fujin load", "options": options},
     )

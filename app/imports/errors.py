@@ -60,5 +60,54 @@ class VersionNotReady(AppError):
     title = "The dataset version can't be activated"
 
 
+class LoadInProgress(AppError):
+    """Another version of the kind is being checked, or waits for its activation."""
+
+    code = "load-in-progress"
+    title = "Another version of this kind is under way"
+
+
+class VersionNotOpen(AppError):
+    """The version may not be shown yet: its gate wants a note, or a second person's approval, or is shut."""
+
+    code = "approval-needed"
+    title = "The dataset version may not be activated yet"
+
+
+class OwnApproval(AppError):
+    """Who loaded a version can't be the second person who agrees to it."""
+
+    code = "second-person-needed"
+    title = "Somebody else has to approve"
+
+
+class FileGone(AppError):
+    """The uploaded file is no longer kept."""
+
+    code = "file-gone"
+    title = "The file is no longer kept"
+
+
+class FileTooLarge(AppError):
+    """More bytes than an upload may have."""
+
+    code = "body-too-large"
+    title = "The body is too large"
+
+
+class DiskFull(AppError):
+    """No room for the file."""
+
+    code = "upload-disk-full"
+    title = "There is no room for the file"
+
+
+class EmptyFile(AppError):
+    """An upload without a byte."""
+
+    code = "empty-file"
+    title = "The file is empty"
+
+
 class RowRefused(Exception):
     """One row that the load leaves out; the text says why."""

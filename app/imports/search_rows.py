@@ -45,14 +45,14 @@ def build(conn: Connection, city_id: int, version: int, now: datetime, progress:
     refresh_statistics(conn, postings)
 
 
-def build_staged(conn: Connection, city_id: int, version: int, now: datetime) -> None:
+def build_staged(conn: Connection, city_id: int, version: int, now: datetime, progress: Progress | None = None) -> None:
     """Search rows of a version that may be shown soon, unless its slot holds those that readers see now.
 
     Then they are built when it is shown.
     """
     active = cities.active_version(conn, city_id, "places")
     if active is None or slot_of(active.version) != slot_of(version):
-        build(conn, city_id, version, now)
+        build(conn, city_id, version, now, progress)
 
 
 def ensure_built(conn: Connection, city_id: int, version: int, now: datetime) -> bool:

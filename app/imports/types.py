@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any, Final
@@ -22,6 +22,9 @@ IdMaker = Callable[[int, str], UUID]
 
 Progress = Callable[[int], None]
 """Told how many more bytes or rows are done."""
+
+Began = Callable[[str, int, str], None]
+"""Told that a part of the work begins: its stage, how much there is of it, in bytes or rows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,7 @@ class LoadRequest:
     """A file to load as the next version of one kind of data of one territory.
 
     ``max_refused_share`` blocks the version when more of its rows were refused; None takes the kind's default.
+    ``name`` is what its sender calls the file (None: as it is stored); the rest is what they declare of it.
     """
 
     city_id: int
@@ -139,6 +143,21 @@ class LoadRequest:
     origin: Origin
     datum: Datum = Datum.WGS84
     max_refused_share: float | None = None
+    name: str | None = None
+    crs: str | None = None
+    encoding: str | None = None
+    layer: str | None = None
+    mapping: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def said_name(self) -> str:
+        """The file's name for people."""
+        return self.name or self.path.name
+
+    def wishes(self) -> dict[str, Any]:
+        """What is declared, as it is kept with the version."""
+        told = {"datum": self.datum.value, "crs": self.crs, "encoding": self.encoding, "layer": self.layer}
+        return {name: value for name, value in told.items() if value is not None} | {"mapping": dict(self.mapping)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +179,7 @@ class LoadReport:
     unreadable_hours: int = 0
     blocked: str | None = None
     remarks: tuple[str, ...] = ()
+    blocked_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ TABLES = (
         "refunds",
     ),
     *("accounts", "transfers", "outbox_events", "deliveries", "jobs", "webhook_endpoints"),
+    *("datasets", "import_jobs", "dataset_steps", "active_dataset"),
 )
 
 

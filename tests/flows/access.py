@@ -28,6 +28,11 @@ WRITES = {
     *("POST /v1/coupons", "PATCH /v1/coupons/{coupon_id}", "DELETE /v1/coupons/{coupon_id}/draft"),
     *(f"POST /v1/coupons/{{coupon_id}}/{step}" for step in ("publish", "pause", "resume", "end", "codes")),
     *(f"PUT /v1/coupons/{{coupon_id}}/{what}" for what in ("stock", "platform-terms")),
+    *(f"POST /v1/datasets/{{city}}/{{kind}}/{what}" for what in ("versions", "rollback")),
+    *(
+        f"POST /v1/datasets/{{city}}/{{kind}}/versions/{{version}}/{step}"
+        for step in ("approve", "activate", "discard", "reload")
+    ),
 }
 
 

@@ -33,6 +33,13 @@ ELSEWHERE = {
     *("POST /v1/auth/otp", "POST /v1/auth/token", "DELETE /v1/auth/token", "PATCH /v1/me"),
     *("POST /v1/providers/{provider}/notify", "POST /v1/flow/notify"),
 }
+DATASET_WRITES: list[tuple[str, Any]] = [
+    ("versions?filename=a.geojson&source_name=x&licence=x&attribution=x", b"{}"),
+    ("rollback", {"note": "mine"}),
+    *((f"versions/1/{step}", body) for step, body in (
+        ("approve", {"note": "mine"}), ("activate", {}), ("discard", {}), ("reload", {}),
+    )),
+]  # fmt: skip
 HOOK = {"url": "https://93.184.215.14/written"}
 Call = tuple[str, str, Any]  # method, path, body
 
@@ -51,7 +58,7 @@ def test_writes_refuse_whoever_may_not_call_them(
 ) -> None:
     method, path = operation.split(" ")
     declared = document["paths"][path][method.lower()]
-    target = re.sub(r"{\w+}", str(UUID(int=7)), path)
+    target = re.sub(r"{\w+}", str(UUID(int=7)), path.replace("{version}", "1"))
     before = loop_contents(owner_engine)
     for name in ROLES:
         token = None if name == "anonymous" else demo_tokens[name]["token"]
@@ -200,6 +207,9 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
           )),
         ("owner2", ("POST", "/v1/coupons", coupon_terms(ours.merchant)),
                    ("POST", "/v1/coupons", coupon_terms(nobody))),
+        *(("operator2", ("POST", f"/v1/datasets/hangzhou/places/{what}", body),
+                        ("POST", f"/v1/datasets/atlantis/places/{what}", body))
+          for what, body in DATASET_WRITES),
     ]  # fmt: skip
 
 

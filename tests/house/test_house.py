@@ -28,6 +28,8 @@ MAY_COMMIT = (
     # the test wallet stands for a partner's system: its books are its own
     *("app/payments/providers/test_wallet.py", "app/payments/providers/wallet_notices.py"),
     "app/payments/providers/wallet_books.py",
+    # work on versions: the worker marks what is due, a process of its own does it under a lease
+    *("app/imports/loaders.py", "app/imports/jobs.py"),
 )
 MAX_LINES = 400
 DATABASE_CLOCK = re.compile(r"\b(now\(\)|current_timestamp|current_date|localtimestamp|clock_timestamp\(\))", re.I)
@@ -189,7 +191,7 @@ def test_commits_stand_at_the_edge() -> None:
     found = []
     for path in sources(".py", under=("app",)):
         name = shown(path)
-        if name in MAY_COMMIT or path.name == "cli.py":
+        if name in MAY_COMMIT or path.name == "cli.py" or path.name.startswith("cli_"):
             continue
         for node in ast.walk(ast.parse(path.read_text())):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "commit":

@@ -226,6 +226,9 @@ PLANTS = {
     "import-whole": "DELETE FROM coupon_places WHERE place_id = '{place3}';"
     " DELETE FROM place_facts WHERE place_id = '{place3}'",
     "import-counted": "UPDATE datasets SET rows_declared = rows_declared + 1 WHERE kind = 'categories'",
+    "load-has-work": "INSERT INTO datasets SELECT city_id, '{new_here}', kind, 2, 'validating', source_name,"
+    " source_url, source_sha256, licence, attribution, retrieved_on, 0, 0, 0, created_at, activated_at FROM datasets"
+    " WHERE city_id = {here} AND kind = 'places'",
     "facts-without-dataset": "INSERT INTO hours_patterns VALUES ({here}, 9, 1, 'Mo', 'UTC', NULL, false, true)",
     "active-pointer": "UPDATE datasets SET state = 'retired' WHERE kind = 'regions' AND city_id = {here}",
     "active-row-count": "UPDATE active_dataset SET row_count = 2 WHERE kind = 'places' AND city_id = {there}",

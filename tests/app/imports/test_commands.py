@@ -61,7 +61,7 @@ def test_a_file_is_imported_activated_listed_and_taken_back(run: Run, town: Conn
     assert "unchanged" in again.stdout
     file.write_text(json.dumps(place("a")))
     assert run(*arguments).exit_code == 0
-    assert run("datasets", "activate", "town", "places", 2).exit_code == 0
+    assert run("datasets", "activate", "town", "places", 2, "--accept-loss").exit_code == 0
     listed = [json.loads(line) for line in run("datasets", "list", "--city", "town", "--json").stdout.splitlines()]
     assert [(row["version"], row["state"], row["active"]) for row in listed] == [
         (2, "active", True),
@@ -99,10 +99,22 @@ def test_a_version_that_loses_many_places_is_shown_only_when_that_is_accepted(
     assert "version 2 staged" in refused.stdout
     assert "against version 1: 1 new, 39 kept, 11 removed" in refused.stdout
     assert "error: 11 of the 50 places that readers see would vanish, more than 20%" in refused.stderr
-    assert "fujin datasets activate town places 2" in refused.stderr
+    assert "fujin datasets activate town places 2 --accept-loss" in refused.stderr
+    waiting = run(*arguments)
+    assert waiting.exit_code == 1
+    assert "version 2 of places is staged; activate it or discard it (fujin datasets discard town places 2)" in (
+        waiting.stderr
+    )
+    lacking = run("datasets", "activate", "town", "places", 2)
+    assert (lacking.exit_code, "another operator has to approve it first" in lacking.stderr) == (1, True)
+    own = run("datasets", "approve", "town", "places", 2, "--note", "mine")
+    assert (own.exit_code, "can't be its second person" in own.stderr) == (1, True)
+    assert run("datasets", "discard", "town", "places", 2).exit_code == 0
+    assert only_row(town, "SELECT count(*) FROM place_facts WHERE version = 2")[0] == 0
     assert cities.active_version(town, CITY, "places").version == 1  # type: ignore[union-attr]
     warned = run(*arguments)
     assert (warned.exit_code, warned.stderr.startswith("warning: 11 of the 50")) == (0, True)
+    assert run("datasets", "discard", "town", "places", 3).exit_code == 0
     told = json.loads(run(*arguments, "--activate", "--accept-loss", "--json").stdout)
     assert (told["version"], told["new"], told["kept"], told["removed"]) == (4, 1, 39, 11)
     assert cities.active_version(town, CITY, "places").version == 4  # type: ignore[union-attr]

@@ -22,17 +22,17 @@ def road(name: str) -> dict[str, object]:
 
 
 def test_a_place_that_closes_counts_as_removed_and_a_moved_one_as_kept(town: Connection, load: Load) -> None:
-    load([place("a"), place("b"), place("c"), place("shut", closed=True)])
+    load([place("a"), place("b"), place("c"), place("shut", closed=True)], activate=True)
     load([place("a", 179.95), place("b", closed=True), place("d"), place("shut")])
     assert actions.change_of(town, CITY, "places", 2, 1) == Change(against=1, before=3, after=3, kept=1)
     assert actions.change_of(town, CITY, "places", 2, None) == Change(against=None, before=0, after=3, kept=0)
 
 
 def test_regions_are_known_by_key_and_the_base_map_by_number_only(town: Connection, load: Load) -> None:
-    load([region("r"), region("s")], "regions")
+    load([region("r"), region("s")], "regions", activate=True)
     load([region("s"), region("t"), region("u")], "regions")
     assert actions.change_of(town, CITY, "regions", 2, 1) == Change(1, 2, 3, 1)
-    load([road("a"), road("b"), road("c")], "basemap")
+    load([road("a"), road("b"), road("c")], "basemap", activate=True)
     load([road("d")], "basemap")
     change = actions.change_of(town, CITY, "basemap", 2, 1)
     assert (change.new, change.kept, change.removed) == (0, 1, 2)
