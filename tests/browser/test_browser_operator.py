@@ -224,10 +224,19 @@ def test_a_file_that_was_read_wrongly_is_read_again_with_other_columns(desk: Cal
     expect(at.page.locator("#mapping-form")).to_contain_text("nothing was read from: opmerking")
     at.page.locator("#map-website").select_option("opmerking")
     at.page.locator("#map-category_id").select_option("")
+    at.page.locator("#map-category").select_option(label="= the same for every row")
+    at.page.get_by_label("Value for every row: category, in words").fill("cafe")
     press(at, "Load again like this")
     at.heading("Hangzhou: Places, version 4")
     assert at.world.uploads[-1] == {
-        "mapping": {"source_key": "id", "name": "naam", "lon": "lng", "lat": "lat", "website": "opmerking"},
+        "mapping": {
+            "source_key": "id",
+            "name": "naam",
+            "lon": "lng",
+            "lat": "lat",
+            "website": "opmerking",
+            "category": "=cafe",
+        },
         "datum": "wgs84",
         "encoding": "utf-8",
     }

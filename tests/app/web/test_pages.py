@@ -12,6 +12,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from app.imports.checks.catalogue import CHECKS
 from app.web import pages
 
 WEB = Path(pages.__file__).parent
@@ -201,6 +202,12 @@ def test_both_languages_have_the_same_words_with_the_same_gaps() -> None:
     assert list(english) == list(chinese)
     for key, text in english.items():
         assert sorted(re.findall(r"\{\w+\}", text)) == sorted(re.findall(r"\{\w+\}", chinese[key])), key
+
+
+def test_what_the_checks_say_is_said_in_chinese_too() -> None:
+    chinese = json.loads((WEB / "i18n" / "zh-CN.server.json").read_text(encoding="utf-8"))
+    said = {f"{part}.{code}" for code in CHECKS for part in ("check", "hint")}
+    assert {key for key in chinese if key.split(".")[0] in ("check", "hint")} == said
 
 
 SOURCES = "".join(

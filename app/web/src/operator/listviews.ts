@@ -36,7 +36,7 @@ export function territoriesView(desk: Desk, found: Territory[]): void {
 
 const kindsOf = (territory: Territory): string[] => (territory.kind === "world" ? api.WORLD_KINDS : api.KINDS);
 
-export async function territoryView(desk: Desk, territory: Territory): Promise<void> {
+export function territoryView(desk: Desk, territory: Territory): void {
   const row = (kind: string): HTMLElement => {
     const seen = territory.active.find((each) => each.kind === kind);
     const said =
@@ -49,7 +49,6 @@ export async function territoryView(desk: Desk, territory: Territory): Promise<v
   const reviews = territory.kind !== "world" && el("ul", { class: "row-list" }, el("li", {}, el("a", { class: "row-link", href: address(territory.city, "reviews") }, el("b", {}, t("operator.reviews")), el("span", {}, t("operator.reviews_what")))));
   const content = [order, el("ul", { class: "row-list" }, ...kindsOf(territory).map(row)), reviews];
   desk.show({ title: territory.name, crumbs: [home()], content: content.filter((each) => each instanceof Node) });
-  await Promise.resolve();
 }
 
 /** All versions of a kind; a territory that holds none of it yet has an empty list. */
@@ -62,10 +61,10 @@ async function versionsOf(where: api.Where, signal: AbortSignal): Promise<Versio
   }
 }
 
-export async function kindView(desk: Desk, territory: Territory, kind: string): Promise<void> {
+export async function kindView(desk: Desk, territory: Territory, kind: string, signal: AbortSignal): Promise<void> {
   const where = { city: territory.city, kind };
   if (!kindsOf(territory).includes(kind)) throw new ApiProblem(404, "not-found", "", null, null);
-  const found = await versionsOf(where, new AbortController().signal);
+  const found = await versionsOf(where, signal);
   const under = found.find(({ state }) => state === "validating" || state === "staged");
   const content: Node[] = [];
   if (under !== undefined) {

@@ -155,10 +155,12 @@ class OperatorDesk implements Desk {
       territoriesView(this, await this.territories(this.left.signal, true));
       return;
     }
+    // What readers see changes with each activation: a territory's own page asks again.
+    if (kind === undefined) await this.territories(this.left.signal, true);
     const territory = await this.territory(city);
-    if (kind === undefined) await territoryView(this, territory);
+    if (kind === undefined) territoryView(this, territory);
     else if (kind === "reviews") await reviewsView(this, territory);
-    else if (version === undefined) await kindView(this, territory, kind);
+    else if (version === undefined) await kindView(this, territory, kind, this.left.signal);
     else await this.versionPage(territory, { city, kind }, Number(version), what);
   }
 

@@ -16,7 +16,6 @@ import { faultLines, refused, t, type OwnWord } from "./words";
 
 const DATUMS = ["", "wgs84", "gcj02", "bd09"];
 const LICENCES = ["ODbL-1.0", "CC0-1.0", "CC-BY-4.0", "CC-BY-SA-4.0", "DL-DE-BY-2.0", "OGL-UK-3.0"];
-const FORMATS = ".geojson,.json,.geojsonl,.geojsons,.geojsonseq,.ndjson,.csv,.tsv,.xlsx,.zip,.gpkg,.parquet,.geoparquet,.fgb,.pbf,.osm,.gz,.topojson,.shp";
 
 /** A choice with its label. */
 export function select(id: string, label: string, options: [string, string][], value: string): { node: HTMLElement; control: HTMLSelectElement } {
@@ -29,7 +28,7 @@ export const datumChoice = (id: string, value: string): { node: HTMLElement; con
 
 /** Where a file is dropped; a plain file field for everybody who doesn't drag. */
 function dropZone(chosen: (file: File) => void): { node: HTMLElement; input: HTMLInputElement; fault(text: string | null): void } {
-  const input = el("input", { id: "file", name: "file", type: "file", accept: FORMATS, "aria-describedby": "file-fault file-name" });
+  const input = el("input", { id: "file", name: "file", type: "file", "aria-describedby": "file-fault file-name" });
   const name = el("p", { id: "file-name", class: "drop-name" }, t("operator.formats"));
   const said = el("p", { class: "field-fault", id: "file-fault", role: "alert" });
   const zone = el("div", { class: "drop" }, el("label", { class: "drop-label", for: "file" }, el("b", {}, t("operator.choose")), el("span", {}, t("operator.drop"))), input, name);

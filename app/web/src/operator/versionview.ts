@@ -273,6 +273,11 @@ class VersionPage {
 const stageWords = ({ progress }: Version): string => maybe(`operator.stage.${progress?.stage ?? "receiving"}`) ?? progress?.stage ?? "";
 
 function draw(bar: ReturnType<typeof progressBar>, version: Version): void {
+  if (version.progress?.task === "activate" && version.progress.stage === "done") {
+    bar.name(t("operator.asked"));
+    bar.set(null, null, "");
+    return;
+  }
   const { done = null, total = null, unit = null } = version.progress ?? {};
   bar.name(stageWords(version));
   const shown = (value: number): string => (unit === "bytes" ? size(value) : format.count(value));
