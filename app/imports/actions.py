@@ -17,6 +17,7 @@ from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
 from app.core.ids import new_city_id
 from app.imports import comparing, queries, queries_jobs, queries_versions, readers, search_rows
+from app.imports.conflation import actions as conflation
 from app.imports.errors import LoadInProgress, UnknownTerritory, UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.fact_tables import CITY_KINDS, FACTS, WORLD_KINDS
 from app.imports.gate import Gate, judge
@@ -32,7 +33,6 @@ from app.imports.staging_areas import (
 from app.imports.territory import widened
 from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, Progress
 from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
-from app.places.overlays import apply_overlays, show_version
 from app.places.tables import place_facts
 from app.postings.queries import hold_rows
 from geo.bbox import Bbox
@@ -232,7 +232,7 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     if old is not None:
         cities.set_state(conn, city_id, kind, old.version, state="retired", only_from=("active",))
     if kind == "places":
-        show_version(conn, city_id, version, now)
+        conflation.show(conn, city_id, version, now)
     extent, rows = _extent(conn, city_id, kind, version)
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
@@ -327,7 +327,8 @@ def _stage(
         case "places":
             tally = stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
             queries.refresh_statistics(conn, place_facts)
-            apply_overlays(conn, request.city_id, target.version, target.now)
+            began("linking", tally.stored, "rows")
+            conflation.run(conn, target)
             began("search_rows", tally.stored, "rows")
             # From here on nobody moves the pointer: it decides which slot of the search rows is free.
             cities.lock_versions(conn, request.city_id)

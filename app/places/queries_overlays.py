@@ -98,6 +98,15 @@ _CORRECTED = text("""
 _ONE = text(f"""
     SELECT {_COLUMNS} FROM place_overlays o WHERE o.city_id = :city AND o.overlay_id = :overlay FOR NO KEY UPDATE
 """)
+_LIVE_ONE = text(f"""
+    SELECT {_COLUMNS} FROM place_overlays o
+    WHERE o.city_id = :city AND o.place_id = :place AND o.field = :field AND o.state = 'live'
+""")
+_BASE_OF_ONE = text("""
+    SELECT b.value FROM place_overlays o
+    JOIN place_bases b ON b.city_id = :city AND b.version = :version AND b.place_id = o.place_id AND b.field = o.field
+    WHERE o.city_id = :city AND o.overlay_id = :overlay
+""")
 _END = text("""
     UPDATE place_overlays SET state = :state, ended_at = :now, ended_version = :version
     WHERE city_id = :city AND overlay_id = :overlay AND state = 'live'
@@ -226,6 +235,19 @@ def overlay_by_id(conn: Connection, city_id: int, overlay_id: UUID) -> Overlay |
     """One correction, locked until the transaction ends."""
     row = conn.execute(_ONE, {"city": city_id, "overlay": overlay_id}).one_or_none()
     return None if row is None else Overlay(*row)
+
+
+def live_overlay(conn: Connection, city_id: int, place_id: UUID, field: str) -> Overlay | None:
+    """The correction of a field of a place that is in force."""
+    row = conn.execute(_LIVE_ONE, {"city": city_id, "place": place_id, "field": field}).one_or_none()
+    return None if row is None else Overlay(*row)
+
+
+def base_beneath(conn: Connection, city_id: int, version: int, overlay_id: UUID) -> tuple[Any] | None:
+    """What a version's source says of the field that a correction covers, in a tuple, for it may say null."""
+    values = {"city": city_id, "version": version, "overlay": overlay_id}
+    row = conn.execute(_BASE_OF_ONE, values).one_or_none()
+    return None if row is None else (row.value,)
 
 
 def end_overlay(
