@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +15,7 @@ from app.imports.errors import UnreadableFile, UnsupportedFormat
 from app.imports.reading import osmtags
 from app.imports.reading.categories import KEY_ORDER, Classifier
 from app.imports.reading.reference import CRS84
-from app.imports.reading.refusing import AGAIN, said
+from app.imports.reading.refusing import whole
 from app.imports.reading.types import Opened, RawRow, SourceFacts, Tally, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -52,7 +51,7 @@ def open_extract(path: Path, form: str, wishes: Wishes, folder: Path, remarks: t
             code="unknown-column",
             hint="Leave mapping out.",
         )
-    with _strictly():
+    with whole("The extract"):
         osmium.io.Reader(str(path), osmium.osm.osm_entity_bits.NOTHING).close()
     used = {"source_key": "type and id", "name": "name", "names": "name:*"}
     used |= {"category_id": "amenity, shop, …", "opening_hours": "opening_hours"} if wishes.kind == "places" else {}
@@ -145,10 +144,10 @@ def _elements(path: Path, keys: tuple[str, ...], folder: Path, tally: Tally) -> 
         path = _reduced(path, keys, folder)
     seen = _Relations()
     factory = osmium.geom.WKBFactory()
-    with _strictly():
+    with whole("The extract"):
         things = iter(osmium.FileProcessor(str(path)).with_areas().with_filter(osmium.filter.KeyFilter(*keys)))
     while True:
-        with _strictly():
+        with whole("The extract"):
             thing = next(things, None)
             if thing is None:
                 break
@@ -193,15 +192,7 @@ def _element(thing: Any, factory: Any, seen: _Relations) -> Element | None:
 def _reduced(path: Path, keys: tuple[str, ...], folder: Path) -> Path:
     """Only what has one of the keys and what that is made of, so that memory holds its nodes and not all of them."""
     target = folder / "reduced.osm.pbf"
-    with _strictly(), osmium.BackReferenceWriter(str(target), ref_src=str(path), overwrite=True) as writer:
+    with whole("The extract"), osmium.BackReferenceWriter(str(target), ref_src=str(path), overwrite=True) as writer:
         for thing in osmium.FileProcessor(str(path)).with_filter(osmium.filter.KeyFilter(*keys)):
             writer.add(thing)
     return target
-
-
-@contextmanager
-def _strictly() -> Iterator[None]:
-    try:
-        yield
-    except (RuntimeError, OSError, ValueError, UnicodeDecodeError) as error:
-        raise UnreadableFile(f"The extract is not sound: {said(error)}.", code="damaged-file", hint=AGAIN) from error

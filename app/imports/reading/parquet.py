@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,7 +18,7 @@ from shapely.errors import ShapelyError
 
 from app.imports.errors import UnreadableFile
 from app.imports.reading.reference import CRS84, DEGREES, Reference, reference_of, shapes_of
-from app.imports.reading.refusing import AGAIN, said
+from app.imports.reading.refusing import AGAIN, whole
 from app.imports.reading.types import Ceilings, Opened, RawRow, SourceFacts, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -35,7 +34,7 @@ Geo = Mapping[str, Any]
 def open_parquet(path: Path, wishes: Wishes, folder: Path) -> Opened:
     """The file's one table."""
     del folder
-    with _strictly():
+    with whole("The Parquet file"):
         file = pq.ParquetFile(path, memory_map=False, pre_buffer=False)
         _check_sizes(file.metadata, path.stat().st_size, Ceilings())
         schema = file.schema_arrow
@@ -143,10 +142,10 @@ def _crs_text(crs: Any) -> str:
 def _rows(
     file: pq.ParquetFile, name: str | None, reference: Reference, state: list[int]
 ) -> Iterator[RawRow | RowFault]:
-    with _strictly():
+    with whole("The Parquet file"):
         batches = file.iter_batches(batch_size=BATCH, use_threads=False)
     while True:
-        with _strictly():
+        with whole("The Parquet file"):
             batch = next(batches, None)
             if batch is None:
                 return
@@ -200,13 +199,3 @@ def _nested(cell: Any) -> Any:
         return shapely.from_geojson(json.dumps({"type": kind, "coordinates": found}))
     except (KeyError, TypeError, ValueError, ShapelyError):
         return None
-
-
-@contextmanager
-def _strictly() -> Iterator[None]:
-    try:
-        yield
-    except (pa.ArrowException, OSError, ValueError, RuntimeError, UnicodeDecodeError, OverflowError) as error:
-        raise UnreadableFile(
-            f"The Parquet file is not sound: {said(error)}.", code="damaged-file", hint=AGAIN
-        ) from error

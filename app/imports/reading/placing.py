@@ -56,6 +56,7 @@ class Placer:
     used: dict[str, str]
     reference: Reference
     remarks: tuple[str, ...] = ()
+    key: str | None = None
     crs: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -85,7 +86,7 @@ class Placer:
                 hint=f"Declare lon and lat, latlon, or geometry in mapping; the columns are {', '.join(names[:40])}.",
             )
         reference, remarks = _reference(found, values, wishes)
-        return cls(found, reference, remarks)
+        return cls(found, reference, remarks, used.get("source_key"))
 
     def placed(self, row: RawRow) -> RawRow | RowFault:
         """The row with its shape; RowFault when its cells give none."""
@@ -94,13 +95,17 @@ class Placer:
         try:
             shape = self._shape(row.properties)
         except (ValueError, ShapelyError) as error:
-            return RowFault(row.row, _key(row), f"invalid-geometry: {str(error)[:120]}")
+            return RowFault(row.row, self._key(row), f"invalid-geometry: {str(error)[:120]}")
         if isinstance(shape, shapely.Geometry) and not self.reference.is_degrees:
             moved, faults = self.reference.degrees(np.array([shape], dtype=object))
             if faults:
-                return RowFault(row.row, _key(row), faults[0])
+                return RowFault(row.row, self._key(row), faults[0])
             shape = moved[0]
         return RawRow(row.row, shape, row.properties)
+
+    def _key(self, row: RawRow) -> str | None:
+        found = None if self.key is None else row.properties.get(self.key)
+        return None if is_nothing(found) else str(found)[:200]
 
     def _shape(self, given: Mapping[str, Any]) -> Any:
         if "geometry" in self.used:
@@ -191,8 +196,3 @@ def _within_degrees(column: str, values: Sequence[Mapping[str, Any]]) -> bool:
     boxes = shapely.bounds([shape for shape in shapes if isinstance(shape, shapely.Geometry)])
     boxes = boxes[~np.isnan(boxes).any(axis=1)] if len(boxes) else boxes
     return bool(len(boxes)) and bool((np.abs(boxes[:, [0, 2]]) <= 180).all() and (np.abs(boxes[:, [1, 3]]) <= 90).all())
-
-
-def _key(row: RawRow) -> str | None:
-    found = row.properties.get("source_key")
-    return found[:200] if isinstance(found, str) else None

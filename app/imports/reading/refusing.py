@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 from app.imports.errors import UnreadableFile
 
@@ -19,6 +20,20 @@ def said(error: BaseException) -> str:
     lines = str(error).splitlines()
     words = " ".join(word for word in (lines[0] if lines else "").split() if "/fujin-reading-" not in word)
     return (words[:160].rstrip(". ")) or type(error).__name__
+
+
+@contextmanager
+def whole(what: str) -> Iterator[None]:
+    """Around a library's own reading: whatever it says against a file makes the file a damaged one.
+
+    Libraries meet forged files with every kind of exception, an index out of range among them.
+    """
+    try:
+        yield
+    except (UnreadableFile, MemoryError, RecursionError):
+        raise
+    except Exception as error:
+        raise damaged(f"{what} is not sound: {said(error)}.") from error
 
 
 def missing_crs(where: str) -> UnreadableFile:

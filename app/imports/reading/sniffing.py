@@ -111,7 +111,7 @@ def _by_magic(head: bytes) -> Form | None:
 def _is_binary(head: bytes) -> bool:
     """True for control characters that no text has, more than a stray one."""
     odd = sum(byte < 9 or 13 < byte < 32 for byte in head if byte != 27)
-    return odd > len(head) / 50 or head.startswith(tuple(word for word, _ in _BINARY[:6]))
+    return odd > max(3, len(head) / 50) or head.startswith(tuple(word for word, _ in _BINARY[:6]))
 
 
 def _object_form(path: Path) -> Form:

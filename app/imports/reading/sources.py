@@ -75,10 +75,10 @@ class Source:
             )
         if read == 0:
             remarks = "; ".join(self.facts.remarks)[:600]
-            if passed == 0 and not remarks:
+            if passed == 0 and not remarks and not self._opened.final:
                 raise UnreadableFile("The file holds no rows.", code="empty-file")
             raise UnreadableFile(
-                f"None of the file's rows is one of the kind asked for: {remarks}.",
+                f"None of the file's rows is one of the kind asked for{': ' if remarks else ''}{remarks}.",
                 code="no-such-rows",
                 hint="Choose another kind, or declare which columns hold what.",
             )

@@ -16,7 +16,7 @@ from typing import Any, Final
 from app.imports.errors import UnreadableFile
 from app.imports.reading.limits import ENVIRONMENT
 from app.imports.reading.reference import Reference, reference_of, shapes_of
-from app.imports.reading.refusing import AGAIN, damaged, said, unknown_layer
+from app.imports.reading.refusing import unknown_layer, whole
 from app.imports.reading.types import Opened, RawRow, SourceFacts, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -33,7 +33,6 @@ for _name, _value in {**ENVIRONMENT, "GDAL_SKIP": ",".join((*_SKIPPED.split(), "
     os.environ.setdefault(_name, _value)
 
 import pyogrio  # noqa: E402 -- it reads the environment set above
-from pyogrio.errors import DataLayerError, DataSourceError  # noqa: E402
 from pyogrio.raw import open_arrow  # noqa: E402
 
 BATCH: Final = 2_000
@@ -184,9 +183,5 @@ def _strictly() -> Iterator[None]:
     with warnings.catch_warnings():
         warnings.simplefilter("error", RuntimeWarning)
         warnings.simplefilter("error", UserWarning)
-        try:
+        with whole("The file"):
             yield
-        except (DataSourceError, DataLayerError) as error:
-            raise damaged(f"The file can't be opened as what it seems to be: {said(error)}.") from error
-        except (RuntimeWarning, UserWarning, OSError, ValueError, RuntimeError) as error:
-            raise UnreadableFile(f"The file is not sound: {said(error)}.", code="damaged-file", hint=AGAIN) from error
