@@ -161,8 +161,8 @@ DIFF: JSON = {
     "first": {
         "added": [item(1, "新开的茶馆", WEST_LAKE), item(2, HOSTILE, STATION)],
         "removed": [item(3, "Closed Bar", (120.18, 30.27))],
-        "moved": [item(4, "楼外楼", (120.14, 30.25), moved_m=2310.0)],
-        "renamed": [item(5, "New Name", (120.15, 30.24), from_name="Old Name", to_name="New Name")],
+        "moved": [item(4, "楼外楼", (120.14, 30.25), distance_m=2310.0)],
+        "renamed": [item(5, "New Name", (120.15, 30.24), old_name="Old Name")],
         "reshaped": [],
     },
     "impact": {"places": 0, "service_areas": 1, "coupons": 4, "members": 21},

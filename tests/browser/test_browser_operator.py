@@ -318,7 +318,7 @@ def test_what_changes_is_counted_measured_and_drawn_in_layers(desk: Callable[...
     ]  # fmt: skip
     assert page.locator("tbody tr").nth(1).locator("td").all_inner_texts()[1:] == ["8%", "5%", "A second person"]
     expect(page.locator("tbody tr").nth(1)).to_contain_text("94 of the 1,180 places that stay move by more than 50 m")
-    expect(page.locator("#desk-view")).to_contain_text("Old Name → New Name")
+    expect(page.locator("#desk-view")).to_contain_text("was called Old Name")
     expect(page.locator("#desk-view")).to_contain_text("node/4 · 2.3 km")
     boxes = {each: page.locator(f"#layer-{each}") for each in ("added", "removed", "moved", "reshaped")}
     assert [box.is_checked() for box in boxes.values()] == [True, True, True, False]

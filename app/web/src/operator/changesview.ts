@@ -81,7 +81,7 @@ function layerTicks(map: FactMap, where: api.Where, diff: Diff, signal: AbortSig
 
 function toneOf(layer: string, properties: Record<string, unknown>): Tone {
   if (layer !== "reshaped") return TONES[layer] ?? "info";
-  return properties["side"] === "old" || properties["which"] === "old" || properties["role"] === "old" ? "old" : "new";
+  return properties["side"] === "old" ? "old" : "new";
 }
 
 /** Limits up to 1 are shares; the others are metres or counts. */
@@ -145,9 +145,11 @@ function firstsPart(layer: string, diff: Diff, rows: Map<string, HTMLElement>, s
 function details(item: DiffItem): string {
   const parts = [
     item.source_key,
-    item.from_name != null && item.to_name != null ? `${item.from_name} → ${item.to_name}` : null,
-    item.moved_m != null ? format.distance(item.moved_m) : null,
-    item.changed_share != null ? format.percent(Math.round(item.changed_share * 10_000)) : null,
+    item.old_name == null ? null : t("operator.was_called", { name: item.old_name }),
+    item.distance_m != null ? format.distance(item.distance_m) : null,
+    item.hausdorff_m != null ? format.distance(item.hausdorff_m) : null,
+    item.share != null ? t("operator.share_changed", { n: format.percent(Math.round(item.share * 10_000)) }) : null,
+    (item.fields ?? []).map((each) => maybe(`operator.property.${each}`) ?? each).join(", "),
   ];
-  return parts.filter((each) => each !== null && each !== undefined).join(" · ");
+  return parts.filter((each) => each !== null && each !== undefined && each !== "").join(" · ");
 }

@@ -126,12 +126,16 @@ export interface Check {
   severity: Severity;
   count: number;
   title: string;
+  /** What was found, with its numbers. */
+  detail?: string;
   hint: string | null;
   first: First[];
 }
 
 export interface Report {
   verdict: Verdict;
+  reasons?: Gate["reasons"];
+  made_at?: string;
   counts: Counts;
   checks: Check[];
 }
@@ -139,11 +143,13 @@ export interface Report {
 export interface DiffItem {
   id: string | null;
   source_key: string | null;
-  name?: string | null;
-  from_name?: string | null;
-  to_name?: string | null;
-  moved_m?: number | null;
-  changed_share?: number | null;
+  name: string | null;
+  old_name?: string | null;
+  distance_m?: number | null;
+  /** How far the farthest point of an outline moved, and how much of its land changed hands. */
+  hausdorff_m?: number | null;
+  share?: number | null;
+  fields?: string[] | null;
   lon: number | null;
   lat: number | null;
 }

@@ -63,8 +63,8 @@ export async function reportView(desk: Desk, territory: Territory, where: api.Wh
 }
 
 function verdictNote(version: Version, report: Report): HTMLElement {
-  const gate = version.gate?.verdict === report.verdict ? version.gate : { verdict: report.verdict, reasons: [] };
-  return gateNote(gate, version.approvals.length > 0);
+  const reasons = report.reasons ?? (version.gate?.verdict === report.verdict ? version.gate.reasons : []);
+  return gateNote({ verdict: report.verdict, reasons }, version.approvals.length > 0);
 }
 
 function group(severity: Severity, checks: Check[], rows: Map<string, HTMLElement>, spots: Spot[], choose: (key: string) => void): HTMLElement | null {
@@ -87,6 +87,7 @@ function checkPart(check: Check, open: boolean, rows: Map<string, HTMLElement>, 
     "details",
     { class: `check check-${check.severity}`, open, "data-check": check.check },
     el("summary", {}, el("span", {}, translated(`check.${check.check}`, check.title)), el("b", { class: "count" }, format.count(check.count))),
+    check.detail !== undefined && check.detail !== "" && check.detail !== check.title && el("p", { class: "detail" }, check.detail),
     hint !== null && el("p", { class: "hint" }, hint),
     lines.length > 0 && el("ul", { class: "firsts" }, ...lines),
     lines.length > 0 && lines.length < check.count && el("p", { class: "summary" }, t("operator.first_of", { n: format.count(lines.length), all: format.count(check.count) })),

@@ -27,7 +27,7 @@ export async function reviewsView(desk: Desk, territory: Territory): Promise<voi
   const list = el("div", { class: "reviews" });
   const more = el("div", { class: "narrow" });
   const kind = select("review-kind", t("operator.review_kind"), [["", t("operator.all")], ...KINDS.map((each): [string, string] => [each, t(`operator.review.${each}`)])], "");
-  const state = select("review-state", t("operator.review_state"), [["open", t("operator.review_open")], ["done", t("operator.review_done")]], "open");
+  const state = select("review-state", t("operator.review_state"), [["open", t("operator.review_open")], ["planned", t("operator.review_planned")], ["done", t("operator.review_done")]], "open");
   const map = new FactMap(territory.centre, territory.zoom, t("operator.map_reviews"), () => undefined);
   const filters = el("div", { class: "fields no-print" }, kind.node, state.node);
   const signal = desk.show({
@@ -64,6 +64,9 @@ const asText = (value: unknown): string | null => {
   if (value === null || value === undefined || value === "") return null;
   if (typeof value === "string") return value;
   if (typeof value === "number") return format.count(value);
+  if (typeof value === "boolean") return t(value ? "operator.yes" : "operator.no");
+  if (Array.isArray(value)) return value.map(asText).join("; ");
+  if (typeof value === "object" && "value" in value && "reports" in value) return `${asText(value.value) ?? "–"} × ${String(value.reports)}`;
   if (typeof value === "object" && "name" in value && typeof value.name === "string") return value.name;
   return JSON.stringify(value);
 };
@@ -100,7 +103,7 @@ function reviewCard(desk: Desk, territory: Territory, map: FactMap, first: Revie
     const id = `note-${review.review_id}`;
     const noteBox = el("input", { id, type: "text", maxlength: 500, autocomplete: "off" });
     const done = review.state === "done";
-    const choices = done ? (["undo"] as Decision[]) : (review.decisions ?? DECISIONS[review.kind]);
+    const choices = review.decisions ?? (done ? (["undo"] as Decision[]) : DECISIONS[review.kind]);
     const names = [review.place, review.other].map((each) => each?.name).filter((each) => each !== undefined);
     card.replaceChildren(
       el("h3", {}, `${t(`operator.review.${review.kind}`)}: ${names.join(" / ")}`),
@@ -108,7 +111,7 @@ function reviewCard(desk: Desk, territory: Territory, map: FactMap, first: Revie
       el("div", { class: "sides" }, side(t(review.kind === "duplicate" ? "operator.side.one" : "operator.side.place"), review.place, "one"), side(t("operator.side.two"), review.other, "two")),
       ...evidencePart(review),
       ...(done ? [note("good", t("operator.decided_as", { what: maybe(`operator.decision.${review.decision ?? ""}`) ?? review.decision ?? "" }), review.note === null ? [] : [review.note])] : []),
-      el("div", { class: "field no-print" }, el("label", { for: id }, t("operator.note_optional")), noteBox),
+      choices.length > 0 ? el("div", { class: "field no-print" }, el("label", { for: id }, t("operator.note_optional")), noteBox) : said,
       said,
       el(
         "div",
@@ -123,6 +126,16 @@ function reviewCard(desk: Desk, territory: Territory, map: FactMap, first: Revie
 }
 
 function evidencePart(review: Review): HTMLElement[] {
-  const rows = Object.entries(review.evidence ?? {}).map(([name, value]): [string, string | null] => [maybe(`operator.evidence.${name}`) ?? maybe(`operator.property.${name}`) ?? name, asText(value)]);
+  const named = (name: string): string => maybe(`operator.evidence.${name}`) ?? maybe(`operator.property.${name}`) ?? name;
+  const { overlay } = review;
+  const corrected: [string, string | null][] =
+    overlay == null
+      ? []
+      : [
+          [t("operator.corrected", { what: maybe(`operator.property.${overlay.field}`) ?? overlay.field }), asText(overlay.value)],
+          [t("operator.evidence.reason"), overlay.reason],
+          [t("operator.evidence.evidence"), overlay.evidence],
+        ];
+  const rows = [...corrected, ...Object.entries(review.evidence ?? {}).map(([name, value]): [string, string | null] => [named(name), asText(value)])];
   return rows.length === 0 ? [] : [el("div", { class: "evidence" }, facts(rows))];
 }

@@ -11,6 +11,14 @@ export interface ReviewPlace {
   [fact: string]: unknown;
 }
 
+export interface Overlay {
+  field: string;
+  value: unknown;
+  reason: string | null;
+  evidence: string | null;
+  expires_at: string | null;
+}
+
 export interface Review {
   review_id: string;
   kind: ReviewKind;
@@ -20,6 +28,8 @@ export interface Review {
   field?: string | null;
   place: ReviewPlace | null;
   other: ReviewPlace | null;
+  /** The correction that an import contradicts. */
+  overlay?: Overlay | null;
   evidence?: Record<string, unknown>;
   decision: string | null;
   decided_by?: string | null;
