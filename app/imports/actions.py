@@ -16,29 +16,19 @@ from sqlalchemy import Connection
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
 from app.core.ids import new_city_id
-from app.imports import comparing, queries, queries_jobs, queries_versions, readers, search_rows
+from app.imports import comparing, pipeline, queries, queries_jobs, queries_versions, search_rows
 from app.imports.conflation import actions as conflation
 from app.imports.errors import LoadInProgress, UnknownTerritory, UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.fact_tables import CITY_KINDS, FACTS, WORLD_KINDS
-from app.imports.gate import Gate, judge
-from app.imports.members import Unknown
-from app.imports.staging import Tally, Target, stage_places
-from app.imports.staging_areas import (
-    stage_basemap,
-    stage_brands,
-    stage_categories,
-    stage_holidays,
-    stage_regions,
-)
+from app.imports.gate import Gate, Reason
+from app.imports.incoming import Told
+from app.imports.tally import Tally, Target
 from app.imports.territory import widened
 from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, Progress
 from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
-from app.places.tables import place_facts
 from app.postings.queries import hold_rows
 from geo.bbox import Bbox
 
-# Share of refused rows above which a version is blocked; what isn't listed bears none.
-MAX_REFUSED_SHARE: Final = {"places": 0.005, "basemap": 0.005}
 MEND: Final = "nothing of the file was kept; mend it and send it again, or reload it with other declarations"
 COMMAND_LINE_WORK: Final = "load"
 _NUMBERS_TRIED: Final = 5
@@ -65,7 +55,7 @@ def load(
     Raises LoadInProgress; and UnreadableFile when the file as a whole is no good: the version is then left as
     ``failed``.
     """
-    upload = Upload(request.said_name, _size(request), readers.file_sha256(request.path))
+    upload = Upload(request.said_name, _size(request), pipeline.file_sha256(request.path))
     wanted = Wanted(request.city_id, request.kind, upload, request.origin, request.wishes(), dry_run)
     opened = open_version(conn, wanted, by, now)
     if opened.unchanged:
@@ -149,33 +139,25 @@ def fill(
     """
     territory, version = allowed_kind(conn, request.city_id, request.kind), opened.version
     queries_jobs.hold_filling(conn, request.city_id, request.kind)
-    active = cities.active_version(conn, request.city_id, request.kind)
     regions = queries.regions_extent(conn, request.city_id) if request.kind == "places" else None
     area = None if regions is None else widened(regions)
     target = Target(territory, version, now, make_id, cities.world_versions(conn), area)
-    savepoint = conn.begin_nested()
-    gate = Gate("open")
     try:
-        unknown = Unknown()
-        tally = _stage(conn, request, target, unknown, progress, began or _nothing)
+        done = pipeline.run(conn, request, target, told=_telling(progress, began), keep=not dry_run)
     except UnreadableFile as error:
-        savepoint.rollback()
-        close_failed(conn, request.city_id, request.kind, opened, Failure(error.code, error.detail, MEND), now)
+        failure = Failure(error.code, error.detail, error.hint or MEND)
+        close_failed(conn, request.city_id, request.kind, opened, failure, now)
         raise
-    code, blocked = _why_blocked(request, tally)
-    if blocked is None:
-        gate = judge(conn, request.city_id, request.kind, version, active.version if active else None)
-    if blocked is not None or dry_run:
-        savepoint.rollback()
-    else:
-        savepoint.commit()
-    remarks = _remarks(request, target, unknown)
+    tally, blocked = done.tally, done.blocked
+    reasons = tuple(Reason(each.code, each.detail) for each in done.report.gate.reasons)
+    gate = Gate(done.report.gate.verdict, reasons, done.report.against)
+    remarks = _remarks(request, target, tally)
     outcome = "failed" if blocked else "dry_run" if dry_run else "staged"
     _close(conn, request, opened, tally, outcome, gate, remarks, now)
+    code = done.code
     if blocked:
         failure = Failure(code, blocked, MEND)
         queries_jobs.set_result(conn, request.city_id, opened.dataset_id, failure=asdict(failure), stage="done")
-        tally.stored = 0
     return LoadReport(
         request.city_id,
         request.kind,
@@ -314,57 +296,25 @@ def _close(
     queries_jobs.add_step(conn, request.city_id, opened.dataset_id, step, COMMAND_LINE_WORK, now)
 
 
-def _nothing(_stage: str, _total: int, _unit: str) -> None:
-    """Nobody watches."""
+def _telling(progress: Progress | None, began: Began | None) -> Told:
+    """Steps and beginnings from what is told of stages."""
+    stage, seen = "", 0
+
+    def told(now: str, done: int, total: int | None, unit: str) -> None:
+        nonlocal stage, seen
+        if now != stage:
+            stage, seen = now, 0
+            if began is not None:
+                began(now, total or 0, unit or "rows")
+        if progress is not None and done > seen:
+            progress(done - seen)
+        seen = max(seen, done)
+
+    return told
 
 
-def _stage(
-    conn: Connection, request: LoadRequest, target: Target, unknown: Unknown, progress: Progress | None, began: Began
-) -> Tally:
-    path = request.path
-    began("reading", _size(request), "bytes")
-    match request.kind:
-        case "places":
-            tally = stage_places(conn, target, readers.read_places(path, request.datum, unknown, progress))
-            queries.refresh_statistics(conn, place_facts)
-            began("linking", tally.stored, "rows")
-            conflation.run(conn, target)
-            began("search_rows", tally.stored, "rows")
-            # From here on nobody moves the pointer: it decides which slot of the search rows is free.
-            cities.lock_versions(conn, request.city_id)
-            search_rows.build_staged(conn, request.city_id, target.version, target.now, progress)
-            return tally
-        case "regions":
-            return stage_regions(conn, target, readers.read_regions(path, unknown, progress))
-        case "basemap":
-            return stage_basemap(conn, target, readers.read_basemap(path, unknown, progress))
-        case "categories":
-            return stage_categories(conn, target, readers.read_categories(path, unknown))
-        case "brands":
-            return stage_brands(conn, target, readers.read_brands(path, unknown))
-        case _:
-            return stage_holidays(conn, target, readers.read_holidays(path, unknown))
-
-
-def _why_blocked(request: LoadRequest, tally: Tally) -> tuple[str, str | None]:
-    """A code and a sentence when too much was refused, nothing is left, or the counts don't add up."""
-    limit = request.max_refused_share
-    share = MAX_REFUSED_SHARE.get(request.kind, 0.0) if limit is None else limit
-    if tally.declared == 0:
-        return "no-rows", f"{request.said_name} holds no rows"
-    if tally.stored + tally.refused != tally.declared:
-        lost = f"of {tally.declared:,} rows {tally.stored:,} were stored and {tally.refused:,} refused: some are lost"
-        return "rows-lost", lost
-    if tally.stored == 0:
-        return "all-refused", f"every row was refused ({tally.declared:,})"
-    if tally.refused > share * tally.declared:
-        allowed = f"more than {share:.1%} of them" if share else f"and {request.kind} bear none"
-        return "too-many-refused", f"{tally.refused:,} of {tally.declared:,} rows were refused, {allowed}"
-    return "", None
-
-
-def _remarks(request: LoadRequest, target: Target, unknown: Unknown) -> tuple[str, ...]:
-    remarks = list(unknown.remarks())
+def _remarks(request: LoadRequest, target: Target, tally: Tally) -> tuple[str, ...]:
+    remarks = list(tally.remarks)
     if request.kind == "places" and target.area is None:
         remarks.append(f"{target.territory.slug} has no regions yet: nobody checked whether the points lie in it")
     return tuple(remarks)

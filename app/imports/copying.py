@@ -36,12 +36,18 @@ def copy_rows(conn: Connection, table: Table, columns: Sequence[str], rows: Iter
 
 def copy_text_lines(conn: Connection, table: Table, columns: Sequence[str], lines: Iterable[str]) -> None:
     """Adds lines that are in the text format already, each with its line end."""
+    copy_stream(conn, table, columns, _Stream(lines))
+
+
+def copy_stream(conn: Connection, table: Table, columns: Sequence[str], stream: io.RawIOBase) -> int:
+    """Adds what a file-like says in the text format; how many rows."""
     if not conn.in_transaction():
         conn.begin()  # the raw cursor begins one by itself, which a rollback would then not see
     names = ", ".join(table.c[column].name for column in columns)
     raw: Any = conn.connection.cursor()
     try:
-        raw.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", _Stream(lines))
+        raw.copy_expert(f"COPY {table.name} ({names}) FROM STDIN", stream)
+        return int(raw.rowcount)
     finally:
         raw.close()
 

@@ -110,4 +110,8 @@ class EmptyFile(AppError):
 
 
 class RowRefused(Exception):
-    """One row that the load leaves out; the text says why."""
+    """One row that the load leaves out; the text says why, ``code`` names the check."""
+
+    def __init__(self, reason: str, code: str = "bad-value") -> None:
+        super().__init__(reason)
+        self.code = code

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Final
 
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID
 from app.coupons.search_rows import put_coupon_lanes
+from app.imports import search_waiting
 from app.imports.copying import copy_rows
+from app.imports.incoming import Told
 from app.imports.queries import refresh_statistics
 from app.imports.types import Progress
 from app.places.queries import taxonomy
-from app.places.search_rows import live_places
+from app.places.search_rows import BATCH, live_places
 from app.postings import queries
 from app.postings.charts import slot_of
 from app.postings.tables import postings
-from app.postings.types import FacetKey
+from app.postings.types import FacetKey, Listed
+
+ROWS_A_TURN: Final = 20_000
+MOST_NUMBERS: Final = 200_000
 
 
 def build(conn: Connection, city_id: int, version: int, now: datetime, progress: Progress | None = None) -> None:
@@ -30,29 +35,54 @@ def build(conn: Connection, city_id: int, version: int, now: datetime, progress:
     queries.clear_slot(conn, city_id, slot_of(version))
     tree = taxonomy(conn, cities.world_versions(conn).categories)
     numbers: dict[FacetKey, int] = {}
-
-    def rows() -> Iterator[tuple[Any, ...]]:
-        for place in batch:
-            yield from queries.rows_of(city_id, version, place, numbers)
-
     for batch in live_places(conn, city_id, version, tree):
-        fresh = {key for place in batch for key in place.facets} - numbers.keys()
-        numbers |= queries.number_facets(conn, city_id, fresh)
-        copy_rows(conn, postings, queries.COLUMNS, rows())
+        if len(numbers) > MOST_NUMBERS:
+            numbers.clear()  # whole names are facets too: a nation has millions
+        _copy_batch(conn, city_id, version, batch, numbers)
         if progress is not None:
             progress(len(batch))
     queries.mark_slot(conn, city_id, version, now)
     refresh_statistics(conn, postings)
 
 
-def build_staged(conn: Connection, city_id: int, version: int, now: datetime, progress: Progress | None = None) -> None:
-    """Search rows of a version that may be shown soon, unless its slot holds those that readers see now.
+def build_staged(
+    conn: Connection, city_id: int, version: int, now: datetime, last_row: int, told: Told | None = None
+) -> None:
+    """Search rows of a version whose rows still wait, unless its slot holds those that readers see now.
 
-    Then they are built when it is shown.
+    Then they are built when it is shown. ``last_row`` is the highest number of a row.
     """
     active = cities.active_version(conn, city_id, "places")
-    if active is None or slot_of(active.version) != slot_of(version):
-        build(conn, city_id, version, now, progress)
+    if active is not None and slot_of(active.version) == slot_of(version):
+        return
+    queries.clear_slot(conn, city_id, slot_of(version))
+    for after in range(0, last_row, ROWS_A_TURN):
+        upto = min(after + ROWS_A_TURN, last_row)
+        search_waiting.put_waiting(conn, city_id, version, after, upto)
+        if told is not None:
+            told("search_rows", upto, last_row, "rows")
+    _put_left_out(conn, city_id, version)
+    queries.mark_slot(conn, city_id, version, now)
+
+
+def _put_left_out(conn: Connection, city_id: int, version: int) -> None:
+    """Search rows of places that are otherwise than their row said, or have none: corrected, merged, carried along."""
+    tree = taxonomy(conn, cities.world_versions(conn).categories)
+    while missing := search_waiting.left_out(conn, city_id, version, BATCH):
+        for batch in live_places(conn, city_id, version, tree, missing):
+            _copy_batch(conn, city_id, version, batch, {})
+        if len(missing) < BATCH:
+            return
+
+
+def _copy_batch(
+    conn: Connection, city_id: int, version: int, batch: Sequence[Listed], numbers: dict[FacetKey, int]
+) -> None:
+    """Search rows of some places that have none, by COPY; ``numbers`` are those of facets met so far, and grow."""
+    fresh = {key for place in batch for key in place.facets} - numbers.keys()
+    numbers |= queries.number_facets(conn, city_id, fresh)
+    rows = (row for place in batch for row in queries.rows_of(city_id, version, place, numbers))
+    copy_rows(conn, postings, queries.COLUMNS, rows)
 
 
 def ensure_built(conn: Connection, city_id: int, version: int, now: datetime) -> bool:

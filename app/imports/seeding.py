@@ -65,7 +65,7 @@ def _seed_city(folder: Path, entry: dict[str, Any]) -> SeedCity:
     )
     datasets = entry["datasets"]
     loads = [
-        LoadRequest(territory.city_id, kind, folder / datasets[kind]["file"], _origin(datasets[kind]))
+        LoadRequest(territory.city_id, kind, folder / datasets[kind]["file"], _origin(datasets[kind]), trusted=True)
         for kind in KINDS
         if kind in datasets
     ]

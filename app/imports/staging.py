@@ -1,31 +1,22 @@
-"""Records into the rows of a version that nobody sees yet.
+"""Places that wait into a version that nobody sees yet, by statements over all of them at once.
 
-Places go in batches, so that memory stays the same for any size: known source keys keep their ids, and each distinct
-way of being open becomes one row of hours_patterns.
+Known source keys keep their ids, each distinct way of being open becomes one row of hours_patterns, and places that
+people opened by hand come along from the version that readers see. Each statement takes seconds for a million rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
-from itertools import islice
-from typing import Any, Final, TypeVar
-from uuid import UUID
+from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 
-from app.cities.types import Territory, WorldVersions
-from app.imports import queries
-from app.imports.copying import copy_rows
-from app.imports.errors import RowRefused
-from app.imports.territory import check_inside
-from app.imports.types import MAX_SHOWN_FAULTS, IdMaker, PlaceRecord, RowFault
-from app.places.opening_hours import parse_ok
-from app.places.tables import hours_patterns, place_facts, place_sources, places
-from geo.bbox import Bbox
+from app.imports.tally import Tally as Tally
+from app.imports.tally import Target as Target
+from app.imports.tally import batches as batches
+from app.imports.types import RowFault
+from app.places.edits import OWN_KEY
+from geo.coordinates import LonLat
 
-BATCH: Final = 5_000
 PLACE_FACTS: Final = (
     "city_id", "version", "place_id", "location", "name", "names", "category_id", "alternate_category_ids", "brand_id",
     "address", "phone", "website", "hours_no", "price_level", "attributes", "closed", "source_key", "source_datum",
@@ -34,179 +25,151 @@ PLACE_FACTS: Final = (
 HOURS: Final = (
     "city_id", "version", "hours_no", "opening_hours", "time_zone", "calendar", "workday_calendar", "parsed",
 )  # fmt: skip
-Item = TypeVar("Item")
+SHOWN: Final = 10_000
+
+# Rows whose key, or whose place, an earlier row has: two keys mean one place where somebody merged them by hand.
+_AGAIN_KEYS: Final = """
+    SELECT g.row_no FROM (
+        SELECT s.row_no, row_number() OVER (PARTITION BY s.source_key ORDER BY s.row_no) AS nth
+        FROM place_staging s
+        WHERE s.city_id = :city AND s.version = :version AND s.source_key IN (
+            SELECT t.source_key FROM place_staging t WHERE t.city_id = :city AND t.version = :version
+            GROUP BY t.source_key HAVING count(*) > 1)) AS g
+    WHERE g.nth > 1
+"""
+_AGAIN_PLACES: Final = """
+    SELECT g.row_no FROM (
+        SELECT s.row_no, row_number() OVER (PARTITION BY coalesce(k.merged_from, k.place_id) ORDER BY s.row_no) AS nth
+        FROM place_staging s
+        JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
+        WHERE s.city_id = :city AND s.version = :version) AS g
+    WHERE g.nth > 1
+"""
+_TOLD: Final = """
+    SELECT s.row_no, s.source_key, st_x(s.location::geometry) AS lon, st_y(s.location::geometry) AS lat
+    FROM place_staging s
+    WHERE s.city_id = :city AND s.version = :version AND s.row_no IN ({again})
+    ORDER BY s.row_no LIMIT :shown
+"""
+_OUT: Final = "DELETE FROM place_staging s WHERE s.city_id = :city AND s.version = :version AND s.row_no IN ({again})"
+_IDENTITIES = text("""
+    WITH fresh AS MATERIALIZED (
+        SELECT s.source_key, s.new_id FROM place_staging s
+        WHERE s.city_id = :city AND s.version = :version AND NOT EXISTS (
+            SELECT 1 FROM place_sources k WHERE k.city_id = :city AND k.source_key = s.source_key)),
+    identity AS (
+        INSERT INTO places (city_id, place_id, created_at) SELECT :city, new_id, :now FROM fresh)
+    INSERT INTO place_sources (city_id, source_key, place_id) SELECT :city, source_key, new_id FROM fresh
+""")
+_HOURS = text("""
+    INSERT INTO hours_patterns
+        (city_id, version, hours_no, opening_hours, time_zone, calendar, workday_calendar, parsed)
+    SELECT :city, :version, row_number() OVER (ORDER BY min(s.row_no)), s.opening_hours, :zone, :calendar,
+           s.workday_calendar, bool_and(s.hours_parsed)
+    FROM place_staging s
+    WHERE s.city_id = :city AND s.version = :version AND s.opening_hours IS NOT NULL
+    GROUP BY s.opening_hours, s.workday_calendar
+""")
+_UNREADABLE = text("""
+    SELECT count(*) FROM place_staging s
+    WHERE s.city_id = :city AND s.version = :version AND s.hours_parsed IS FALSE
+""")
+_FACTS = text("""
+    INSERT INTO place_facts
+        (city_id, version, place_id, location, name, names, category_id, alternate_category_ids, brand_id, address,
+         phone, website, hours_no, price_level, attributes, closed, source_key, source_datum, source_lon, source_lat)
+    SELECT :city, :version, coalesce(k.merged_from, k.place_id), s.location, s.name, s.names, s.category_id,
+           s.alternate_category_ids, s.brand_id, s.address, s.phone, s.website, h.hours_no, s.price_level, s.attributes,
+           s.closed, s.source_key, s.source_datum, s.source_lon, s.source_lat
+    FROM place_staging s
+    JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
+    LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :version AND h.opening_hours = s.opening_hours
+         AND h.workday_calendar = s.workday_calendar
+    WHERE s.city_id = :city AND s.version = :version
+""")
+# Places of the version that readers see which no load brought, and which the new file doesn't name either.
+_CARRIED = """
+    SELECT f.* FROM place_facts f
+    JOIN place_sources k ON k.city_id = :city AND coalesce(k.merged_from, k.place_id) = f.place_id
+    WHERE f.city_id = :city AND f.version = :before AND starts_with(k.source_key, :own) AND NOT EXISTS (
+        SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = f.place_id)
+"""
+_CARRIED_HOURS = text(f"""
+    INSERT INTO hours_patterns
+        (city_id, version, hours_no, opening_hours, time_zone, calendar, workday_calendar, parsed)
+    SELECT :city, :version, row_number() OVER (ORDER BY min(h.hours_no)) + coalesce((
+               SELECT max(m.hours_no) FROM hours_patterns m WHERE m.city_id = :city AND m.version = :version), 0),
+           h.opening_hours, :zone, :calendar, h.workday_calendar, bool_and(h.parsed)
+    FROM ({_CARRIED}) AS f
+    JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
+    WHERE NOT EXISTS (SELECT 1 FROM hours_patterns n WHERE n.city_id = :city AND n.version = :version
+                      AND n.opening_hours = h.opening_hours AND n.workday_calendar = h.workday_calendar)
+    GROUP BY h.opening_hours, h.workday_calendar
+""")
+_CARRY = text(f"""
+    INSERT INTO place_facts
+        (city_id, version, place_id, location, name, names, category_id, alternate_category_ids, brand_id, address,
+         phone, website, hours_no, price_level, attributes, closed, source_key, source_datum, source_lon, source_lat)
+    SELECT :city, :version, f.place_id, f.location, f.name, f.names, f.category_id, f.alternate_category_ids,
+           f.brand_id, f.address, f.phone, f.website, n.hours_no, f.price_level, f.attributes, f.closed, f.source_key,
+           f.source_datum, f.source_lon, f.source_lat
+    FROM ({_CARRIED}) AS f
+    LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
+    LEFT JOIN hours_patterns n ON n.city_id = :city AND n.version = :version AND n.opening_hours = h.opening_hours
+         AND n.workday_calendar = h.workday_calendar
+""")
+_CARRY_BASES = text("""
+    INSERT INTO place_bases (city_id, version, place_id, field, value)
+    SELECT :city, :version, b.place_id, b.field, b.value
+    FROM place_bases b
+    JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = b.place_id
+    WHERE b.city_id = :city AND b.version = :before AND starts_with(f.source_key, :own) AND NOT EXISTS (
+        SELECT 1 FROM place_staging s
+        WHERE s.city_id = :city AND s.version = :version AND s.source_key = f.source_key)
+""")
 
 
-@dataclass(slots=True)
-class Tally:
-    """Counts of a load as it goes; of the faults only the first hundred are kept."""
+def place_rows(conn: Connection, target: Target, tally: Tally, before: int | None) -> None:
+    """Facts of a version from the rows that wait; refuses a key, and a place, that came before in the file.
 
-    declared: int = 0
-    stored: int = 0
-    refused: int = 0
-    created: int = 0
-    unreadable_hours: int = 0
-    faults: list[RowFault] = field(default_factory=list)
-    notes: dict[str, list[tuple[int, str | None]]] = field(default_factory=dict)
-    """Rows and keys by the code of what the geometry gate changed in them."""
-
-    def refuse(self, fault: RowFault) -> None:
-        """Counts a row that is left out."""
-        self.refused += 1
-        if len(self.faults) < MAX_SHOWN_FAULTS:
-            self.faults.append(fault)
-
-    def accepted(self, items: Iterable[Item | RowFault]) -> Iterator[Item]:
-        """The records among what a reader yields; faults are counted."""
-        for item in items:
-            self.declared += 1
-            if isinstance(item, RowFault):
-                self.refuse(item)
-            else:
-                yield item
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Which version of which territory is being filled, at what time, with what ids and known words.
-
-    ``area`` is the box in which places have to lie; None checks nothing.
+    ``before`` is the version that readers see, from which places that no load brought come along.
     """
-
-    territory: Territory
-    version: int
-    now: datetime
-    make_id: IdMaker
-    world: WorldVersions
-    area: Bbox | None = None
-
-
-class HoursBook:
-    """Distinct opening hours of a version, numbered as they come."""
-
-    def __init__(self, territory: Territory, version: int) -> None:
-        self._territory = territory
-        self._version = version
-        self._numbers: dict[tuple[str, bool], int] = {}
-        self._new: list[tuple[Any, ...]] = []
-        self._readable: dict[int, bool] = {}
-
-    def number(self, text: str | None, workday_calendar: bool) -> int | None:
-        """The number of a text; None for no text."""
-        if text is None:
-            return None
-        key = (text, workday_calendar)
-        number = self._numbers.get(key)
-        if number is None:
-            number = self._numbers[key] = len(self._numbers) + 1
-            readable = self._readable[number] = parse_ok(text)
-            zone, calendar = self._territory.time_zone, self._territory.calendar
-            row = (self._territory.city_id, self._version, number, text, zone, calendar, workday_calendar, readable)
-            self._new.append(row)
-        return number
-
-    def readable(self, number: int | None) -> bool:
-        """False for hours that can't be evaluated."""
-        return number is None or self._readable[number]
-
-    def write(self, conn: Connection) -> None:
-        """Stores the patterns that came since the last call."""
-        if self._new:
-            copy_rows(conn, hours_patterns, HOURS, self._new)
-            self._new = []
+    values: dict[str, Any] = {
+        "city": target.city_id,
+        "version": target.version,
+        "now": target.now,
+        "zone": target.territory.time_zone,
+        "calendar": target.territory.calendar,
+        "before": before,
+        "own": OWN_KEY,
+    }
+    _refuse_again(conn, values, tally, _AGAIN_KEYS, "duplicate-key", "this source key came before in the file")
+    _refuse_again(conn, values, tally, _AGAIN_PLACES, "same-place", "an earlier row of the file is the same place")
+    tally.created = conn.execute(_IDENTITIES, values).rowcount
+    conn.execute(_HOURS, values)
+    tally.unreadable_hours = conn.execute(_UNREADABLE, values).scalar_one()
+    tally.stored = conn.execute(_FACTS, values).rowcount
+    if before is not None:
+        conn.execute(_CARRIED_HOURS, values)
+        tally.carried = conn.execute(_CARRY, values).rowcount
+        if tally.carried:
+            conn.execute(_CARRY_BASES, values)
 
 
-def batches(items: Iterable[Item], size: int = BATCH) -> Iterator[list[Item]]:
-    """Items in lists of at most ``size``."""
-    rest = iter(items)
-    while batch := list(islice(rest, size)):
-        yield batch
-
-
-def stage_places(conn: Connection, target: Target, items: Iterable[PlaceRecord | RowFault]) -> Tally:
-    """Stores places; refuses unknown words, points outside the territory, and a source key that came before."""
-    tally = Tally()
-    hours = HoursBook(target.territory, target.version)
-    fits = _fitting(conn, target, tally)
-    for batch in batches(record for record in tally.accepted(items) if fits(record)):
-        _stage_batch(conn, target, batch, hours, tally)
-    return tally
-
-
-def _fitting(conn: Connection, target: Target, tally: Tally) -> Callable[[PlaceRecord], bool]:
-    categories = queries.category_ids(conn, target.world.categories)
-    brands = queries.brand_ids(conn, target.world.brands)
-
-    def check(record: PlaceRecord) -> None:
-        unknown = {record.category_id, *record.alternate_category_ids} - categories
-        if unknown:
-            raise RowRefused(f"unknown category {min(unknown)}")
-        if record.brand_id is not None and record.brand_id not in brands:
-            raise RowRefused(f"unknown brand {record.brand_id}")
-        if target.area is not None:
-            check_inside(target.area, record.location)
-
-    def fits(record: PlaceRecord) -> bool:
-        try:
-            check(record)
-        except RowRefused as refusal:
-            tally.refuse(RowFault(record.row, record.source_key, str(refusal)))
-            return False
-        return True
-
-    return fits
-
-
-def _stage_batch(conn: Connection, target: Target, batch: list[PlaceRecord], hours: HoursBook, tally: Tally) -> None:
-    city_id, version = target.territory.city_id, target.version
-    known = queries.places_of_sources(conn, city_id, [record.source_key for record in batch])
-    stated = queries.places_stated(conn, city_id, version, list(known.values()))
-    created: list[tuple[str, UUID]] = []
-    rows: list[tuple[Any, ...]] = []
-    for record in batch:
-        place_id = known.get(record.source_key)
-        if place_id is None:
-            place_id = known[record.source_key] = target.make_id(city_id, record.source_key)
-            created.append((record.source_key, place_id))
-        elif place_id in stated:
-            tally.refuse(RowFault(record.row, record.source_key, "this source key came before in the file"))
-            continue
-        stated.add(place_id)
-        row, hours_no = _facts(record, city_id, version, place_id, hours)
-        tally.unreadable_hours += not hours.readable(hours_no)
-        rows.append(row)
-    hours.write(conn)
-    copy_rows(conn, places, ("city_id", "place_id", "created_at"), ((city_id, i, target.now) for _, i in created))
-    copy_rows(conn, place_sources, ("city_id", "source_key", "place_id"), ((city_id, key, i) for key, i in created))
-    tally.stored += copy_rows(conn, place_facts, PLACE_FACTS, rows)
-    tally.created += len(created)
-
-
-def _facts(
-    record: PlaceRecord, city_id: int, version: int, place_id: UUID, hours: HoursBook
-) -> tuple[tuple[Any, ...], int | None]:
-    """The row of a place as its source states it, and its hours' number; corrections are applied to the whole."""
-    hours_no = hours.number(record.opening_hours, record.workday_calendar)
-    row = (
-        city_id,
-        version,
-        place_id,
-        record.location,
-        record.name,
-        record.names,
-        record.category_id,
-        record.alternate_category_ids,
-        record.brand_id,
-        record.address,
-        record.phone,
-        record.website,
-        hours_no,
-        record.price_level,
-        record.attributes,
-        record.closed,
-        record.source_key,
-        record.source_datum,
-        record.source_lon,
-        record.source_lat,
+def clear_places(conn: Connection, city_id: int, version: int) -> None:
+    """Takes the rows that waited out again."""
+    conn.execute(
+        text("DELETE FROM place_staging WHERE city_id = :city AND version = :version"),
+        {"city": city_id, "version": version},
     )
-    return row, hours_no
+
+
+def _refuse_again(conn: Connection, values: dict[str, Any], tally: Tally, again: str, code: str, reason: str) -> None:
+    """Takes rows out that say again what an earlier one said."""
+    told = conn.execute(text(_TOLD.format(again=again)), values | {"shown": SHOWN}).all()
+    if not told:
+        return
+    for row in told:
+        tally.refuse(RowFault(row.row_no, row.source_key, reason, code, LonLat(row.lon, row.lat)))
+    out = conn.execute(text(_OUT.format(again=again)), values).rowcount
+    tally.refuse_more(code, out - len(told))

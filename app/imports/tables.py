@@ -134,6 +134,8 @@ region_staging = declare(
     Column("extend_m", Integer, nullable=False),
     Column("boundary", Geometry("MULTIPOLYGON", 4326, spatial_index=False), nullable=False),
     Column("area_m2", Double, nullable=False),
+    Column("successor_of", ARRAY(Text), nullable=False),
+    Column("remarks", ARRAY(Text), nullable=False),
     PrimaryKeyConstraint("city_id", "version", "row_no", name="region_staging_pk"),
     prefixes=["UNLOGGED"],
 )

@@ -25,5 +25,7 @@ def check_inside(box: Bbox, point: LonLat) -> None:
     if box.contains(point):
         return
     swapped = abs(point.lon) <= 90.0 and box.contains(LonLat(point.lat, point.lon))
-    hint = "; longitude and latitude swapped?" if swapped else ""
-    raise RowRefused(f"the point {point.lon:.6f} {point.lat:.6f} lies outside the territory{hint}")
+    said = f"the point {point.lon:.6f} {point.lat:.6f} lies outside the territory"
+    if swapped:
+        raise RowRefused(f"{said}; longitude and latitude swapped?", "swapped-axes")
+    raise RowRefused(said, "outside-territory")

@@ -29,11 +29,17 @@ Began = Callable[[str, int, str], None]
 
 @dataclass(frozen=True, slots=True)
 class RowFault:
-    """A row that was refused: its number in the file from 1, its own key if it has one, and why."""
+    """A row that was refused: its number in the file from 1, its own key if it has one, and why.
+
+    ``code`` names the check that refused it, ``location`` is where it would lie, ``raw`` what the file says of it.
+    """
 
     row: int
     source_key: str | None
     reason: str
+    code: str = "not-a-feature"
+    location: LonLat | None = None
+    raw: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,7 @@ class LoadRequest:
 
     ``max_refused_share`` blocks the version when more of its rows were refused; None takes the kind's default.
     ``name`` is what its sender calls the file (None: as it is stored); the rest is what they declare of it.
+    A ``trusted`` file, one that we ship, is read without a process of its own.
     """
 
     city_id: int
@@ -148,6 +155,7 @@ class LoadRequest:
     encoding: str | None = None
     layer: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    trusted: bool = False
 
     @property
     def said_name(self) -> str:

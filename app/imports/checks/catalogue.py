@@ -81,6 +81,8 @@ CHECKS: Final[dict[str, Check]] = {
         "A shape has too many points or rings", "Simplify the shape; 1 m is enough for a border."
     ),
     "duplicate-key": _row("A source key came before", "Every row needs a key of its own."),
+    "same-place": _row("An earlier row is the same place", "Leave one of the two out: both keys were merged into one."),
+    "duplicate-alias": _row("An alias belongs to another category", "Give each code of a scheme to one category."),
     "outside-territory": _row(
         "A point lies outside the territory", "Take the row out, or widen the territory's regions first."
     ),

@@ -146,16 +146,16 @@ def test_too_many_refused_rows_are_not_shown_until_that_is_accepted(run: Run, to
     assert "note: town has no regions yet" in accepted.stdout
 
 
-@pytest.mark.parametrize("content", ["", "\n\n"])
-def test_an_empty_file_says_that_it_is_empty(run: Run, tmp_path: Path, content: str) -> None:
+@pytest.mark.parametrize(("content", "said"), [("", "is empty"), ("\n\n", "holds nothing but blanks")])
+def test_an_empty_file_says_that_it_is_empty(run: Run, tmp_path: Path, content: str, said: str) -> None:
     for name in ("empty.geojsonl", "empty.geojson"):
         path = tmp_path / name
         path.write_text(content)
         result = run("import", path, "--city", "town", "--kind", "places", *ORIGIN)
         assert result.exit_code == 1
-        assert f"{name} holds no rows" in result.stderr
+        assert f"The file {said}" in result.stderr
     path.write_text('{"type": "FeatureCollection", "features": []}')
-    assert "empty.geojson holds no rows" in run("import", path, "--city", "town", "--kind", "places", *ORIGIN).stderr
+    assert "The file holds no rows" in run("import", path, "--city", "town", "--kind", "places", *ORIGIN).stderr
 
 
 @pytest.mark.parametrize(

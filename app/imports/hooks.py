@@ -1,0 +1,39 @@
+"""Where others join the road of a load: after its rows are stored, before anybody sees them.
+
+Each is called in the load's transaction, in the order in which it stands here; what it writes is taken back with the
+load when that fails.
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection
+
+from app.imports.checks import actions as checks
+from app.imports.checks.queries import keep_report
+from app.imports.checks.types import Limits, Report
+from app.imports.conflation import actions as conflation
+from app.imports.reading.types import SourceFacts
+from app.imports.tally import Tally, Target
+from app.imports.types import LoadRequest
+
+
+def check(conn: Connection, request: LoadRequest, target: Target, facts: SourceFacts | None, tally: Tally) -> Report:
+    """Checks the version as a whole and keeps the report, which says whether the version is blocked."""
+    limits = Limits(refused_share=request.max_refused_share)
+    return checks.check_version(conn, target, facts, tally, kind=request.kind, limits=limits)
+
+
+def keep(conn: Connection, report: Report, facts: SourceFacts | None) -> None:
+    """Keeps the report of a version whose rows were taken back."""
+    datum = "wgs84" if facts is None else facts.datum.value
+    keep_report(conn, report, checks.as_json(report) | {"datum": datum})
+
+
+def conflate(conn: Connection, target: Target) -> None:
+    """One place of entries that mean one; corrections are applied on the way."""
+    conflation.run(conn, target)
+
+
+def link(conn: Connection, target: Target, tally: Tally) -> None:
+    """What hangs on places and regions: which region each place lies in, and more."""
+    del conn, target, tally

@@ -1,0 +1,221 @@
+"""The road of a load, from a file to a version that nobody sees yet.
+
+    file → reading process → rows that wait → facts → checks → conflation → links → search rows → staged
+
+All of it is one transaction of the caller's and one savepoint within: a load that is blocked, fails or is killed
+leaves no row of the version. What was found wrong is written after the savepoint, so that it stays in any case.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import Connection, select
+
+from app.cities import queries as cities
+from app.cities.tables import basemap_features
+from app.imports import child, copy_lines, hooks, incoming, queries, reader, search_rows
+from app.imports.checks.types import Report
+from app.imports.errors import UnreadableFile
+from app.imports.frames import Frame
+from app.imports.incoming import Incoming, Told
+from app.imports.reader import ReadRequest
+from app.imports.reading.types import SourceFacts
+from app.imports.seeded_ids import seeded_city_id
+from app.imports.staging import clear_places, place_rows
+from app.imports.staging_areas import (
+    clear_regions,
+    region_rows,
+    stage_brands,
+    stage_categories,
+    stage_holidays,
+)
+from app.imports.tables import place_staging, region_staging
+from app.imports.tally import Tally, Target
+from app.imports.types import LoadRequest
+from app.places.tables import brands, categories, category_aliases, place_facts
+from geo.grid_shift import Datum
+
+_HEAD: Final = ("city_id", "version")
+CHECKING: Final = "checking"
+LINKING: Final = "linking"
+SEARCH_ROWS: Final = "search_rows"
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    """What came of a load: its counts, its report, and a code and a sentence for why nothing of it was kept."""
+
+    tally: Tally
+    report: Report
+    code: str = ""
+    blocked: str | None = None
+
+
+def file_sha256(path: Path) -> bytes:
+    """The checksum of a file; UnreadableFile when it can't be opened."""
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").digest()
+    except OSError as error:
+        raise UnreadableFile(f"{path.name}: {error.strerror}") from error
+
+
+def run(
+    conn: Connection,
+    request: LoadRequest,
+    target: Target,
+    *,
+    told: Told | None = None,
+    keep: bool = True,
+    scratch: Path | None = None,
+    bounds: child.Bounds | None = None,
+) -> Staged:
+    """Takes a file the whole road; keeps nothing of it when it is blocked, or not to be kept; what was found stays.
+
+    Raises UnreadableFile when the file as a whole is no good; what was found until then is kept.
+    """
+    tally, road = Tally(), _Road(conn, request, target, told)
+    savepoint = conn.begin_nested()
+    try:
+        road.read(tally, scratch, bounds)
+        report = road.check(tally)
+        blocked = report.gate.verdict == "blocked"
+        if not blocked:
+            road.link(tally)
+        if keep and not blocked:
+            road.put_search_rows(tally)
+            savepoint.commit()
+            return Staged(tally, report)
+        savepoint.rollback()
+        tally.findings.write(conn, request.city_id, request.kind, target.version)
+        hooks.keep(conn, report, facts_of(tally))
+        if not blocked:
+            return Staged(tally, report)
+        tally.stored = 0
+        first = report.gate.reasons[0]
+        return Staged(tally, report, first.code, first.detail)
+    except UnreadableFile:
+        savepoint.rollback()
+        tally.stored = 0
+        tally.findings.write(conn, request.city_id, request.kind, target.version)
+        raise
+    finally:
+        tally.findings.close()
+
+
+def facts_of(tally: Tally) -> SourceFacts | None:
+    """What the file turned out to be; None before that is known, and where what was said can't be used."""
+    said = tally.facts
+    if not said:
+        return None
+    known = {field.name: said[field.name] for field in fields(SourceFacts) if field.name in said}
+    tuples = {name: tuple(known[name]) for name in ("columns", "unused", "remarks") if name in known}
+    try:
+        return SourceFacts(**known | tuples | {"datum": Datum(said["datum"]), "guessed": frozenset(said["guessed"])})
+    except (KeyError, TypeError, ValueError):
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class _Road:
+    """The steps of one load, in their order."""
+
+    conn: Connection
+    request: LoadRequest
+    target: Target
+    told: Told | None
+
+    def tell(self, stage: str) -> None:
+        if self.told is not None:
+            self.told(stage, 0, None, "")
+
+    def read(self, tally: Tally, scratch: Path | None, bounds: child.Bounds | None) -> None:
+        """The file's rows into the version; single rows are checked on the way."""
+        conn, request, target = self.conn, self.request, self.target
+        asked = _asked(conn, request, target)
+        said: Iterator[Frame] = reader.messages(asked) if request.trusted else child.messages(asked, bounds, scratch)
+        _read(conn, request, target, tally, Incoming(said, tally, self.told))
+        self.tell(CHECKING)
+        if request.kind == "places":
+            active = cities.active_version(conn, target.city_id, "places")
+            place_rows(conn, target, tally, None if active is None else active.version)
+            queries.refresh_statistics(conn, place_facts)
+        elif request.kind == "regions":
+            region_rows(conn, target, tally)
+
+    def check(self, tally: Tally) -> Report:
+        """The version as a whole."""
+        return hooks.check(self.conn, self.request, self.target, facts_of(tally), tally)
+
+    def link(self, tally: Tally) -> None:
+        """What hangs on the version's rows."""
+        self.tell(LINKING)
+        if self.request.kind == "places":
+            hooks.conflate(self.conn, self.target)
+        hooks.link(self.conn, self.target, tally)
+
+    def put_search_rows(self, tally: Tally) -> None:
+        """Search rows of places; what waited is taken out."""
+        conn, city_id, version = self.conn, self.target.city_id, self.target.version
+        if self.request.kind == "places":
+            # From here on nobody moves the pointer: it decides which slot of the search rows is free.
+            cities.lock_versions(conn, city_id)
+            search_rows.build_staged(conn, city_id, version, self.target.now, tally.declared, self.told)
+            clear_places(conn, city_id, version)
+        elif self.request.kind == "regions":
+            clear_regions(conn, city_id, version)
+
+
+def _read(conn: Connection, request: LoadRequest, target: Target, tally: Tally, coming: Incoming) -> None:
+    """The file's rows to where they wait, or, where rows need no others to be checked, to where they stay."""
+    head = (target.city_id, target.version)
+    match request.kind:
+        case "places":
+            coming.copy_to(conn, place_staging, (*_HEAD, *copy_lines.PLACE_COLUMNS), head)
+        case "regions":
+            coming.copy_to(conn, region_staging, (*_HEAD, *copy_lines.REGION_COLUMNS), head)
+        case "basemap":
+            tally.stored = coming.copy_to(conn, basemap_features, (*_HEAD, *copy_lines.BASEMAP_COLUMNS), head)
+        case "categories":
+            stage_categories(conn, target, coming.records(incoming.category), tally)
+        case "brands":
+            stage_brands(conn, target, coming.records(incoming.brand), tally)
+        case _:
+            stage_holidays(conn, target, coming.records(incoming.holiday), tally)
+
+
+def _asked(conn: Connection, request: LoadRequest, target: Target) -> ReadRequest:
+    """What the reading process has to know: it can't ask the database."""
+    area = target.area
+    return ReadRequest(
+        path=str(request.path.absolute()),
+        name=request.said_name,
+        kind=request.kind,
+        city_id=target.city_id,
+        country=target.territory.country_code,
+        seeded=target.make_id is seeded_city_id,
+        area=None if area is None else (area.west, area.south, area.east, area.north),
+        datum=None if request.datum is None else request.datum.value,
+        crs=request.crs,
+        encoding=request.encoding,
+        layer=request.layer,
+        mapping=dict(request.mapping),
+        **(_vocabulary(conn, target) if request.kind == "places" else {}),  # type: ignore[arg-type]
+    )
+
+
+def _vocabulary(conn: Connection, target: Target) -> dict[str, object]:
+    world = target.world
+    tree = select(categories.c.category_id, categories.c.parent_id).where(categories.c.version == world.categories)
+    aliases = select(category_aliases.c.scheme, category_aliases.c.code, category_aliases.c.category_id)
+    known = select(brands.c.brand_id).where(brands.c.version == world.brands)
+    return {
+        "parents": {row[0]: row[1] for row in conn.execute(tree)},
+        "aliases": tuple(map(tuple, conn.execute(aliases.where(category_aliases.c.version == world.categories)))),
+        "brands": tuple(conn.execute(known).scalars()),
+    }
