@@ -23,6 +23,7 @@ from app.core.processes import end_with_parent
 from app.core.settings import Settings
 from app.coupons import routes as coupons_routes
 from app.coupons import routes_codes as coupons_codes_routes
+from app.coupons.area_changes import follow_areas
 from app.discovery.routes import blueprints as discovery_blueprints
 from app.flow import (
     routes_callbacks,
@@ -56,6 +57,9 @@ from app.outbox import routes_endpoints, routes_feed
 from app.outbox.cli import commands as outbox_commands
 from app.payments.cli import commands as payments_commands
 from app.ranks.cli import commands as ranks_commands
+from app.service_areas import routes as service_areas_routes
+from app.service_areas import routes_review as service_area_reviews_routes
+from app.service_areas.isochrones import EmbeddedIsochrones
 from app.settlements import routes as ledger_routes
 from app.settlements.cli import commands as settlements_commands
 from app.web.pages import create_pages
@@ -94,6 +98,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
     )
     flow: FlowGateway = FlowElsewhere(settings, parts) if settings.flow else EmbeddedFlow(settings, parts, clock)
     app.extensions["fujin_flow"] = flow
+    app.extensions["fujin.service_areas"] = service_areas_routes.AreaParts(follow_areas, EmbeddedIsochrones())
     register_request_hooks(app)
     register_error_handlers(app)
     limiter = create_limiter(app, settings)
@@ -110,6 +115,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
     blueprints = (
         *discovery_blueprints,
         merchants_routes.blueprint,
+        service_areas_routes.blueprint,
+        service_area_reviews_routes.blueprint,
         coupons_routes.blueprint,
         coupons_codes_routes.blueprint,
         members_routes.blueprint,

@@ -130,14 +130,14 @@ RULES = (
         "an event is about a thing that exists",
         (
             *("outbox_events", "claims", "redemptions", "payments", "refunds", "deal_groups", "settlements"),
-            *("fraud_flags", "coupons"),
+            *("fraud_flags", "coupons", "service_areas"),
         ),
         "outbox_events",
         f"""
         SELECT {_EVENT}, e.type || ' of ' || e.aggregate_id || ', which does not exist'
         FROM outbox_events e
         WHERE split_part(e.type, '.', 2)
-              IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement', 'fraud', 'coupon')
+              IN ('claim', 'redemption', 'payment', 'refund', 'group', 'settlement', 'fraud', 'coupon', 'service_area')
           AND NOT EXISTS (
             SELECT 1 FROM claims t WHERE (t.city_id, t.claim_id) = (e.city_id, e.aggregate_id)
                AND e.type LIKE 'fujin.claim.%'
@@ -161,7 +161,10 @@ RULES = (
                AND e.type LIKE 'fujin.fraud.%'
             UNION ALL
             SELECT 1 FROM coupons t WHERE (t.city_id, t.coupon_id) = (e.city_id, e.aggregate_id)
-               AND e.type LIKE 'fujin.coupon.%')
+               AND e.type LIKE 'fujin.coupon.%'
+            UNION ALL
+            SELECT 1 FROM service_areas t WHERE (t.city_id, t.service_area_id) = (e.city_id, e.aggregate_id)
+               AND e.type LIKE 'fujin.service_area.%')
         """,
     ),
     DataRule(

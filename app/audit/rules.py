@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.audit.area_rules import RULES as AREA_RULES
 from app.audit.coupon_rules import RULES as COUPON_RULES
 from app.audit.data_rules import RULES as DATA_RULES
 from app.audit.flow_rules import RULES as FLOW_RULES
@@ -203,6 +204,7 @@ RULES: tuple[DataRule, ...] = (
         each_login=True,
     ),
     *COUPON_RULES,
+    *AREA_RULES,
     *FLOW_RULES,
     *GROUP_RULES,
     *PAYMENT_RULES,

@@ -12,6 +12,7 @@ class Fault:
     """One thing wrong with a request: where it stands and what would be right.
 
     Exactly one of ``parameter`` (a query or path parameter) and ``pointer`` (RFC 6901, into the JSON body) is set.
+    ``location`` ({lon, lat}) is the place on the map that a drawing goes wrong at.
     """
 
     detail: str
@@ -19,6 +20,7 @@ class Fault:
     pointer: str | None = None
     code: str | None = None
     hint: str | None = None
+    location: Mapping[str, float] | None = None
 
 
 class AppError(Exception):

@@ -1,11 +1,10 @@
-"""Areas: lists and details of regions, the chain at a point, and the service areas that cover it."""
+"""Areas: lists and details of regions, and the chain of them at a point."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from app.cities.queries import everything_active
@@ -16,16 +15,14 @@ from app.core.paging import ExpiredCursor
 from app.discovery.catalogue import attributions, listing
 from app.discovery.chain import chain_of
 from app.discovery.errors import UnknownCity, UnknownRegion
-from app.discovery.present import Json, View, drawing, localised, money, total_json
+from app.discovery.present import Json, View, total_json
 from app.discovery.present_details import region_item
 from app.discovery.queries_catalogue import kept_versions
-from app.discovery.schemas import ContainingSearch, PointSearch, RegionsSearch
+from app.discovery.schemas import PointSearch, RegionsSearch
 from app.discovery.search import Reading, World
 from app.discovery.types import TOTAL_CAP, Total
 from app.places.types import Taxonomy
 from app.regions.queries import boundary_geojson, region_by_id, regions_covering, regions_page
-from app.service_areas.queries import areas_covering
-from app.service_areas.rules import Ranked, ranked
 from geo.grid_shift import Datum
 
 Versions = dict[int, int]
@@ -145,61 +142,5 @@ def lookup(reading: Reading, search: PointSearch, languages: Sequence[str], *, d
     return listing([region_item(region, view) for region in chain], applied) | {"ambiguous": ambiguous}
 
 
-def _point(search: PointSearch | ContainingSearch) -> Json:
+def _point(search: PointSearch) -> Json:
     return {"lat": search.given.lat, "lon": search.given.lon, "datum": search.datum.value}
-
-
-def containing(reading: Reading, search: ContainingSearch, languages: Sequence[str], *, drawn: bool = False) -> Json:
-    """Service areas in force that cover a point, ``drawn`` with boundaries, by place, each place's winner first.
-
-    Later pages stay on the versions and the instant of the first, and go on behind the last area shown.
-    """
-    active = everything_active(reading.conn)
-    filters = {
-        "at": search.given.xy,
-        "datum": search.datum.value,
-        "instant": None if search.at is None else search.at.isoformat(),
-    }
-    after, instant = None, search.at or reading.now
-    versions = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
-    if search.cursor is not None:
-        kept = reading.cursors.decode("service-areas/containing", filters, search.cursor, reading.now)
-        after, instant = kept["k"], datetime.fromisoformat(kept["t"])
-        versions = {int(city_id): version for city_id, version in kept["v"].items()}
-        _refuse_purged(reading, active, "places", versions)
-    found = ranked(areas_covering(reading.conn, versions, search.origin, instant, drawn=drawn))
-    rest = [each for each in found if after is None or _position(each) > after]
-    page, cursor = rest[: search.limit], None
-    if len(rest) > search.limit:
-        pinned = {str(city_id): version for city_id, version in versions.items()}
-        position = {"v": pinned, "k": _position(page[-1]), "t": instant.isoformat()}
-        cursor = reading.cursors.encode("service-areas/containing", filters, position, reading.now)
-    view = _view(active, languages, reading.now)
-    used = {each.area.city_id: versions[each.area.city_id] for each in found}
-    applied = _point(search) | {"at": instant.isoformat()} | _applied(active, used, ("places",))
-    total = Total(min(len(found), TOTAL_CAP), len(found) <= TOTAL_CAP)
-    return listing([_area(each, view) for each in page], applied, cursor) | {"total": total_json(total)}
-
-
-def _position(each: Ranked) -> list[Any]:
-    """Where an area stands in the list, as a cursor can carry it."""
-    city_id, place_id, *rank, area_id = each.position
-    return [city_id, str(place_id), *rank, str(area_id)]
-
-
-def _area(ranked_area: Ranked, view: View) -> dict[str, Any]:
-    area = ranked_area.area
-    return {
-        "service_area_id": str(area.service_area_id),
-        "city_id": area.city_id,
-        "place_id": str(area.place_id),
-        "merchant_id": str(area.merchant_id),
-        "kind": area.kind,
-        **localised(area.names, view, area.city_id),
-        "fee": money(area.fee_minor, area.currency),
-        "min_order": money(area.min_order_minor, area.currency),
-        "priority": area.priority,
-        "winner": ranked_area.winner,
-        "why": ranked_area.why,
-        **drawing(area.boundary),
-    }

@@ -9,13 +9,14 @@ from typing import TypeVar
 from uuid import UUID
 
 from app.claims.types import Slot
-from app.discovery.coupons import coupon_hits, coupon_lanes, search_coupons, what_is_asked
+from app.discovery.coupons import coupon_hits, coupon_lanes, schedules_closed, search_coupons, what_is_asked
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, merge
 from app.discovery.queries_bands import coupons_in_ring, places_in_ring
 from app.discovery.queries_coupons_near import CouponsAsked, NearCoupon, coupons_nearest
 from app.discovery.queries_moved import coupons_moved, places_moved
 from app.discovery.queries_near import NearPlace, NearQuestion, places_near
+from app.discovery.schedules import SERVE
 from app.discovery.search import (
     Found,
     Reading,
@@ -74,24 +75,36 @@ def find_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot] =
     settled = settle(reading, "coupons/nearby", search, asked_for(search) | what_is_asked(search))
     frozen = settled.frozen
     asking = _Asking(reading, frozen, settled.epoch, search, coupon_lanes(search))
-    coupons = CouponsAsked(
-        kinds=search.kinds, group_deal=search.group_deal, served=search.in_service_area, at=frozen.as_of
-    )
+
+    def asked(city_id: int) -> CouponsAsked:
+        serve = {SERVE: frozen.as_of}
+        return CouponsAsked(
+            kinds=search.kinds,
+            group_deal=search.group_deal,
+            served=search.in_service_area,
+            at=frozen.as_of,
+            shut=tuple(schedules_closed(reading, settled, city_id, serve)) if search.in_service_area else (),
+        )
+
+    coupons = {reach.city_id: asked(reach.city_id) for reach in frozen.reaches}
 
     def ring(question: NearQuestion, low_mm: int, past: UUID | None) -> CityPage[NearCoupon]:
-        hits = coupons_in_ring(reading.conn, question, coupons, low_mm, past, search.limit + 1)
+        here = coupons[question.reach.city_id]
+        hits = coupons_in_ring(reading.conn, question, here, low_mm, past, search.limit + 1)
         ids = [hit.coupon_id for hit in hits]
         moved = coupons_moved(reading.conn, question.reach, ids, frozen.seen) if frozen.seen and ids else frozenset()
         return CityPage(hits, 0, moved=moved)
 
     def count(reach: Reach) -> CityPage[NearCoupon]:
         question = asking.question(reach, search.radius_mm)
-        return CityPage((), 0) if question is None else coupons_nearest(reading.conn, question, coupons, None, 1, True)
+        if question is None:
+            return CityPage((), 0)
+        return coupons_nearest(reading.conn, question, coupons[reach.city_id], None, 1, True)
 
     merged = asking.walk(ring)
     if frozen.total is None:
         merged = replace(merged, total=merge(frozen.reaches, 1, True, count).total)
-    hits, merchants = coupon_hits(reading, frozen, merged.hits)
+    hits, merchants = coupon_hits(reading, settled, merged.hits)
     return found_page(reading, settled, search, merged, hits, merchants)
 
 

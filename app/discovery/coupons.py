@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from uuid import UUID
 
 from app.claims.types import Slot
@@ -24,6 +25,7 @@ from app.discovery.queries_coupons_near import (
 from app.discovery.queries_moved import coupons_moved
 from app.discovery.queries_near import NearQuestion, place_cards
 from app.discovery.redeemable import Redeemable, Setting, own_of, redeemable, shut_at
+from app.discovery.schedules import BRING, SERVE, closed_schedules
 from app.discovery.search import Found, Reading, Settled, asked_for, found_page, settle
 from app.discovery.steady import unmoved, unmoved_past
 from app.discovery.types import (
@@ -55,7 +57,7 @@ def search_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot]
     else:
         merged = merge_ranked(settled.frozen.reaches, search.limit, count, asking.in_order, lambda hit: hit.rank)
     judge = None if search.redeemable is None else asking.verdicts
-    hits, merchants = coupon_hits(reading, settled.frozen, merged.hits, judge)
+    hits, merchants = coupon_hits(reading, settled, merged.hits, judge)
     after_key = merged.hits[-1].key if merged.hits else None
     return found_page(reading, settled, search, merged, hits, merchants, after_key=after_key)
 
@@ -83,10 +85,18 @@ def coupon_lanes(search: CouponSearch) -> list[FacetKey]:
     return [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
 
 
+def schedules_closed(reading: Reading, settled: Settled, city_id: int, instants: Mapping[str, datetime]) -> list[str]:
+    """Schedules of a city's areas at the origin that are closed, in the words of ``CouponsAsked.shut``."""
+    conn, frozen = reading.conn, settled.frozen
+    calendars = reading.caches.calendars(conn, frozen.holidays_version)
+    return [*closed_schedules(conn, settled.active.city(city_id), calendars, frozen.origin, instants)]
+
+
 def coupon_hits(
-    reading: Reading, frozen: Frozen, near: Sequence[NearCoupon], judge: Judge | None = None
+    reading: Reading, settled: Settled, near: Sequence[NearCoupon], judge: Judge | None = None
 ) -> tuple[list[CouponHit], dict[UUID, Mapping[str, str]]]:
-    """What lists show of the coupons found and of the place of each; two statements a city, and those of ``judge``."""
+    """What lists show of the coupons found and of the place of each: three statements a city, and ``judge``'s."""
+    frozen = settled.frozen
     cards: dict[UUID, CouponCard] = {}
     places: dict[UUID, PlaceCard] = {}
     verdicts: dict[UUID, Redeemable] = {}
@@ -94,7 +104,8 @@ def coupon_hits(
         here = [hit for hit in near if hit.city_id == reach.city_id]
         if here:
             ids, at = [hit.coupon_id for hit in here], frozen.as_of
-            cards |= coupon_cards(reading.conn, reach.city_id, reach.version, ids, frozen.origin, at)
+            shut = schedules_closed(reading, settled, reach.city_id, {SERVE: at})
+            cards |= coupon_cards(reading.conn, reach.city_id, reach.version, ids, frozen.origin, at, shut)
             there = list(dict.fromkeys(hit.place_id for hit in here))
             places |= place_cards(reading.conn, reach.city_id, reach.version, there, at, shown=0)
             verdicts |= {} if judge is None else judge(reach.city_id, here, places)
@@ -182,7 +193,8 @@ class _Asking:
     ) -> dict[UUID, Redeemable]:
         """Whether coupons of a city can be used, each at its place."""
         point, use, own = self._frozen.origin, self._use, self._calendar_of(city_id)
-        rules = coupon_uses(self._reading.conn, (city_id, point.lon, point.lat), hits, use)
+        shut = schedules_closed(self._reading, self._settled, city_id, {BRING: use.at})
+        rules = coupon_uses(self._reading.conn, (city_id, point.lon, point.lat), hits, use, shut)
         found = {}
         for hit in hits:
             hours = places[hit.place_id].place.hours
@@ -215,8 +227,15 @@ class _Asking:
             served=search.in_service_area,
             at=self._frozen.as_of,
             use=self._use if now else None,
-            shut=self._shut(reach.city_id) if now else (),
+            shut=(*(self._shut(reach.city_id) if now else ()), *self._closed(reach.city_id)),
         )
+
+    def _closed(self, city_id: int) -> list[str]:
+        """Schedules of areas that decide on what is found."""
+        instants = {SERVE: self._frozen.as_of} if self._search.in_service_area else {}
+        if self._search.redeemable == "now":
+            instants |= {BRING: self._use.at}
+        return schedules_closed(self._reading, self._settled, city_id, instants) if instants else []
 
     def _shut(self, city_id: int) -> tuple[str, ...]:
         """Hours of use in a city that are closed at the time of use, each after its zone and a space."""

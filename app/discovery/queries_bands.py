@@ -24,7 +24,7 @@ _PLACES = call(
 _COUPONS = call(
     "coupons_near",
     "coupon_id, place_id, distance_mm",
-    *("kinds", "group_deal", "served", "at", "after_mm", "after_id", "limit", "first", "budget"),
+    *("kinds", "group_deal", "served", "at", "after_mm", "after_id", "limit", "first", "budget", "shut"),
     around="""
         SELECT w.coupon_id, w.place_id FROM ({}) AS w
         WHERE w.distance_mm >= :low AND (CAST(:past AS uuid) IS NULL OR w.coupon_id > CAST(:past AS uuid))
@@ -54,6 +54,7 @@ def coupons_in_ring(
         "limit": 1_000_000,
         "first": 4_096,
         "budget": 0,
+        "shut": list(coupons.shut),
         "low": low_mm,
         "past": None if past is None else str(past),
         "page": page,

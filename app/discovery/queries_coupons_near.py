@@ -9,7 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import orjson
-from sqlalchemy import Connection, bindparam, text
+from sqlalchemy import Connection, Text, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 
@@ -41,7 +41,8 @@ class Use:
 class CouponsAsked:
     """What is asked of coupons beside their places; ``use`` keeps those that can be used so.
 
-    ``shut`` are the hours of use, after their zone and a space, that are closed at the time of use.
+    ``shut`` are the hours of use, after their zone and a space, that are closed at the time of use; and the schedules
+    of areas at the point that are closed: after ``bring:`` at the time of use, after ``serve:`` at ``at``.
     """
 
     kinds: tuple[str, ...]
@@ -188,17 +189,21 @@ _USES = text("""
     SELECT coupon_id, time_zone, claim_until, use_from, use_until, valid_days_after_claim, blackout_dates, use_hours,
            party_min, party_max, delivered, day_sold_out
     FROM coupon_uses(:city, CAST(:coupons AS uuid[]), CAST(:places AS uuid[]), :lon, :lat, CAST(:at AS timestamptz),
-                     CAST(:claim_at AS timestamptz))
+                     CAST(:claim_at AS timestamptz), :shut)
 """).bindparams(
     bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))),
     bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))),
+    bindparam("shut", type_=ARRAY(Text)),
 )
 
 
 def coupon_uses(
-    conn: Connection, asked: tuple[int, float, float], hits: Sequence[NearCoupon], use: Use
+    conn: Connection, asked: tuple[int, float, float], hits: Sequence[NearCoupon], use: Use, shut: Sequence[str]
 ) -> dict[UUID, UseRules]:
-    """What decides whether some coupons of a city can be used, each at its place; ``asked``: city, lon, lat."""
+    """What decides whether some coupons of a city can be used, each at its place; ``asked``: city, lon, lat.
+
+    ``shut`` names the schedules of areas that are closed then, as in ``CouponsAsked``.
+    """
     city_id, lon, lat = asked
     given = {
         "city": city_id,
@@ -208,6 +213,7 @@ def coupon_uses(
         "lat": lat,
         "at": use.at,
         "claim_at": use.claim_at,
+        "shut": list(shut),
     }
     found = {}
     for row in conn.execute(_USES, given):
@@ -217,17 +223,23 @@ def coupon_uses(
 
 
 _COUPON_CARDS = text("""
-    SELECT * FROM coupon_cards(:city, :version, CAST(:coupons AS uuid[]), :lon, :lat, :at)
-""").bindparams(bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))))
+    SELECT * FROM coupon_cards(:city, :version, CAST(:coupons AS uuid[]), :lon, :lat, :at, :shut)
+""").bindparams(bindparam("coupons", type_=ARRAY(PGUUID(as_uuid=True))), bindparam("shut", type_=ARRAY(Text)))
 
 
 def coupon_cards(
-    conn: Connection, city_id: int, version: int, coupon_ids: Sequence[UUID], origin: LonLat, at: datetime
+    conn: Connection,
+    city_id: int,
+    version: int,
+    coupon_ids: Sequence[UUID],
+    origin: LonLat,
+    at: datetime,
+    shut: Sequence[str],
 ) -> dict[UUID, CouponCard]:
-    """What lists show of some coupons of a city, and which of its areas serves a point."""
+    """What lists show of some coupons of a city, and which of its areas serves a point; ``shut`` as in CouponsAsked."""
     given = {
         "city": city_id, "version": version, "coupons": list(coupon_ids), "lon": origin.lon, "lat": origin.lat,
-        "at": at,
+        "at": at, "shut": list(shut),
     }  # fmt: skip
     return {row.coupon_id: _coupon_card(city_id, row) for row in conn.execute(_COUPON_CARDS, given)}
 

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from app.discovery import routes_catalogue, routes_details, routes_explain, routes_nearby, routes_text, routes_tiles
+from app.discovery import (
+    routes_catalogue,
+    routes_details,
+    routes_explain,
+    routes_nearby,
+    routes_serving,
+    routes_text,
+    routes_tiles,
+)
 from app.http.api import Blueprint
 
 blueprints: tuple[Blueprint, ...] = (
@@ -11,5 +19,6 @@ blueprints: tuple[Blueprint, ...] = (
     routes_details.blueprint,
     routes_explain.blueprint,
     routes_catalogue.blueprint,
+    routes_serving.blueprint,
     routes_tiles.blueprint,
 )

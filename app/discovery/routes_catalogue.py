@@ -1,4 +1,4 @@
-"""Cities, categories, regions and service areas."""
+"""Cities, categories and regions."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from app.discovery.routes_details import NOT_MODIFIED, TAGGED
 from app.discovery.schemas import (
     CategoriesQuery,
     CategoriesSearch,
-    ContainingQuery,
-    ContainingSearch,
     LookupQuery,
     PointSearch,
     RegionsQuery,
@@ -21,7 +19,6 @@ from app.discovery.schemas import (
 from app.discovery.shapes_details import (
     CategoriesSchema,
     CitiesSchema,
-    CoveringAreasSchema,
     LookupSchema,
     RegionDetailSchema,
     RegionsSchema,
@@ -32,7 +29,7 @@ from app.http.auth import PUBLIC
 from app.http.caching import tagged
 from app.http.media import wants_geojson
 
-blueprint = Blueprint("catalogue", __name__, description="Cities, categories, regions and service areas")
+blueprint = Blueprint("catalogue", __name__, description="Cities, categories and regions")
 SHORT_S = 60
 
 
@@ -121,22 +118,6 @@ def region(region_id: UUID) -> Answer:
     if geojson:
         return tagged(Answer(drawn_feature(found, "region_id"), media_type=GEOJSON), max_age_s=SHORT_S)
     return tagged(Answer(found), max_age_s=SHORT_S)
-
-
-@blueprint.get(
-    "/v1/service-areas/containing",
-    policy=PUBLIC,
-    query=ContainingQuery,
-    answer=CoveringAreasSchema,
-    media_types=(JSON, GEOJSON),
-    problems=("invalid-coordinate", "invalid-cursor", "expired-cursor", "not-acceptable"),
-)
-def service_areas_containing(query: ContainingSearch) -> Answer:
-    """Service areas that cover a point, and which of each place's serves it; as GeoJSON with their boundaries."""
-    geojson = wants_geojson()
-    with asking() as reading:
-        found = areas.containing(reading, query, languages(), drawn=geojson)
-    return _drawn(found, "service_area_id") if geojson else Answer(found)
 
 
 def _drawn(found: Json, id_name: str) -> Answer:

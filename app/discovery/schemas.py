@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
 
 from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
 from app.discovery.masks import FieldMask
-from app.http.fields import Choice, Id, Instant, Text, WholeNumber, fault, latitude, longitude
+from app.http.fields import Choice, Id, Text, WholeNumber, fault, latitude, longitude
 from app.regions.tables import REGION_KINDS
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, to_wgs84
@@ -120,37 +119,6 @@ class LookupQuery(PointQuery):
     @post_load
     def _search(self, data: dict[str, Any], **_: Any) -> PointSearch:
         return PointSearch(*point_of(data))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainingSearch:
-    """Service areas at a point and an instant (None: now)."""
-
-    given: LonLat
-    origin: LonLat
-    datum: Datum
-    at: datetime | None
-    limit: int
-    cursor: str | None
-
-
-class ContainingQuery(PointQuery):
-    """``GET /v1/service-areas/containing``."""
-
-    at = told(
-        Instant(load_default=None),
-        "areas in force at this time, RFC 3339 with offset, in the years 1970 to 2100; now when left out",
-        "2026-11-22T18:30:00+08:00",
-    )
-    limit = limit_field(MAX_LIMIT)
-    cursor = cursor_field()
-
-    @post_load
-    def _search(self, data: dict[str, Any], **_: Any) -> ContainingSearch:
-        given, origin, datum = point_of(data)
-        return ContainingSearch(
-            given=given, origin=origin, datum=datum, at=data["at"], limit=data["limit"], cursor=data["cursor"]
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

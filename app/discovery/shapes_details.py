@@ -214,12 +214,6 @@ class AppliedToPointSchema(AppliedToListSchema):
     datum = datum()
 
 
-class AppliedToAreasSchema(AppliedToPointSchema):
-    """The point and the instant asked."""
-
-    at = fields.DateTime(required=True)
-
-
 class CitiesSchema(Schema):
     """All territories."""
 
@@ -271,33 +265,6 @@ class RegionDetailSchema(RegionSchema):
     area_m2 = fields.Float(required=True)
     attribution = fields.List(fields.String(), required=True)
     dataset_version = fields.Integer(required=True)
-
-
-class CoveringAreaSchema(Schema):
-    """A service area that covers the point; ``why`` says what decided among the areas of its place."""
-
-    service_area_id = fields.UUID(required=True)
-    city_id = fields.Integer(required=True)
-    place_id = fields.UUID(required=True)
-    merchant_id = fields.UUID(required=True)
-    kind = Choice("delivery", "visit", "pickup", "territory", required=True)
-    name = fields.String(required=True)
-    lang = fields.String(required=True)
-    names = names()
-    fee = fields.Nested(MoneySchema, required=True)
-    min_order = fields.Nested(MoneySchema, required=True)
-    priority = fields.Integer(required=True)
-    winner = fields.Boolean(required=True)
-    why = Choice("only", "priority", "area", "newest", "id", required=True)
-
-
-class CoveringAreasSchema(Schema):
-    """Service areas at a point by place, the winner of each first."""
-
-    items = fields.List(fields.Nested(CoveringAreaSchema), required=True)
-    next_cursor = nullable()
-    total = fields.Nested(TotalSchema, required=True)
-    applied = fields.Nested(AppliedToAreasSchema, required=True)
 
 
 class TileLayerSchema(Schema):

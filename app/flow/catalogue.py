@@ -13,19 +13,30 @@ from app.outbox import events as of_outbox
 from app.outbox.kinds import EventKind, Shape, schema_address
 from app.payments import events as of_payments
 from app.redemption import events as of_redemption
+from app.service_areas import events as of_areas
 from app.settlements import events as of_settlements
 
 CATALOGUE: Final[Mapping[str, EventKind]] = {
     kind.type: kind
-    for kinds in (of_coupons, of_claims, of_groups, of_redemption, of_payments, of_settlements, of_fraud, of_outbox)
+    for kinds in (
+        of_coupons,
+        of_areas,
+        of_claims,
+        of_groups,
+        of_redemption,
+        of_payments,
+        of_settlements,
+        of_fraud,
+        of_outbox,
+    )
     for kind in kinds.KINDS
 }
 _ANYWHERE: Final = "https://<installation>"
 _HEAD: Final = """# Events
 
-What is told of coupons, claims, groups, redemptions, payments, refunds and settlements, as [webhooks and as a
-feed](webhooks.md). This page is written from the code by `fujin event-types`; an installation shows the same list at
-`GET /schemas/events`.
+What is told of coupons, service areas, claims, groups, redemptions, payments, refunds and settlements, as [webhooks and
+as a feed](webhooks.md). This page is written from the code by `fujin event-types`; an installation shows the same list
+at `GET /schemas/events`.
 
 - The `data` of each type are described by a JSON Schema (2020-12) at `{address}`,
   which is what `dataschema` of an event says.

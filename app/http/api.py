@@ -39,6 +39,21 @@ _NO_FILES = (MEDIA_TYPE, "multipart/form-data", "application/x-www-form-urlencod
 _WITH_TOKEN = ("invalid-token", "expired-token", "revoked-token", "forbidden")
 
 
+class FaultPlaceSchema(Schema):
+    """A place on the map, in the datum of the request."""
+
+    lon = fields.Float(required=True)
+    lat = fields.Float(required=True)
+
+
+class ProposalSchema(Schema):
+    """A drawing that would do in place of the one that was sent."""
+
+    geometry = fields.Dict(required=True)
+    point_count = fields.Integer()
+    hausdorff_m = fields.Float(metadata={"description": "the largest distance between both outlines"})
+
+
 class FaultSchema(Schema):
     """One thing wrong with a request."""
 
@@ -47,6 +62,9 @@ class FaultSchema(Schema):
     pointer = fields.String()
     code = fields.String()
     hint = fields.String()
+    location = fields.Nested(
+        FaultPlaceSchema, metadata={"description": "where a drawing goes wrong, in the datum that it came in"}
+    )
 
 
 class ConflictSchema(Schema):
@@ -81,6 +99,10 @@ class ProblemSchema(Schema):
     version = fields.Integer(metadata={"description": "the dataset version that stands in the way, where one does"})
     version_state = fields.String(metadata={"description": "its state"})
     gate = fields.Dict(metadata={"description": "what a dataset version still needs: verdict and reasons"})
+    proposal = fields.Nested(
+        ProposalSchema,
+        metadata={"description": "on a drawing that is too large: one that would do, where there is one"},
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ object, numbers of at most 20 digits, no NUL and no lone surrogate in any string
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from app.core.errors import AppError, Fault
@@ -65,13 +66,16 @@ def _decimal(digits: str) -> float:
     return value
 
 
-def _constant(name: str) -> NoReturn:
-    _refuse("json-number", f"{name} is not JSON; leave the member out or write a number")
+@dataclass(frozen=True, slots=True)
+class _Constant:
+    """NaN, Infinity or -Infinity, which Python reads and JSON does not have."""
+
+    name: str
 
 
-def _check_text(value: str) -> None:
+def _check_text(value: str, pointer: str = "") -> None:
     if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
-        _refuse("json-text", "strings must not hold NUL or half of a surrogate pair")
+        _refuse("json-text", "strings must not hold NUL or half of a surrogate pair", pointer)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -86,15 +90,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _check_strings(value: Any) -> None:
+def _check_values(value: Any, pointer: str = "") -> None:
     if isinstance(value, str):
-        _check_text(value)
+        _check_text(value, pointer)
+    elif isinstance(value, _Constant):
+        _refuse("json-number", f"{value.name} is not JSON; leave the member out or write a number", pointer)
     elif isinstance(value, list):
-        for item in value:
-            _check_strings(item)
+        for index, item in enumerate(value):
+            if not isinstance(item, float):  # most of a drawing
+                _check_values(item, f"{pointer}/{index}")
     elif isinstance(value, dict):
-        for item in value.values():
-            _check_strings(item)
+        for name, item in value.items():
+            _check_values(item, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
 
 
 def read_json(raw: bytes) -> Any:
@@ -107,9 +114,9 @@ def read_json(raw: bytes) -> Any:
         _refuse("json-too-deep", f"nest at most {MAX_DEPTH} levels")
     try:
         value = json.loads(
-            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+            text, object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_Constant
         )
     except json.JSONDecodeError as error:
         _refuse("malformed-json", f"{error.msg} at line {error.lineno}, column {error.colno}")
-    _check_strings(value)
+    _check_values(value)
     return value

@@ -144,6 +144,14 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("platform-consent-needed", 409, "The platform has not agreed to pay a share of these terms"),
     Problem("coupon-usable-nowhere", 409, "There is no place where the coupon could be used"),
     Problem("codes-are-generated", 409, "The codes of this coupon are made by the platform"),
+    # a merchant's service areas
+    Problem("area-outside-city", 422, "The area reaches out of its city"),
+    Problem("territory-overlaps", 409, "The territory overlaps another of the same brand"),
+    Problem("no-version-waits", 409, "No version of the area waits"),
+    Problem("version-waits", 409, "Another version of the area waits"),
+    Problem("not-in-review", 409, "The area does not wait for a review", "do not retry"),
+    Problem("own-work", 403, "Somebody else has to review it", "do not retry"),
+    Problem("external-id-taken", 409, "The id stands for an area of the place's former merchant"),
     # money
     Problem("provider-unknown", 422, "There is no such provider here"),
     Problem("payment-not-needed", 409, "There is nothing to pay", "do not retry"),
@@ -205,7 +213,7 @@ def code_of(error: AppError) -> str:
 
 def fault_json(fault: Fault) -> dict[str, Any]:
     """One entry of ``errors``: where, and what would be right."""
-    members = ("parameter", "pointer", "code", "hint")
+    members = ("parameter", "pointer", "code", "hint", "location")
     return {"detail": fault.detail} | {name: value for name in members if (value := getattr(fault, name)) is not None}
 
 

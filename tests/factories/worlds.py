@@ -279,6 +279,14 @@ class World:
             " 'CNY', 500, 2000, :from, :until, :made)",
             values,
         )
+        self.run(
+            "INSERT INTO service_area_extents AS e SELECT :city, ST_XMin(b), ST_YMin(b), ST_XMax(b), ST_YMax(b)"
+            " FROM (SELECT ST_GeomFromText(:wkt, 4326) AS b) AS drawn WHERE :state = 'published'"
+            " ON CONFLICT (city_id) DO UPDATE SET west = least(e.west, excluded.west),"
+            " south = least(e.south, excluded.south), east = greatest(e.east, excluded.east),"
+            " north = greatest(e.north, excluded.north)",
+            values,
+        )
         return UUID(str(values["area"]))
 
 

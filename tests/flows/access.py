@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.flows.area_cases import WRITES as AREA_WRITES
+
 ROLES = ("anonymous", "member1", "staff1", "owner1", "owner2", "operator1", "operator2", "admin", "partner1")
 Values = Mapping[str, str]
 # Operations that change something: each refuses whoever may not call it, and other people's things, without any effect.
@@ -33,6 +35,7 @@ WRITES = {
         f"POST /v1/datasets/{{city}}/{{kind}}/versions/{{version}}/{step}"
         for step in ("approve", "activate", "discard", "reload")
     ),
+    *AREA_WRITES,
 }
 
 

@@ -21,7 +21,7 @@ from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
 from tests.flows.made_things import REFUND, Made, Spares
-from tests.flows.partner_cases import FIRST, merchant_paths, merchant_spares
+from tests.flows.partner_cases import FIRST, area_questions, merchant_paths, merchant_spares
 
 ROOT = Path(__file__).parent.parent.parent
 SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
@@ -136,7 +136,7 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "/v1/places/search region": regions,
             "/v1/places/search city": cities,
             "/v1/coupons/nearby region": regions,
-            "/v1/regions city": cities,
+            **dict.fromkeys(("/v1/regions city", "/v1/service-areas/reviews city"), cities),
             "/v1/regions parent": regions,
             "/v1/categories parent": categories,
         },
@@ -146,6 +146,7 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "GET /v1/places/search": {"query": {"q": "cafe", "city": cities[0]}},
             "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
             "POST /v1/auth/token": {"body": partner},
+            **area_questions(points[0], cities[0]),
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
         "partner_sign_in": partner,
@@ -180,7 +181,6 @@ def _paths(
 
 def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, Any]:
     """The values with what was made through HTTP: ids for the loop's paths, bodies, and first requests that must work.
-
     What a run would use up for the next (a deletion, a reversal) gets ids of nothing here, and spares for each run.
     """
     claim = [{"claim_id": ours.active_claim}]
@@ -208,7 +208,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         "/v1/deliveries/{event_id}/attempts": [{"event_id": ours.event}],
         "/v1/events/{event_id}/redeliver": [{"event_id": ours.event}],
         "/v1/providers/{provider}/notify": [{"provider": "test_wallet"}],
-        **merchant_paths(ours.merchant, ours.coupon),
+        **merchant_paths(ours.merchant, ours.coupon, ours.place, ours.area),
     }
     first = {
         "POST /v1/claims": {"coupon_id": ours.many},

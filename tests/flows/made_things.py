@@ -6,7 +6,7 @@ import json
 import secrets
 import urllib.error
 import urllib.request
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
@@ -18,6 +18,7 @@ import sqlalchemy as sa
 from app.core.clock import system_clock
 from app.core.ids import new_city_id
 from tests.factories.worlds import World
+from tests.flows.area_cases import area_spares, make_area, review_spares
 from tests.flows.coupon_cases import coupon_terms
 from tests.flows.partner_cases import publish_spares
 
@@ -69,6 +70,7 @@ class Made:
     settlement: str
     group: str
     invite: str
+    area: str
 
 
 @dataclass(frozen=True)
@@ -79,13 +81,13 @@ class Spares:
     codes: Sequence[str] = ()
 
 
-def send(url: str, method: str, path: str, token: str, body: Any = None) -> tuple[int, Any]:
-    """Status and JSON of a request with a fresh key."""
+def send(url: str, method: str, path: str, token: str, body: Any = None, *, match: str | None = "*") -> tuple[int, Any]:
+    """Status and JSON of a request with a fresh key, of whatever state unless ``match`` is None."""
     headers = {"Authorization": f"Bearer {token}"}
     if body is not None:
         headers["Content-Type"] = "text/csv" if isinstance(body, bytes) else "application/json"
-    if method != "GET":
-        headers["If-Match"] = "*"
+    if method != "GET" and match is not None:
+        headers["If-Match"] = match
     if method == "POST":
         headers["Idempotency-Key"] = secrets.token_hex(12)
     data = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
@@ -110,6 +112,15 @@ class Hands:
         status, found = send(self.url, "POST", path, self.tokens[who]["token"], body)
         assert status in (200, 201, 202), (who, path, status, found)
         return found
+
+    def sends(self, who: str) -> Callable[[str, str, Any], tuple[int, Any]]:
+        """Requests of somebody: method, path, body; a PUT makes what is not there yet."""
+
+        def one(method: str, path: str, body: Any) -> tuple[int, Any]:
+            match = None if method == "PUT" else "*"
+            return send(self.url, method, path, self.tokens[who]["token"], body, match=match)
+
+        return one
 
     def claim(self, member: str, coupon: object) -> str:
         """A claim's id."""
@@ -189,6 +200,7 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
         settlement=_draft(World(engine), merchant),
         group=group,
         invite=invite,
+        area=make_area(hands.sends(owner), place, f"made-{secrets.token_hex(4)}", published=True),
     )
 
 
@@ -238,9 +250,12 @@ def make_spares(
     url: str, engine: sa.Engine, tokens: Tokens, made: Made, who: str, *, place: str | None = None
 ) -> Spares:
     """What ``who`` may pay for, cancel, commit, void, reverse and delete; holds are good for three minutes only."""
+    hands = Hands(url, tokens)
+    if who in ("operator1", "admin"):
+        reviewer = hands.sends("operator1")
+        return Spares(review_spares(hands.sends("owner1"), reviewer, made.merchant, place or made.place))
     if who not in ("member1", "staff1", "owner1", "partner1"):
         return Spares({})
-    hands = Hands(url, tokens)
     coupon, voucher = _offers(World(engine), UUID(made.merchant), UUID(place or made.place))
     if who == "member1":
         vouchers = [hands.claim(who, voucher) for _ in range(2)]
@@ -257,7 +272,7 @@ def make_spares(
     if who != "staff1":
         ids["delete"] = hands.endpoint("owner1")
     if who == "owner1":
-        ids |= _own_coupons(hands, made.merchant)
+        ids |= _own_coupons(hands, made.merchant) | area_spares(hands.sends("owner1"), place or made.place)
     if who == "partner1":
         ids |= publish_spares(partial(_put_as_partner, url, tokens), made.merchant, made.place)
     return Spares(ids, codes)

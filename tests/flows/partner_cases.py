@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from app.core.ids import new_id
+from tests.flows.area_cases import area_first, area_paths, area_questions
 from tests.flows.coupon_cases import COUPON_FIRST, coupon_paths, coupon_spares, coupon_terms
 
 EXTERNAL = "/v1/flow/coupons/{external_id}"
 VERSION = f"{EXTERNAL}/versions/{{version}}"
 STEPS = (f"PUT {EXTERNAL}/stock", f"POST {EXTERNAL}/end")
 FIRST = COUPON_FIRST
+__all__ = ["FIRST", "area_questions", "merchant_paths", "merchant_spares", "partner_calls", "publish_spares"]
 Send = Callable[[str, Any], tuple[int, Any]]
 
 
@@ -61,12 +63,15 @@ def partner_calls(merchant: str, place: str) -> dict[str, tuple[str, str, Any]]:
     }
 
 
-def merchant_paths(merchant: str, coupon: str) -> dict[str, list[dict[str, str]]]:
-    """Path values of a merchant's coupons and of a partner's."""
-    return coupon_paths(merchant, coupon) | partner_paths()
+def merchant_paths(merchant: str, coupon: str, place: str, area: str) -> dict[str, list[dict[str, str]]]:
+    """Path values of a merchant's coupons and areas, and of a partner's coupons."""
+    return coupon_paths(merchant, coupon) | partner_paths() | area_paths(merchant, place, area)
 
 
 def merchant_spares(ids: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Spares of both kinds."""
-    (paths, first), (more_paths, more_first) = coupon_spares(ids), partner_spares(ids)
-    return paths | more_paths, first | more_first
+    """Spares of all kinds."""
+    paths: dict[str, Any] = {}
+    first: dict[str, Any] = {}
+    for more_paths, more_first in (coupon_spares(ids), partner_spares(ids), area_first(ids)):
+        paths, first = paths | more_paths, first | more_first
+    return paths, first

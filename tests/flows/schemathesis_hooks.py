@@ -18,6 +18,8 @@ from typing import Any
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.flows.area_cases import SAYS_NO as AREAS_SAY_NO
+
 # A value of the right shape that names nothing: the one kind of refusal that a positive case may meet.
 NAMES_NOTHING = {
     "unknown-brand",
@@ -89,6 +91,7 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
     "set_platform_terms": ("invalid-body", "coupon-ended"),
     "upload_coupon_codes": ("invalid-body", "codes-are-generated", "coupon-ended"),
 }
+SAYS_NO |= AREAS_SAY_NO
 # What the web framework says before an operation is found: a path that is none.
 NOT_OF_AN_OPERATION = {"no-such-route"}
 INSTANTS = ("2026-11-22T09:30:00Z", "2026-11-22T18:30:00.5+08:00", "1970-01-01T00:00:00Z", "2100-12-31T23:59:59-11:00")

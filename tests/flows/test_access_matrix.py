@@ -17,6 +17,8 @@ from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import PARTNER_CLIENT_ID
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
+from tests.flows.area_cases import ALL as ALL_AREAS
+from tests.flows.area_cases import AREA, PLAN, REVIEWS
 from tests.flows.made_things import Made
 
 SEE_ALL = ("operator1", "operator2", "admin")
@@ -103,6 +105,8 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
         foreign_coupon = "SELECT coupon_id FROM coupons WHERE city_id = 3 AND state = 'draft' ORDER BY 1 LIMIT 1"
         place = "SELECT place_id FROM place_operators WHERE merchant_id = :merchant ORDER BY place_id LIMIT 1"
         far_place = "SELECT place_id FROM place_facts WHERE city_id = 3 ORDER BY place_id LIMIT 1"
+        far_run = one("SELECT place_id FROM place_operators WHERE city_id = 3 ORDER BY place_id LIMIT 1")
+        far = one("SELECT merchant_id FROM merchants WHERE home_city_id = 3 ORDER BY 1 LIMIT 1")
         region = "SELECT region_id FROM region_facts WHERE city_id = :city ORDER BY region_id LIMIT 1"
         far_merchant = "SELECT merchant_id FROM merchants WHERE home_city_id = 3 ORDER BY 1 LIMIT 1"
         found = {
@@ -197,7 +201,42 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
             "missing": Case({"external_id": "nothing"}, frozenset()),
         }
     engine.dispose()
-    return found | flow_things(*made)
+    return found | flow_things(*made) | area_things(*made, far_run, first, second, far)
+
+
+def area_things(
+    ours: Made, theirs: Made, far_place: str, first: str, second: str, far_merchant: str
+) -> dict[str, dict[str, Case]]:
+    """The same for service areas and who says how large they may be."""
+    lookers, nothing = frozenset({"staff1", "owner1", "operator1", "admin"}), str(new_city_id(2))
+    others = frozenset({"owner2", "operator1", "admin"})
+    areas = {
+        f"{AREA}{ending}": {
+            "own": Case({"place_id": ours.place, "external_id": ours.area}, lookers),
+            "other merchant's": Case({"place_id": theirs.place, "external_id": theirs.area}, others),
+            "missing": Case({"place_id": nothing, "external_id": "nothing"}, frozenset()),
+        }
+        for ending in ("", "/versions")
+    }
+    return areas | {
+        ALL_AREAS: {
+            "own": Case({"place_id": ours.place}, lookers),
+            "other merchant's": Case({"place_id": theirs.place}, others),
+            "other city's": Case({"place_id": far_place}, frozenset({"operator2", "admin"})),
+            "missing": Case({"place_id": nothing}, frozenset()),
+        },
+        REVIEWS: {
+            "own": Case({"": f"{REVIEWS}?city=hangzhou"}, frozenset({"operator1", "admin"})),
+            "other city's": Case({"": f"{REVIEWS}?city=berlin"}, frozenset({"operator2", "admin"})),
+            "missing": Case({"": f"{REVIEWS}?city=atlantis"}, frozenset()),
+        },
+        PLAN: {
+            "own": Case({"merchant_id": first}, frozenset({"owner1", "operator1", "admin"})),
+            "other merchant's": Case({"merchant_id": second}, others),
+            "other city's": Case({"merchant_id": far_merchant}, frozenset({"operator2", "admin"})),
+            "missing": Case({"merchant_id": str(new_id())}, frozenset()),
+        },
+    }
 
 
 # Operations without a thing of anyone's in their path: query values and bodies that make them answer.
@@ -208,6 +247,7 @@ OPEN = {
     "POST /v1/places/search": "",
     "GET /v1/regions/lookup": "?lat=30.25&lon=120.16",
     "GET /v1/service-areas/containing": "?lat=30.25&lon=120.16",
+    "POST /v1/service-areas/check": "",
     "GET /v1/regions": "",
     "GET /v1/categories": "",
     "GET /v1/cities": "",
@@ -229,7 +269,10 @@ OPEN = {
     "GET /problems": "",
     "GET /.well-known/jwks.json": "",
 }
-BODIES = {"POST /v1/places/search": {"q": "cafe", "city": "hangzhou"}}
+BODIES = {
+    "POST /v1/places/search": {"q": "cafe", "city": "hangzhou"},
+    "POST /v1/service-areas/check": {"points": [{"lon": 120.16, "lat": 30.25}]},
+}
 QUERIES = {"/v1/places/{place_id}/why-not": "?lat=30.25&lon=120.16"}
 TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",

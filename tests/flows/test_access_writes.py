@@ -14,6 +14,7 @@ from app.claims.codes import new_code
 from app.core.ids import new_city_id, new_id
 from tests.factories.digests import loop_contents
 from tests.flows.access import ROLES, WRITES, admitted, alike, ask
+from tests.flows.area_cases import foreign_area_writes, own_area_writes
 from tests.flows.coupon_cases import coupon_terms
 from tests.flows.made_things import (
     ORDER,
@@ -120,7 +121,7 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
 
 
 def own_coupon_writes(made: Made, ids: Mapping[str, str]) -> dict[str, Call]:
-    """What an owner does with coupons, in an order in which each works."""
+    """What an owner does with coupons and areas, in an order in which each works."""
     one, ending = "/v1/coupons/{coupon_id}", f"/v1/coupons/{ids['end_coupon']}"
     fresh, coded = f"/v1/coupons/{ids['publish_coupon']}", f"/v1/coupons/{ids['coded_coupon']}/codes"
     return {
@@ -131,6 +132,7 @@ def own_coupon_writes(made: Made, ids: Mapping[str, str]) -> dict[str, Call]:
         f"PUT {one}/stock": ("PUT", f"{ending}/stock", {"quota": 11}),
         **{f"POST {one}/{step}": ("POST", f"{ending}/{step}", {}) for step in ("pause", "resume", "end")},
         f"POST {one}/codes": ("POST", coded, f"OWN{new_id().hex[20:]}\n".encode()),
+        **own_area_writes(ids),
     }
 
 
@@ -210,6 +212,7 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
         *(("operator2", ("POST", f"/v1/datasets/hangzhou/places/{what}", body),
                         ("POST", f"/v1/datasets/atlantis/places/{what}", body))
           for what, body in DATASET_WRITES),
+        *foreign_area_writes(ours.place, ours.area, ours.merchant),
     ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from app.settlements import actions
 from tests.conftest import ROOT
 from tests.factories.described import faults_of, stored_faults
 from tests.factories.desks import Desk
+from tests.factories.drawers import Drawer
 from tests.factories.loops import CITY, LAT, LON, Loop
 from tests.factories.paying import PRICE, Paying, Scripted, compose
 from tests.factories.shops import Shop
@@ -40,6 +41,7 @@ PROMISED = {
         "group": "joined succeeded failed closed",
         "fraud": "flagged",
         "webhook": "test",
+        "service_area": "submitted published rejected archived",
     }.items()
     for what in all_of_it.split()
 }
@@ -69,6 +71,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     _abuse(paying)
     _endpoint(loop)
     _coupons(loop)
+    _areas(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
     assert written == set(CATALOGUE)
@@ -170,6 +173,18 @@ def _coupons(loop: Loop) -> None:
         assert tell_sold_out(conn, UUID(coupon["coupon_id"]), loop.now)
     for what, body in (("stock", {"quota": 2}), ("pause", {}), ("resume", {}), ("end", {})):
         coupon = desk.done(coupon, what, body)
+
+
+def _areas(loop: Loop) -> None:
+    """An area that an operator rejects and then lets pass, and that ends."""
+    drawer = Drawer(loop, bounded=False)
+    plan = f"/v1/merchants/{loop.merchant}/service-area-plan"
+    wanted = {"max_area_km2": 1000, "review": True}
+    assert drawer.send("PUT", plan, wanted, by=drawer.operator).status_code == 200
+    area = drawer.acted(drawer.drawn("told"), "publish")
+    area = drawer.acted(area, "reject", {"note": "draw it anew"}, by=drawer.operator)
+    area = drawer.acted(drawer.acted(area, "publish"), "approve", by=drawer.operator)
+    assert drawer.ends(area).status_code == 204
 
 
 def _endpoint(loop: Loop) -> None:

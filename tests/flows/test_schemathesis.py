@@ -32,6 +32,8 @@ from tests.flows.api_campaign import (
     with_made,
     with_spares,
 )
+from tests.flows.area_cases import ALL as ALL_AREAS
+from tests.flows.area_cases import AREA_WRITES, LOOKED_AT, PLAN, REVIEW_WRITES, REVIEWS
 from tests.flows.coupon_cases import COUPON, COUPON_WRITES
 from tests.flows.made_things import Made, make_room, make_spares
 from tests.flows.partner_cases import EXTERNAL
@@ -74,17 +76,20 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
         *(f"{method} {ENDPOINT}" for method in ("GET", "PATCH", "DELETE")),
         *(f"POST {ENDPOINT}/{step}" for step in ("rotate-secret", "test")),
     ): frozenset({"owner", "partner"}),
-    (f"GET {COUPON}/management", "GET /v1/merchants/{merchant_id}/coupons"): frozenset(
+    (f"GET {COUPON}/management", "GET /v1/merchants/{merchant_id}/coupons", *LOOKED_AT): frozenset(
         {"staff", "owner", "operator", "admin"}
     ),
-    ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES): frozenset({"owner"}),
+    ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES, *AREA_WRITES, f"POST {ALL_AREAS}/publish"): frozenset(
+        {"owner"}
+    ),
+    (f"GET {PLAN}",): frozenset({"owner", "operator", "admin"}),
     (
         f"GET {EXTERNAL}",
         f"PUT {EXTERNAL}/versions/{{version}}",
         f"PUT {EXTERNAL}/stock",
         f"POST {EXTERNAL}/end",
     ): frozenset({"partner"}),
-    (f"PUT {COUPON}/platform-terms",): frozenset({"operator", "admin"}),
+    (f"PUT {COUPON}/platform-terms", f"PUT {PLAN}", f"GET {REVIEWS}", *REVIEW_WRITES): frozenset({"operator", "admin"}),
 }
 
 # What is admitted and never succeeds here all the same, and why.

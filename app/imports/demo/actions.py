@@ -25,6 +25,7 @@ from app.members.hashing import client_secret_hash, hash_password, name_login
 from app.members.tables import api_clients, credentials, login_names, members, role_grants
 from app.merchants.tables import merchant_staff, merchants, place_operators, staff_places
 from app.outbox.tables import outbox_events, outbox_positions
+from app.service_areas.queries_owned import measure_extents
 from app.service_areas.tables import service_area_versions, service_areas
 
 Rows = list[dict[str, Any]]
@@ -75,6 +76,7 @@ def put_demo(conn: Connection, number: int, now: datetime, secret_key: str, code
         if city.slug in words.HOUSES and city.places_version is not None and city.currency is not None:
             _plant_city(conn, planting, active, city, random.Random(f"{number}/{city.slug}"), crowd)  # noqa: S311
     planting.write(conn)
+    measure_extents(conn)
     for city in active.cities:
         rewrite_coupon_places(conn, city.city_id)
         if city.places_version is not None:

@@ -76,6 +76,7 @@ COMPANIONS: dict[str, dict[str, int]] = {
     "stock-equals-claims": {"bucket-equals-claims": 1},
     "bucket-equals-claims": {"bucket-equals-claims": 2},
     "budget-kept": {"ledger-derived": 1},
+    "service-area-shape": {"service-area-extent": 1},
     "event-relayed": {"coupon-told": 1},
     "redemption-at-its-merchant": {"redemption-in-scope": 1},
     "redeemed-when-used-up": {"unit-live-while-held": 1},
@@ -237,6 +238,25 @@ PLANTS = {
     " WHERE city_id = {here} AND kind = 'places'",
     "service-area-shape": "ALTER TABLE service_area_versions DROP CONSTRAINT service_area_versions_boundary_ck;"
     " UPDATE service_area_versions SET boundary = {bow_tie}",
+    "service-area-one-published": "DROP INDEX service_area_versions_published_uq;"
+    " INSERT INTO service_area_versions SELECT city_id, service_area_id, 2, state, names, boundary, area_m2, schedule,"
+    " priority, currency, fee_minor, min_order_minor, effective_from, effective_until, created_at"
+    " FROM service_area_versions WHERE service_area_id = '{service_area}'",
+    "service-area-one-waiting": "DROP INDEX service_area_versions_waiting_uq;"
+    " INSERT INTO service_area_versions SELECT city_id, service_area_id, n, 'draft', names, boundary, area_m2,"
+    " schedule, priority, currency, fee_minor, min_order_minor, effective_from, effective_until, created_at"
+    " FROM service_area_versions, generate_series(2, 3) AS n WHERE service_area_id = '{service_area}'",
+    "service-area-told": "UPDATE service_areas SET seq = 1 WHERE service_area_id = '{service_area}'",
+    "territory-exclusive": "UPDATE service_area_versions SET brand_key = 'brand:x'"
+    " WHERE service_area_id = '{service_area}'; INSERT INTO service_areas SELECT city_id, '{new_here}', place_id,"
+    " merchant_id, 'other', 'territory', created_at FROM service_areas WHERE service_area_id = '{service_area}';"
+    " INSERT INTO service_area_versions SELECT city_id, '{new_here}', version, state, names,"
+    " st_scale(boundary, st_point(0.5, 0.5), st_centroid(boundary)), area_m2, schedule, priority, currency, fee_minor,"
+    " min_order_minor, effective_from, effective_until, created_at, tags, metadata, outline, source_datum, brand_key"
+    " FROM service_area_versions WHERE service_area_id = '{service_area}'",
+    "service-area-extent": "UPDATE service_area_extents SET north = south",
+    "coupon-area-published": "UPDATE service_area_versions SET state = 'archived'",
+    "coupon-areas-whole": "DELETE FROM coupon_places WHERE service_area_id = '{service_area}'",
     "region-shape": "ALTER TABLE region_facts DROP CONSTRAINT region_facts_boundary_ck;"
     " UPDATE region_facts SET boundary = st_translate(boundary, 0, 60) WHERE city_id = {there}",
     "place-point": "UPDATE place_facts SET location = 'SRID=4326;POINT EMPTY' WHERE place_id = '{place3}'",

@@ -49,6 +49,7 @@ def words(tidy: Tidy) -> dict[str, object]:
         "region_coupon": tidy.region_coupon,
         "paid_coupon": tidy.paid_coupon,
         "merchant": tidy.merchant,
+        "service_area": tidy.service_area,
         "member": tidy.member,
         "far_place": tidy.far_place,
         "stranger": new_id(),

@@ -30,7 +30,10 @@ export type Tone = "bad" | "warn" | "info" | "added" | "removed" | "moved" | "ol
 export interface Spot extends LonLat {
   key: string;
   tone: Tone;
+  /** Stands beside the spot. */
   label?: string;
+  /** Stands beside it on paper, where nothing can be pressed. */
+  printed?: string;
 }
 
 const still = matchMedia("(prefers-reduced-motion: reduce)");
@@ -48,6 +51,7 @@ export class FactMap {
   private readonly credits = el("p", { class: "map-credits" });
   private readonly tiles: Partial<Record<Layer, VectorTileLayer>> = {};
   private chosen: string | null = null;
+  private onPaper = false;
 
   /** `label` names the map for those who can't see it; `picked` hears which spot was tapped. */
   constructor(centre: LonLat, zoom: number, label: string, picked: (key: string) => void) {
@@ -128,7 +132,7 @@ export class FactMap {
   private spotStyle(feature: FeatureLike): Style {
     const chosen = feature.get("key") === this.chosen;
     const palette = readPalette();
-    const label: unknown = feature.get("label");
+    const label: unknown = feature.get(this.onPaper ? "printed" : "label");
     return new Style({
       image: new CircleStyle({
         radius: chosen ? 11 : 6.5,
@@ -144,7 +148,7 @@ export class FactMap {
   show(spots: Spot[]): void {
     const features = spots.map((spot) => {
       const feature = new Feature(new Point(onMap(spot)));
-      feature.setProperties({ key: spot.key, tone: spot.tone, label: spot.label }, true);
+      feature.setProperties({ key: spot.key, tone: spot.tone, label: spot.label, printed: spot.printed ?? spot.label }, true);
       return feature;
     });
     const source = this.spots.getSource();
@@ -191,6 +195,15 @@ export class FactMap {
     if (isEmpty(whole)) return;
     this.map.updateSize();
     this.map.getView().fit(whole, { padding: [36, 36, 36, 36], maxZoom: 16 });
+  }
+
+  /** Draws everything at the size of the paper, with what stands beside the spots there; and as it was again. */
+  paper(on: boolean): void {
+    this.onPaper = on;
+    this.node.classList.toggle("on-paper", on);
+    this.fit();
+    this.spots.changed();
+    this.map.renderSync();
   }
 
   /** Lets go of what the map holds, once it is shown no more. */

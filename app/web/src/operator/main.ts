@@ -27,7 +27,9 @@ class OperatorDesk implements Desk {
     addEventListener("hashchange", () => void this.route());
     addEventListener("beforeprint", () => {
       for (const each of document.querySelectorAll("details")) each.open = true;
+      this.map?.paper(true);
     });
+    addEventListener("afterprint", () => this.map?.paper(false));
     if (api.people.signedIn) return this.route();
     this.signIn();
     return Promise.resolve();

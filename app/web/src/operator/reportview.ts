@@ -77,7 +77,7 @@ function checkPart(check: Check, open: boolean, rows: Map<string, HTMLElement>, 
   const lines = check.first.map((first, at) => {
     const key = `${check.check}-${at}`;
     const located = first.lon !== null && first.lat !== null;
-    if (located) spots.push({ key, lon: first.lon ?? 0, lat: first.lat ?? 0, tone: TONES[check.severity] });
+    if (located) spots.push({ key, lon: first.lon ?? 0, lat: first.lat ?? 0, tone: TONES[check.severity], ...(first.row !== null && { printed: String(first.row) }) });
     const line = firstLine(first, located ? () => choose(key) : null);
     rows.set(key, line);
     return line;

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations import ddl
 
-revision = "0035"
-down_revision = "0034"
+revision = "0036"
+down_revision = "0035"
 branch_labels = None
 depends_on = None
 
