@@ -41,6 +41,8 @@ from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
 from app.fraud import routes as fraud_routes
 from app.fraud.cli import commands as fraud_commands
+from app.geofencing import routes_fences, routes_following
+from app.geofencing.memory import FenceMemory
 from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
 from app.http.operations import create_operations
@@ -99,6 +101,7 @@ def create_app(settings: Settings, *, clock: Clock = system_clock, database: Dat
     flow: FlowGateway = FlowElsewhere(settings, parts) if settings.flow else EmbeddedFlow(settings, parts, clock)
     app.extensions["fujin_flow"] = flow
     app.extensions["fujin.service_areas"] = service_areas_routes.AreaParts(follow_areas, EmbeddedIsochrones())
+    app.extensions["fujin_fences"] = FenceMemory(parts, in_memory=settings.geofence_index == "memory")
     register_request_hooks(app)
     register_error_handlers(app)
     limiter = create_limiter(app, settings)
@@ -134,6 +137,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         routes_endpoints.blueprint,
         ledger_routes.blueprint,
         fraud_routes.blueprint,
+        routes_fences.blueprint,
+        routes_following.blueprint,
     )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)

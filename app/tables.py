@@ -8,6 +8,8 @@ import app.claims.tables_guard
 import app.coupons.tables
 import app.flow.tables
 import app.fraud.tables
+import app.geofencing.tables
+import app.geofencing.tables_following
 import app.groups.tables
 import app.http.tables
 import app.imports.checks.tables

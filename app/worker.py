@@ -29,6 +29,8 @@ from app.core.errors import AppError
 from app.coupons.actions import tell_sold_out
 from app.flow.gateway import FlowGateway
 from app.fraud.actions import look
+from app.geofencing import actions_fences, queries_sweeping, sweeping
+from app.geofencing.memory import FenceMemory
 from app.http import idempotency
 from app.http.services import Services
 from app.http.steps import run_job
@@ -69,6 +71,7 @@ class Worker:
         self._app = app
         self._services: Services = app.extensions["fujin"]
         self._flow: FlowGateway = app.extensions["fujin_flow"]
+        self._fences: FenceMemory = app.extensions["fujin_fences"]
         self.worker_id = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._stopping = threading.Event()
         self._loads = Loaders(self._services, self._stopping)
@@ -88,6 +91,8 @@ class Worker:
             Loop("deliveries", self._sender.run_once, 0.1),
             Loop("jobs", self.run_jobs, 0.25),
             Loop("sweepers", self.sweep, 2.0),
+            Loop("fences", self.watch_fences, 0.2),
+            Loop("drawings", self.follow_drawings, 2.0),
             Loop("partners", lambda: self._flow.partner_work(self._now()), 0.25),
             Loop("keeping", self.keep_house, 30.0),
             Loop("loads", lambda: self._loads.turn(("load", "purge")), 0.5),
@@ -138,7 +143,19 @@ class Worker:
             return self._look_at_stock(job)
         if job.kind == "claim.resolve":
             return str(run_job(self._flow.resolve_claim(job.ref_id, self._now())).state)
+        if job.kind == actions_fences.LET_OUT:
+            return self._let_out(job)
         raise LookupError(f"no work is called {job.kind}")
+
+    def _let_out(self, job: Job) -> str:
+        """A batch that was under way when its fence changed is seen to by looking again half a minute later."""
+        while not self._stopping.is_set():
+            with self._database.write() as conn:
+                state = sweeping.let_out(conn, job.city_id, job.ref_id, self._now())
+                conn.commit()
+            if state != "more":
+                break
+        return "let out" if state == "done" else "unknown"
 
     def _look_at_stock(self, job: Job) -> str:
         with self._database.write() as conn:
@@ -156,6 +173,32 @@ class Worker:
                     return 0
                 run_job(plan)
         return 0
+
+    def watch_fences(self) -> int:
+        """Lets time pass for those near fences: dwell times, held fixes, ends of fences; how much was done."""
+        with self._database.read_primary() as conn:
+            cities = queries_sweeping.cities_with_work(conn, self._now())
+        done = 0
+        for city_id in cities:
+            for work in (sweeping.run_timers, sweeping.release_held):
+                with self._database.write() as conn:
+                    done += work(conn, self._fences, city_id, self._now())
+                    conn.commit()
+            with self._database.write() as conn:
+                done += actions_fences.expire_due(conn, city_id, self._now())
+                conn.commit()
+        return done
+
+    def follow_drawings(self) -> int:
+        """Fences that follow service areas and regions are drawn as those are now; how many were."""
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        done = 0
+        for city_id in cities:
+            with self._database.write() as conn:
+                done += actions_fences.follow_sources(conn, city_id, self._now())
+                conn.commit()
+        return done
 
     def take_ranks(self) -> int:
         """Works out anew, once a day, how popular the places of each city are; always rests afterwards."""
@@ -182,11 +225,20 @@ class Worker:
         return 0
 
     def keep_house(self) -> int:
-        """Says that this worker is alive, and removes stored answers past their time."""
+        """Says that this worker is alive; removes stored answers past their time, and positions of yesterday."""
         with self._database.write() as conn:
             queries.beat(conn, self.worker_id, self._now())
             idempotency.purge(conn, self._now(), 1000)
             conn.commit()
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        for city_id in cities:
+            while not self._stopping.is_set():
+                with self._database.write() as conn:
+                    gone = sweeping.purge(conn, city_id, self._now())
+                    conn.commit()
+                if gone < sweeping.PURGED_AT_ONCE:
+                    break
         return 0
 
     def run_once(self) -> int:

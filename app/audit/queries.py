@@ -14,7 +14,7 @@ from app.audit.types import DataRule, RuleResult, Violation
 # Columns of the city group that hold ids of the same city under another name than the thing's own.
 SAME_CITY_COLUMNS: Final = ("scope_id", "parent_id")
 # Keys of other groups, whose ids name no city.
-OTHER_KEYS: Final = ("member_id", "merchant_id", "endpoint_id")
+OTHER_KEYS: Final = ("member_id", "merchant_id", "endpoint_id", "subject_id")
 
 
 def missing_relations(conn: Connection, names: Sequence[str]) -> list[str]:

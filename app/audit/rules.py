@@ -2,7 +2,8 @@
 
 Each statement selects (thing, detail) and may bind ``:now``, the application's clock. They look across all cities,
 which no request does. Those of coupons that merchants run stand in ``coupon_rules``, of claims and redemptions in
-``flow_rules``, of group deals in ``group_rules``, of payments in ``payment_rules``, of the ledger in
+``flow_rules``, of group deals in ``group_rules``, of fences and of who
+is followed in ``geofence_rules``, of payments in ``payment_rules``, of the ledger in
 ``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of regional data in
 ``data_rules``, of search rows in ``search_rules``; those that follow from the catalogue (orphans of foreign keys that
 a distributed installation drops, ids that name their city) are made in ``queries``.
@@ -16,6 +17,7 @@ from app.audit.area_rules import RULES as AREA_RULES
 from app.audit.coupon_rules import RULES as COUPON_RULES
 from app.audit.data_rules import RULES as DATA_RULES
 from app.audit.flow_rules import RULES as FLOW_RULES
+from app.audit.geofence_rules import RULES as GEOFENCE_RULES
 from app.audit.group_rules import RULES as GROUP_RULES
 from app.audit.ledger_rules import RULES as LEDGER_RULES
 from app.audit.outbox_rules import RULES as OUTBOX_RULES
@@ -206,6 +208,7 @@ RULES: tuple[DataRule, ...] = (
     *COUPON_RULES,
     *AREA_RULES,
     *FLOW_RULES,
+    *GEOFENCE_RULES,
     *GROUP_RULES,
     *PAYMENT_RULES,
     *LEDGER_RULES,

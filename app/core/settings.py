@@ -97,6 +97,12 @@ def _host_ports(text: str) -> tuple[str, ...]:
     return found
 
 
+def _fence_index(text: str) -> str:
+    if text not in ("memory", "database"):
+        raise ValueError("must be memory or database")
+    return text
+
+
 _PROVIDERS = ("cash", "test_wallet", "alipay", "stripe")
 
 
@@ -282,6 +288,12 @@ class Settings:
     )
     claim_tries_per_address: int = _setting(
         "FUJIN_CLAIM_TRIES_PER_ADDRESS", "tries an hour and address to claim where the place counts", _count, 300
+    )
+    geofence_index: str = _setting(
+        "FUJIN_GEOFENCE_INDEX",
+        "memory or database: who says which fences a position meets; memory is quicker, each process keeps them all",
+        _fence_index,
+        "memory",
     )
     trusted_proxies: int = _setting("FUJIN_TRUSTED_PROXIES", "proxies in front whose X-Forwarded-For counts", int, 0)
 

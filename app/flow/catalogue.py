@@ -8,6 +8,7 @@ from typing import Any, Final
 from app.claims import events as of_claims
 from app.coupons import events as of_coupons
 from app.fraud import events as of_fraud
+from app.geofencing import events as of_geofences
 from app.groups import events as of_groups
 from app.outbox import events as of_outbox
 from app.outbox.kinds import EventKind, Shape, schema_address
@@ -27,6 +28,7 @@ CATALOGUE: Final[Mapping[str, EventKind]] = {
         of_payments,
         of_settlements,
         of_fraud,
+        of_geofences,
         of_outbox,
     )
     for kind in kinds.KINDS
@@ -34,9 +36,9 @@ CATALOGUE: Final[Mapping[str, EventKind]] = {
 _ANYWHERE: Final = "https://<installation>"
 _HEAD: Final = """# Events
 
-What is told of coupons, service areas, claims, groups, redemptions, payments, refunds and settlements, as [webhooks and
-as a feed](webhooks.md). This page is written from the code by `fujin event-types`; an installation shows the same list
-at `GET /schemas/events`.
+What is told of coupons, service areas, claims, groups, redemptions, payments, refunds, settlements and geofences, as
+[webhooks and as a feed](webhooks.md). This page is written from the code by `fujin event-types`; an installation shows
+the same list at `GET /schemas/events`.
 
 - The `data` of each type are described by a JSON Schema (2020-12) at `{address}`,
   which is what `dataschema` of an event says.

@@ -178,6 +178,11 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("file-gone", 410, "The file is no longer kept", "do not retry"),
     Problem("empty-file", 422, "The file is empty"),
     Problem("upload-disk-full", 507, "There is no room for the file", "retry later with the same key"),
+    # geofences and positions
+    Problem("consent-required", 409, "The member has not agreed to this"),
+    Problem("geofence-exists", 409, "The merchant has a fence of this name", "do not retry"),
+    Problem("geofence-limit", 409, "A merchant has at most ten thousand fences in a city", "do not retry"),
+    Problem("geofence-over", 409, "The fence is over", "do not retry"),
     # our side
     Problem("provider-unavailable", 503, "The payment provider does not answer", "retry later with the same key"),
     Problem("flow-unavailable", 503, "The redemption flow does not answer", "retry later with the same key"),

@@ -23,7 +23,7 @@ def append(conn: Connection, *events: Event) -> None:
         [
             {
                 "city_id": event.city_id,
-                "event_id": new_city_id(event.city_id),
+                "event_id": event.event_id or new_city_id(event.city_id),
                 "aggregate_id": event.aggregate_id,
                 "seq": event.seq,
                 "type": event.type,

@@ -14,7 +14,7 @@ class Event:
     """Something that happened to one aggregate; ``seq`` counts its events from 1 without a gap.
 
     ``type`` is ``fujin.<aggregate>.<what>.v1``; ``data`` is JSON and carries no code, token or position;
-    ``merchant_id`` says whose endpoints are told.
+    ``merchant_id`` says whose endpoints are told; ``event_id`` is made where the teller keeps none of its own.
     """
 
     city_id: int
@@ -25,6 +25,7 @@ class Event:
     data: Mapping[str, Any]
     occurred_at: datetime
     trace: str | None = None
+    event_id: UUID | None = None
 
 
 @dataclass(frozen=True, slots=True)

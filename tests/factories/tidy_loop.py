@@ -32,6 +32,7 @@ from app.outbox.tables import (
 from app.payments.tables import payments, provider_events, refunds
 from app.redemption.tables import redemption_units, redemptions
 from app.settlements import actions as statements
+from tests.factories.tidy_geofences import plant_fence
 from tests.factories.worlds import NOW
 
 HOUR = timedelta(hours=1)
@@ -226,6 +227,7 @@ def plant_tidy_loop(
         _plant_free(loop, coupon)
         _plant_paid(loop, paid_coupon)
         _plant_groups(loop, group_coupon)
+        plant_fence(loop)
         _plant_signal(loop)
         _plant_statements(loop, coupon)
         _plant_coded(loop, coded_coupon)

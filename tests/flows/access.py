@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from tests.flows import geofence_cases
 from tests.flows.area_cases import WRITES as AREA_WRITES
 
 ROLES = ("anonymous", "member1", "staff1", "owner1", "owner2", "operator1", "operator2", "admin", "partner1")
@@ -36,6 +37,7 @@ WRITES = {
         for step in ("approve", "activate", "discard", "reload")
     ),
     *AREA_WRITES,
+    *geofence_cases.WRITES,
 }
 
 

@@ -20,6 +20,8 @@ import sqlalchemy as sa
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
+from tests.flows import geofence_cases
+from tests.flows.campaign_words import CONFIG, NO_COVERAGE, SIGN_OUT
 from tests.flows.made_things import REFUND, Made, Spares
 from tests.flows.partner_cases import FIRST, area_questions, merchant_paths, merchant_spares
 
@@ -32,30 +34,6 @@ REDEMPTION, PAYMENT = "/v1/redemptions/{redemption_id}", "/v1/payments/{payment_
 BY_REQUEST, ENDPOINT = "/v1/redemptions/by-request/{request_no}", "/v1/webhook-endpoints/{endpoint_id}"
 STEPS: dict[str, dict[str, str]] = {"commit": {}, "void": {"reason": "left"}, "reverse": {"reason": "wrong table"}}
 ALL_PHASES = ("examples", "coverage", "fuzzing", "stateful")
-
-# Refusals besides schemathesis' own lists: 412 and 428 are what If-Match can meet. What well-formed data meets with 409
-# is not on its list here, so that the hooks have to name it.
-CONFIG = """
-hooks = "tests.flows.schemathesis_hooks"
-[checks.negative_data_rejection]
-expected-statuses = [400, 401, 403, 404, 405, 406, 409, 412, 415, 422, 428, 429]
-[checks.positive_data_acceptance]
-expected-statuses = ["2xx", "3xx", 401, 403, 404, 429, "5xx"]
-[checks.missing_required_header]
-expected-statuses = [400, 401, 403, 406, 415, 422, 428]
-"""
-# Signing out ends the token that it is called with, so it gets one of its own.
-SIGN_OUT = """
-[[operations]]
-include-operation-id = "sign_out"
-headers = {{ Authorization = "Bearer {token}" }}
-"""
-# A part of the operations is left out of a phase, where another principal's run covers it alike.
-NO_COVERAGE = """
-[[operations]]
-include-operation-id = {operation_ids}
-phases.coverage.enabled = false
-"""
 
 
 @dataclass(frozen=True)
@@ -209,6 +187,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         "/v1/events/{event_id}/redeliver": [{"event_id": ours.event}],
         "/v1/providers/{provider}/notify": [{"provider": "test_wallet"}],
         **merchant_paths(ours.merchant, ours.coupon, ours.place, ours.area),
+        **geofence_cases.paths(ours.fence, ours.fence_event),
     }
     first = {
         "POST /v1/claims": {"coupon_id": ours.many},
@@ -240,7 +219,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
             f"GET {BY_REQUEST}": {"query": {"place_id": ours.place}},
             "GET /v1/groups/{group_id}": {"query": {"invite": ours.invite}},
             f"PATCH {ENDPOINT}": {"headers": {"If-Match": "*"}, "body": {"description": "changed"}},
-            **FIRST,
+            **(FIRST | geofence_cases.first(ours.merchant)),
         },
     }
 
@@ -283,6 +262,7 @@ def with_spares(values: Mapping[str, Any], spares: Spares) -> dict[str, Any]:
         first["POST /v1/groups"] = _keyed({"coupon_id": ids["start"]})
     if "delete" in ids:
         paths[f"DELETE {ENDPOINT}"] = [{"endpoint_id": ids["delete"]}]
+    paths |= geofence_cases.spares(ids)
     if "pay" in ids:
         purpose, method = ("claim", "online") if "cancel_claim" in ids else ("redemption", "user_scans")
         body = {"purpose": purpose, "purpose_id": ids["pay"], "provider": "test_wallet", "method": method}
@@ -305,8 +285,7 @@ def own_values(values: Mapping[str, Any], principal: str, facts: Mapping[str, An
     if principal == "member1":  # the payments of redemptions are the merchants'
         own |= {f"{PAYMENT}{ending}": values["of_members"]["payment"] for ending in ("", "/resolve")}
         own["/v1/refunds/{refund_id}"] = values["of_members"]["refund"]
-    number = PRINCIPALS.index(principal)
-    phones = [f"+861390000{number}{each:03}" for each in range(20)]
+    phones = [f"+861390000{PRINCIPALS.index(principal)}{each:03}" for each in range(20)]
     first = {**values["first"], "POST /v1/auth/otp": {"body": {"phone": phones[0]}}}
     return {**values, "paths": own, "first": first, "phones": phones}
 
@@ -363,8 +342,16 @@ def run(
         words += NO_COVERAGE.format(operation_ids=json.dumps(list(campaign.uncovered)))
     config.write_text(words)
     command = [str(SCHEMATHESIS), "--config-file", str(config), "run", str(document), "--url", url]
-    command += ["--no-color"]
-    command += ["--max-examples", str(campaign.examples), "--seed", str(campaign.seed), "--no-shrink", "--mode", "all"]
+    command += [
+        "--no-color",
+        "--max-examples",
+        str(campaign.examples),
+        "--seed",
+        str(campaign.seed),
+        "--no-shrink",
+        "--mode",
+        "all",
+    ]
     command += ["--phases", ",".join(campaign.phases), "--workers", str(campaign.workers), "--continue-on-failure"]
     command += ["--checks", "all", "--generation-database", "none", "--warnings", "off", "--request-timeout", "30"]
     command += ["--report-json-path", str(report)]

@@ -20,6 +20,7 @@ from app.core.ids import new_city_id
 from tests.factories.worlds import World
 from tests.flows.area_cases import area_spares, make_area, review_spares
 from tests.flows.coupon_cases import coupon_terms
+from tests.flows.geofence_cases import fence_body, make_fence
 from tests.flows.partner_cases import publish_spares
 
 Tokens = dict[str, dict[str, str]]
@@ -71,6 +72,8 @@ class Made:
     group: str
     invite: str
     area: str
+    fence: str
+    fence_event: str
 
 
 @dataclass(frozen=True)
@@ -121,6 +124,12 @@ class Hands:
             return send(self.url, method, path, self.tokens[who]["token"], body, match=match)
 
         return one
+
+    def put(self, who: str, path: str, body: Any) -> Any:
+        """The answer's JSON."""
+        status, found = send(self.url, "PUT", path, self.tokens[who]["token"], body)
+        assert status == 200, (who, path, status, found)
+        return found
 
     def claim(self, member: str, coupon: object) -> str:
         """A claim's id."""
@@ -176,6 +185,10 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
     with engine.connect() as conn:
         told = "SELECT event_id FROM outbox_events WHERE city_id = 2 AND aggregate_id = :claim ORDER BY seq LIMIT 1"
         event = conn.execute(sa.text(told), {"claim": used}).scalar_one()
+    fence = make_fence(hands.post, hands.put, owner, member, merchant)
+    with engine.connect() as conn:
+        seen = "SELECT event_id FROM geofence_events WHERE city_id = 2 AND geofence_id = :fence ORDER BY 1 LIMIT 1"
+        fence_event = conn.execute(sa.text(seen), {"fence": fence}).scalar_one()
     return Made(
         merchant=merchant,
         place=place,
@@ -201,6 +214,8 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
         group=group,
         invite=invite,
         area=make_area(hands.sends(owner), place, f"made-{secrets.token_hex(4)}", published=True),
+        fence=fence,
+        fence_event=str(fence_event),
     )
 
 
@@ -271,6 +286,7 @@ def make_spares(
     ids["cancel"] = hands.pay(who, "redemption", hands.use(who, place or made.place, codes.pop())[0], "wait")
     if who != "staff1":
         ids["delete"] = hands.endpoint("owner1")
+        ids["fence"] = str(hands.post("owner1", "/v1/geofences", fence_body(made.merchant))["geofence_id"])
     if who == "owner1":
         ids |= _own_coupons(hands, made.merchant) | area_spares(hands.sends("owner1"), place or made.place)
     if who == "partner1":

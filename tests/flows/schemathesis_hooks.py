@@ -18,6 +18,7 @@ from typing import Any
 import schemathesis
 from schemathesis.core.parameters import ParameterLocation
 
+from tests.flows import geofence_cases
 from tests.flows.area_cases import SAYS_NO as AREAS_SAY_NO
 
 # A value of the right shape that names nothing: the one kind of refusal that a positive case may meet.
@@ -90,6 +91,7 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
     "set_partner_stock": ("invalid-body", "coupon-ended"),
     "set_platform_terms": ("invalid-body", "coupon-ended"),
     "upload_coupon_codes": ("invalid-body", "codes-are-generated", "coupon-ended"),
+    **geofence_cases.SAYS_NO,
 }
 SAYS_NO |= AREAS_SAY_NO
 # What the web framework says before an operation is found: a path that is none.
@@ -257,7 +259,7 @@ def _sensible(operation_id: str, body: dict[str, Any], draw: random.Random) -> d
         body = _shaped(body, draw)
     if operation_id == "create_payment" and body.get("provider") != "test_wallet":
         body.pop("wallet", None)
-    return body
+    return geofence_cases.sensible(operation_id, body, lambda: draw.choice(INSTANTS))
 
 
 @schemathesis.hook

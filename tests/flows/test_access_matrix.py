@@ -19,6 +19,7 @@ from app.imports.demo.people import PARTNER_CLIENT_ID
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
 from tests.flows.area_cases import ALL as ALL_AREAS
 from tests.flows.area_cases import AREA, PLAN, REVIEWS
+from tests.flows.geofence_cases import EVENT, FENCE
 from tests.flows.made_things import Made
 
 SEE_ALL = ("operator1", "operator2", "admin")
@@ -82,6 +83,15 @@ def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
         "/v1/webhook-endpoints/{endpoint_id}": merchants(
             "endpoint_id", ours.endpoint, theirs.endpoint, str(new_id()), owners
         ),
+        **{
+            f"{FENCE}{ending}": merchants("geofence_id", ours.fence, theirs.fence, str(new_city_id(2)), owners)
+            for ending in ("", "/versions")
+        },
+        EVENT: {
+            "own": Case({"event_id": ours.fence_event}, frozenset({*owners, "operator1", "admin"})),
+            "other merchant's": Case({"event_id": theirs.fence_event}, frozenset({"owner2", "operator1", "admin"})),
+            "missing": Case({"event_id": str(new_city_id(2))}, frozenset()),
+        },
         "/v1/deliveries/{event_id}/attempts": merchants(
             "event_id", ours.event, theirs.event, str(new_city_id(2)), owners
         ),
@@ -262,6 +272,8 @@ OPEN = {
     "GET /v1/events": "",
     "GET /v1/deliveries": "",
     "GET /v1/webhook-endpoints": "",
+    "GET /v1/geofences": "",
+    "GET /v1/me/location": "",
     "GET /healthz": "",
     "GET /readyz": "",
     "GET /metrics": "",

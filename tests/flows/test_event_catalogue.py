@@ -40,6 +40,7 @@ PROMISED = {
         "settlement": "closed paid",
         "group": "joined succeeded failed closed",
         "fraud": "flagged",
+        "geofence": "entered dwelled exited crossed",
         "webhook": "test",
         "service_area": "submitted published rejected archived",
     }.items()
@@ -72,6 +73,7 @@ def test_every_type_that_is_written_is_described_and_every_described_type_is_wri
     _endpoint(loop)
     _coupons(loop)
     _areas(loop)
+    _fences(loop)
     written, faults = stored_faults(loop.engine)
     assert faults == []
     assert written == set(CATALOGUE)
@@ -97,6 +99,23 @@ def _claims(loop: Loop) -> None:
     assert [states[each] for each in (claim, given_back, late, over)] == [
         *("redeemed", "cancelled", "released", "expired")
     ]
+
+
+def _fences(loop: Loop) -> None:
+    """Somebody comes, stays, leaves, and drives through."""
+    owner, member = (loop.employee("owner", loop.merchant), "owner"), (loop.member(), "member")
+    circle = {"center": {"lon": LON, "lat": LAT}, "radius_m": 200}
+    fence = {"external_id": "door", "name": "Door", "circle": circle, "dwell_s": [60]}
+    assert loop.post("/v1/geofences", fence, by=owner).status_code == 201
+    headers = {"Authorization": f"Bearer {loop.token(*member)}"}
+    chosen = loop.client.put("/v1/me/location", json={"positions": True, "offers": False}, headers=headers)
+    assert chosen.status_code == 200
+    spots = ((400, 0.0), (300, 0.01), (200, -0.01))  # in it, east of it, west of it
+    fixes = [
+        {"at": (loop.now - timedelta(seconds=ago)).isoformat(), "lon": LON + east, "lat": LAT, "accuracy_m": 5}
+        for ago, east in spots
+    ]
+    assert loop.post("/v1/positions", {"fixes": fixes}, by=member).get_json()["events"] == 4
 
 
 def _sweep(loop: Loop) -> None:

@@ -17,6 +17,7 @@ import sqlalchemy as sa
 from app.audit.actions import audit_data
 from app.core.clock import system_clock
 from app.core.settings import Settings
+from tests.flows import geofence_cases
 from tests.flows.api_campaign import (
     ALL_PHASES,
     ENDPOINT,
@@ -90,6 +91,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
         f"POST {EXTERNAL}/end",
     ): frozenset({"partner"}),
     (f"PUT {COUPON}/platform-terms", f"PUT {PLAN}", f"GET {REVIEWS}", *REVIEW_WRITES): frozenset({"operator", "admin"}),
+    **geofence_cases.FOR,
 }
 
 # What is admitted and never succeeds here all the same, and why.

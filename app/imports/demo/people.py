@@ -18,7 +18,7 @@ PARTNER_CLIENT_ID: Final = "partner1"
 PARTNER_NAME: Final = "Demo till partner"
 PARTNER_SCOPES: Final = (
     *("coupons:read", "coupons:write", "claims:read", "redemptions:write", "webhooks:write", "events:read"),
-    "users:act",
+    *("users:act", "geofences:write"),
 )
 
 

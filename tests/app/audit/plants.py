@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from tests.app.audit import plants_geofences
+
 # A bow tie: it crosses itself at 0, 0.
 BOW_TIE = "st_multi(st_geomfromtext('POLYGON((-1 -1, 1 1, 1 -1, -1 1, -1 -1))', 4326))"
 
@@ -68,9 +70,11 @@ ORPHANS = (
         "webhook_endpoints",
         "UPDATE deliveries SET merchant_id = '{stranger}' WHERE state = 'due'",
     ),
+    *plants_geofences.ORPHANS,
 )
 # rule → what else breaks with it, by its nature
 COMPANIONS: dict[str, dict[str, int]] = {
+    **plants_geofences.COMPANIONS,
     "coupon-oversold": {"bucket-oversold": 1, "stock-equals-claims": 1, "bucket-equals-claims": 1},
     "bucket-oversold": {"stock-equals-claims": 1, "bucket-equals-claims": 1},
     "stock-equals-claims": {"bucket-equals-claims": 1},
@@ -103,6 +107,7 @@ COMPANIONS: dict[str, dict[str, int]] = {
 
 # rule → statements that break it; {names} are ids of the planted world.
 PLANTS = {
+    **plants_geofences.PLANTS,
     "coupon-oversold": "ALTER TABLE coupon_stock DROP CONSTRAINT coupon_stock_taken_ck;"
     " UPDATE coupon_stock SET taken = 11 WHERE coupon_id = '{coupon}'",
     "bucket-oversold": "ALTER TABLE coupon_stock DROP CONSTRAINT coupon_stock_taken_ck;"

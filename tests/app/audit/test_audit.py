@@ -17,6 +17,7 @@ from app.audit.rules import DURABILITY
 from app.core.clock import system_clock
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
+from tests.app.audit import plants_geofences
 from tests.app.audit.plants import BOW_TIE, COMPANIONS, PLANTS
 from tests.conftest import NOW, MakeDatabase, as_role
 from tests.factories.tidy import HERE, THERE, Tidy, plant_tidy_world
@@ -27,6 +28,7 @@ UNUSED = {
     *("deliveries", "coupon_day_stock", "audit.redemption", "audit.payment", "audit.idempotency"),
     *("settlements", "settlement_lines", "settlement_transfers"),
     *("deal_groups", "group_seats", "claim_verdicts", "fraud_flags"),
+    *plants_geofences.UNUSED,
 }
 # Rules that can't be broken by rows; each has a test of its own below.
 BY_THE_SERVER = {DURABILITY, "forgotten-transaction"}

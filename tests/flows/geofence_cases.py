@@ -1,0 +1,119 @@
+"""Fences and positions for tests that call every operation: what exists, spares, first requests that work, writes."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from app.core.clock import system_clock
+from app.core.ids import new_city_id
+
+FENCE, EVENT = "/v1/geofences/{geofence_id}", "/v1/geofence-events/{event_id}"
+MEMBERS = ("GET /v1/me/location", "PUT /v1/me/location", "POST /v1/positions", "DELETE /v1/me/positions")
+MERCHANTS = (
+    *("GET /v1/geofences", "POST /v1/geofences", f"GET {FENCE}/versions"),
+    *(f"{method} {FENCE}" for method in ("GET", "PATCH", "DELETE")),
+)
+FOR: dict[tuple[str, ...], frozenset[str]] = {
+    MEMBERS: frozenset({"member"}),
+    MERCHANTS: frozenset({"owner", "partner"}),
+    (f"GET {EVENT}",): frozenset({"owner", "partner", "operator", "admin"}),
+}
+WRITES = {label for label in (*MEMBERS, *MERCHANTS) if not label.startswith("GET ")}
+CHOICES = {"positions": True, "offers": True, "time_zone": "Asia/Shanghai"}
+LON, LAT = 120.16, 30.25
+# What well-formed data may be refused with: which drawings are valid, which names are taken, who agreed.
+SAYS_NO = {
+    "create_geofence": ("invalid-body", "invalid-geometry", "geometry-too-large", "geofence-exists", "geofence-limit"),
+    "change_geofence": ("invalid-body", "invalid-geometry", "geometry-too-large", "geofence-over"),
+    "choose_location": ("invalid-body",),
+    "send_positions": ("consent-required",),
+}
+
+
+def fence_body(merchant: str, **more: Any) -> dict[str, Any]:
+    """A fence, to be created."""
+    circle = {"center": {"lon": LON, "lat": LAT}, "radius_m": 300}
+    name = f"door-{secrets.token_hex(6)}"
+    return {"merchant_id": merchant, "external_id": name, "name": "Door", "city_id": 2, "circle": circle} | more
+
+
+def fixes() -> dict[str, Any]:
+    """A position inside of it."""
+    return {"fixes": [{"at": system_clock().isoformat(), "lon": LON, "lat": LAT, "accuracy_m": 10}]}
+
+
+def make_fence(post: Callable[[str, str, Any], Any], put: Callable[[str, str, Any], Any], owner: str, member: str,
+               merchant: str) -> str:  # fmt: skip
+    """A fence that a member who agreed has just entered."""
+    fence = str(post(owner, "/v1/geofences", fence_body(merchant))["geofence_id"])
+    put(member, "/v1/me/location", CHOICES)
+    assert post(member, "/v1/positions", fixes())["events"] >= 1
+    return fence
+
+
+def sensible(operation_id: str, body: dict[str, Any], instants: Callable[[], str]) -> dict[str, Any]:
+    """A generated body without what JSON Schema has no word for."""
+    if operation_id == "choose_location":
+        return body | {"positions": True}  # who withdraws can't show that positions are taken
+    if operation_id == "send_positions" and isinstance(body.get("fixes"), list):
+        return body | {"fixes": [fix | {"at": instants()} if isinstance(fix, dict) else fix for fix in body["fixes"]]}
+    return body
+
+
+def paths(fence: str, event: str) -> dict[str, list[dict[str, str]]]:
+    """Path values that exist; what a deletion uses up gets ids of nothing."""
+    mine = [{"geofence_id": fence}]
+    return {
+        FENCE: mine,
+        f"{FENCE}/versions": mine,
+        f"DELETE {FENCE}": [{"geofence_id": str(new_city_id(2))}],
+        EVENT: [{"event_id": event}],
+    }
+
+
+def first(merchant: str) -> dict[str, Any]:
+    """First requests that work for whoever may make them."""
+    keyed = {"Idempotency-Key": secrets.token_hex(16)}
+    return {
+        "POST /v1/geofences": {"headers": keyed, "body": fence_body(merchant)},
+        f"PATCH {FENCE}": {"headers": {"If-Match": "*"}, "body": {"name": f"Door {secrets.token_hex(3)}"}},
+        "PUT /v1/me/location": {"body": CHOICES},
+        "POST /v1/positions": {"body": fixes()},
+    }
+
+
+def spares(ids: Mapping[str, str]) -> dict[str, list[dict[str, str]]]:
+    """Path values that one run may use up."""
+    return {f"DELETE {FENCE}": [{"geofence_id": ids["fence"]}]} if "fence" in ids else {}
+
+
+def member_calls() -> dict[str, tuple[str, str, Any]]:
+    """What a member does, in an order in which each works."""
+    return {
+        "PUT /v1/me/location": ("PUT", "/v1/me/location", CHOICES),
+        "POST /v1/positions": ("POST", "/v1/positions", fixes()),
+        "DELETE /v1/me/positions": ("DELETE", "/v1/me/positions", None),
+    }
+
+
+def merchant_calls(merchant: str, fence: str, spare: str) -> dict[str, tuple[str, str, Any]]:
+    """What an owner and a partner do with fences."""
+    return {
+        "POST /v1/geofences": ("POST", "/v1/geofences", fence_body(merchant)),
+        f"PATCH {FENCE}": ("PATCH", f"/v1/geofences/{fence}", {"tags": [secrets.token_hex(3)]}),
+        f"DELETE {FENCE}": ("DELETE", f"/v1/geofences/{spare}", None),
+    }
+
+
+def foreign_calls(fence: str, merchant: str, nobody: str) -> list[tuple[Any, Any]]:
+    """Writes that name what is another's, each beside the same with what nobody has."""
+    missing = str(new_city_id(2))
+    return [
+        *(
+            ((method, f"/v1/geofences/{fence}", body), (method, f"/v1/geofences/{missing}", body))
+            for method, body in (("PATCH", {"name": "mine"}), ("DELETE", None))
+        ),
+        (("POST", "/v1/geofences", fence_body(merchant)), ("POST", "/v1/geofences", fence_body(nobody))),
+    ]
