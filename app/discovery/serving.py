@@ -10,7 +10,7 @@ from uuid import UUID
 
 from app.cities.queries import everything_active
 from app.cities.types import ActiveDatasets
-from app.core.errors import Fault, InvalidParameter
+from app.core.errors import Fault, InvalidBody, InvalidParameter
 from app.core.ids import city_of
 from app.core.paging import ExpiredCursor
 from app.discovery.catalogue import attributions, listing
@@ -49,6 +49,7 @@ MAX_NEAREST_M: Final = 50_000.0
 MOST_OTHERS: Final = 5
 MOST_PER_POINT: Final = 20
 _LOOKED_AT: Final = 500
+NO_SUCH_PLACE: Final = "give the id of a place as this API returned it"
 
 
 def confidence_of(border_m: float, accuracy_m: float | None) -> str | None:
@@ -193,7 +194,8 @@ def containing(reading: Reading, search: ContainingSearch, languages: Sequence[s
     serving = _opened(reading, search.kinds, None if kept is None else {int(c): v for c, v in kept["v"].items()})
     if kept is not None:
         _refuse_purged(serving)
-    _refuse_unknown_place(serving, search.place_id)
+    if not _known(serving, search.place_id):
+        raise InvalidParameter(NO_SUCH_PLACE, faults=[Fault(NO_SUCH_PLACE, parameter="place_id")])
     areas = serving.covering([Asked(0, search.origin, instant)])[0]
     found = ranked(areas)
     rest = [each for each in found if after is None or _position(each) > after]
@@ -214,7 +216,8 @@ def containing(reading: Reading, search: ContainingSearch, languages: Sequence[s
 def check(reading: Reading, body: ServingCheck, languages: Sequence[str]) -> Json:
     """The same for many points at once: a statement a city for all of them, answers in the order of the points."""
     serving = _opened(reading, body.kinds)
-    _refuse_unknown_place(serving, body.place_id)
+    if not _known(serving, body.place_id):
+        raise InvalidBody(f"/place_id: {NO_SUCH_PLACE}", faults=[Fault(NO_SUCH_PLACE, pointer="/place_id")])
     now = body.at or reading.now
     asked = [
         Asked(number, each.origin, each.at or now)
@@ -357,7 +360,5 @@ def _refuse_purged(serving: _Serving) -> None:
         raise ExpiredCursor("the data that this cursor reads were replaced; ask for the first page again")
 
 
-def _refuse_unknown_place(serving: _Serving, place_id: UUID | None) -> None:
-    if place_id is not None and serving.active.city(city_of(place_id)) is None:
-        said = "give the id of a place as this API returned it"
-        raise InvalidParameter(said, faults=[Fault(said, parameter="place_id")])
+def _known(serving: _Serving, place_id: UUID | None) -> bool:
+    return place_id is None or serving.active.city(city_of(place_id)) is not None

@@ -60,20 +60,8 @@ class Asked:
 
 # The slim rows alone: names and drawings are read for what is shown.
 _AT: Final = text("""
-    SELECT q.number, a.service_area_id, a.place_id, a.merchant_id, a.kind, a.priority, a.area_m2, a.created_at,
-           a.schedule
-    FROM unnest(:numbers, :lons, :lats, :ats) AS q (number, lon, lat, at)
-    CROSS JOIN LATERAL (
-        SELECT v.service_area_id, s.place_id, s.merchant_id, s.kind, v.priority, v.area_m2, v.created_at, v.schedule
-        FROM service_area_versions v
-        JOIN service_areas s ON s.city_id = :city AND s.service_area_id = v.service_area_id
-        JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = s.place_id
-        WHERE v.city_id = :city AND v.state = 'published'
-          AND st_covers(v.boundary, st_setsrid(st_makepoint(q.lon, q.lat), 4326))
-          AND v.effective_from <= q.at AND (v.effective_until IS NULL OR v.effective_until > q.at)
-          AND NOT f.closed AND (:kinds IS NULL OR s.kind = ANY (:kinds))
-        LIMIT :most) a
-    ORDER BY q.number, a.place_id, a.service_area_id
+    SELECT number, service_area_id, place_id, merchant_id, kind, priority, area_m2, created_at, schedule
+    FROM areas_at(:city, :version, :numbers, :lons, :lats, :ats, :kinds, :most)
 """).bindparams(
     bindparam("numbers", type_=ARRAY(Integer)),
     bindparam("lons", type_=ARRAY(Double)),

@@ -52,6 +52,7 @@ OWNERS = allow("owner", owner=OWN)
 LOOKERS = allow("owner", "staff", "operator", "admin", owner=f"{OWN}; operators by service_areas.city_id")
 ALL: Final = "/v1/places/<uuid:place_id>/service-areas"
 ONE: Final = f"{ALL}/<external_id>"
+TOGETHER: Final = "/v1/places/<uuid:place_id>/publish-service-areas"
 TAGGED: Final = {"ETag": "names this state of the area"}
 MATCH: Final = {"If-Match": HeaderOf("the ETag of the area: which state is meant", required=True)}
 _MAY_MATCH: Final = {"If-Match": HeaderOf("the ETag of the area, where it is there already")}
@@ -253,7 +254,7 @@ def publish_service_area(place_id: UUID, external_id: str, body: dict[str, Any])
 
 
 @blueprint.post(
-    f"{ALL}/publish",
+    TOGETHER,
     policy=OWNERS,
     body=AreaStepBody,
     answer=AreasAnswer,

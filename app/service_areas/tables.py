@@ -45,6 +45,12 @@ service_areas = declare(
     CheckConstraint("revision > 0 and seq >= 0", name="counts"),
 )
 Index("service_areas_merchant_ix", service_areas.c.city_id, service_areas.c.merchant_id)
+Index(
+    "service_areas_lookup_ix",
+    service_areas.c.city_id,
+    service_areas.c.service_area_id,
+    postgresql_include=["place_id", "merchant_id", "kind"],
+)
 
 service_area_versions = declare(
     "service_area_versions",

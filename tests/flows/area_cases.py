@@ -9,6 +9,7 @@ from typing import Any
 from app.core.ids import new_city_id, new_id
 
 ALL = "/v1/places/{place_id}/service-areas"
+TOGETHER = "/v1/places/{place_id}/publish-service-areas"
 AREA = f"{ALL}/{{external_id}}"
 PLAN = "/v1/merchants/{merchant_id}/service-area-plan"
 REVIEWS = "/v1/service-areas/reviews"
@@ -27,10 +28,14 @@ REVIEW_WRITES: dict[str, tuple[str, Any]] = {
     f"POST {AREA}/reject": ("reject_area", {"note": "draw it anew"}),
 }
 LOOKED_AT = tuple(f"GET {path}" for path in (ALL, AREA, f"{AREA}/versions"))
-WRITES = {*AREA_WRITES, *REVIEW_WRITES, f"POST {ALL}/publish", f"PUT {PLAN}"}
+WRITES = {*AREA_WRITES, *REVIEW_WRITES, f"POST {TOGETHER}", f"PUT {PLAN}"}
+ANY_JSON = ("json-number", "json-text", "json-too-deep", "json-too-many-members")
 # Well-formed data that the ground, the city's money or the area's history says no to.
 SAYS_NO: dict[str, tuple[str, ...]] = {
+    # members of one's own may be any JSON, which we read strictly; which cities there are
+    "service_areas_check": (*ANY_JSON, "invalid-body"),
     "put_service_area": (
+        *ANY_JSON,
         *("invalid-body", "invalid-geometry", "geometry-too-large", "area-outside-city", "territory-overlaps"),
         "precondition-required",
     ),
@@ -97,7 +102,7 @@ def area_paths(merchant: str, place: str, area: str) -> dict[str, list[dict[str,
         f"{AREA}/versions": [{"place_id": place, "external_id": area}],
         PLAN: [{"merchant_id": merchant}],
         f"PUT {PLAN}": [{"merchant_id": str(new_id())}],
-        f"POST {ALL}/publish": [{"place_id": str(new_city_id(2))}],
+        f"POST {TOGETHER}": [{"place_id": str(new_city_id(2))}],
         **dict.fromkeys((*AREA_WRITES, *REVIEW_WRITES), nothing),
     }
 
@@ -111,7 +116,7 @@ def area_first(ids: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
             paths[label] = [{"place_id": ids["area_place"], "external_id": ids[spare]}]
             first[label] = {"headers": _headers(), **({} if body is None else {"body": body})}
     if "all_area" in ids:
-        label = f"POST {ALL}/publish"
+        label = f"POST {TOGETHER}"
         paths[label] = [{"place_id": ids["area_place"]}]
         first[label] = {"headers": _headers(), "body": {}}
     if "approve_area" in ids:
@@ -127,7 +132,7 @@ def own_area_writes(ids: Mapping[str, str]) -> dict[str, tuple[str, str, Any]]:
     for label, (spare, body) in AREA_WRITES.items():
         method, path = label.split(" ")
         found[label] = (method, path.format(place_id=place, external_id=ids[spare]), body)
-    found[f"POST {ALL}/publish"] = ("POST", f"{ALL.format(place_id=place)}/publish", {})
+    found[f"POST {TOGETHER}"] = ("POST", TOGETHER.format(place_id=place), {})
     return found
 
 
@@ -140,7 +145,7 @@ def foreign_area_writes(place: str, area: str, merchant: str) -> list[tuple[str,
             method, path = label.split(" ")
             here, gone = (path.format(place_id=each, external_id=area) for each in (place, nowhere))
             found.append((who, (method, here, body), (method, gone, body)))
-    publish = [f"{ALL.format(place_id=each)}/publish" for each in (place, nowhere)]
+    publish = [TOGETHER.format(place_id=each) for each in (place, nowhere)]
     plans = [PLAN.format(merchant_id=each) for each in (merchant, nobody)]
     plan = {"max_area_km2": 1000, "review": False}
     return [

@@ -33,8 +33,7 @@ from tests.flows.api_campaign import (
     with_made,
     with_spares,
 )
-from tests.flows.area_cases import ALL as ALL_AREAS
-from tests.flows.area_cases import AREA_WRITES, LOOKED_AT, PLAN, REVIEW_WRITES, REVIEWS
+from tests.flows.area_cases import AREA_WRITES, LOOKED_AT, PLAN, REVIEW_WRITES, REVIEWS, TOGETHER
 from tests.flows.coupon_cases import COUPON, COUPON_WRITES
 from tests.flows.made_things import Made, make_room, make_spares
 from tests.flows.partner_cases import EXTERNAL
@@ -80,7 +79,7 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     (f"GET {COUPON}/management", "GET /v1/merchants/{merchant_id}/coupons", *LOOKED_AT): frozenset(
         {"staff", "owner", "operator", "admin"}
     ),
-    ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES, *AREA_WRITES, f"POST {ALL_AREAS}/publish"): frozenset(
+    ("POST /v1/coupons", f"POST {COUPON}/codes", *COUPON_WRITES, *AREA_WRITES, f"POST {TOGETHER}"): frozenset(
         {"owner"}
     ),
     (f"GET {PLAN}",): frozenset({"owner", "operator", "admin"}),

@@ -264,10 +264,10 @@ def test_a_border_between_two_territories_moves_only_when_both_are_published_at_
     drawer.drawn("moves-e", kind="territory", geometry=east[1], place=place, etag=right["etag"])
     wider = drawer.area("moves-w", place=place)
     assert code_of(drawer.acts(wider, "publish")) == (409, "territory-overlaps")
-    path = f"/v1/places/{place}/service-areas"
-    tag = drawer.send("GET", path).headers["ETag"]
-    assert code_of(drawer.send("POST", f"{path}/publish", {}, If_Match='"old"')) == (412, "precondition-failed")
-    done = drawer.send("POST", f"{path}/publish", {}, If_Match=tag)
+    tag = drawer.send("GET", f"/v1/places/{place}/service-areas").headers["ETag"]
+    together = f"/v1/places/{place}/publish-service-areas"
+    assert code_of(drawer.send("POST", together, {}, If_Match='"old"')) == (412, "precondition-failed")
+    done = drawer.send("POST", together, {}, If_Match=tag)
     assert done.status_code == 200, done.get_json()
     found = {each["external_id"]: each for each in done.get_json()["items"] if each["published"]}
     assert found["moves-w"]["published"]["geometry"] == west[1]
