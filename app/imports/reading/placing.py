@@ -15,7 +15,7 @@ from shapely.errors import ShapelyError
 from app.imports.errors import UnreadableFile
 from app.imports.reading import columns
 from app.imports.reading.cleaning import is_nothing
-from app.imports.reading.reference import CRS84, DEGREES, Reference, reference_of
+from app.imports.reading.reference import CRS84, DEGREES, Reference, is_collection, reference_of
 from app.imports.reading.types import Opened, RawRow, Wishes
 from app.imports.types import RowFault
 
@@ -144,8 +144,10 @@ def _parsed(cell: Any, reference: Reference) -> Any:
     match = _SRID.match(text)
     srid = int(match[1]) if match else 0
     text = text[match.end() :] if match else text
+    binary = bytes.fromhex(text) if text[:2] in ("00", "01") else None
+    if "COLLECTION" in text[:200].upper() or (binary is not None and is_collection(binary)):
+        raise ValueError("a collection of mixed shapes is no place and no area")
     try:
-        binary = bytes.fromhex(text) if text[:2] in ("00", "01") else None
         shape = shapely.from_wkb(binary) if binary is not None else shapely.from_wkt(text)
     except ShapelyError as error:
         raise ValueError("the shape can't be read") from error

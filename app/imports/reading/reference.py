@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
@@ -21,6 +21,9 @@ from geo.errors import GeoError, UnknownCrs
 Shapes = NDArray[np.object_]
 CRS84: Final = "OGC:CRS84"
 _MAX_CRS_CHARS: Final = 10_000
+_COLLECTION: Final = 7
+_DECLARED: Final = "The declared"
+_CODE: Final = re.compile(r"[A-Za-z]{2,10}:[A-Za-z0-9]{1,20}|urn:ogc:def:crs:[A-Za-z0-9:.]{1,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +73,7 @@ def reference_of(stated: str | None, wished: str | None, where: str) -> Referenc
 
     ``where`` names what would have to state one. Both have to mean the same; neither is refused, never guessed.
     """
-    mine, theirs = _known(wished, "The declared"), _known(stated, "The file's")
+    mine, theirs = _known(wished, _DECLARED), _known(stated, "The file's")
     if mine is None and theirs is None:
         raise missing_crs(where)
     if mine is not None and theirs is not None and not _same(mine, theirs):
@@ -88,8 +91,8 @@ def _known(text: str | None, whose: str) -> Reference | None:
     if text is None or not text.strip():
         return None
     try:
-        if len(text) > _MAX_CRS_CHARS:
-            raise UnknownCrs("too long")
+        if len(text) > _MAX_CRS_CHARS or (whose == _DECLARED and _CODE.fullmatch(text.strip()) is None):
+            raise UnknownCrs("too long, or no code: definitions can name files")
         system = CRS.from_user_input(text)
         authority = system.to_authority(min_confidence=70)
         name = ":".join(authority) if authority else f"{system.name[:60]} (by its definition)"
@@ -112,6 +115,15 @@ def _same(one: Reference, two: Reference) -> bool:
     return bool(CRS.from_user_input(one.definition).equals(CRS.from_user_input(two.definition), ignore_axis_order=True))
 
 
-def shapes_of(wkb: list[Any], parse: Callable[..., Any] = shapely.from_wkb) -> Shapes:
+def is_collection(wkb: bytes) -> bool:
+    """True for a collection of mixed shapes, which can hold itself as deep as a parser's stack and is never wanted."""
+    order = "little" if wkb[:1] == b"\x01" else "big"
+    return (int.from_bytes(wkb[1:5], order) & 0x0FFFFFFF) % 1000 == _COLLECTION  # type: ignore[arg-type]
+
+
+def shapes_of(wkb: list[Any]) -> Shapes:
     """Shapes of a column of well-known binary; None where there is nothing or nothing that can be read."""
-    return np.asarray(parse(np.asarray(wkb, dtype=object), on_invalid="ignore"), dtype=object).reshape(len(wkb))
+    wkb = [None if each is not None and is_collection(each) else each for each in wkb]
+    with np.errstate(invalid="ignore"):  # positions that are no numbers are told row by row
+        shapes = shapely.from_wkb(np.asarray(wkb, dtype=object), on_invalid="ignore")
+    return np.asarray(shapes, dtype=object).reshape(len(wkb))

@@ -15,11 +15,11 @@ def damaged(what: str) -> UnreadableFile:
     return UnreadableFile(what, code="damaged-file", hint=AGAIN)
 
 
-def said(error: BaseException) -> str:
+def said(error: BaseException | str) -> str:
     """The first line of a parser's words, short, without line ends and without the paths of our copies."""
     lines = str(error).splitlines()
     words = " ".join(word for word in (lines[0] if lines else "").split() if "/fujin-reading-" not in word)
-    return (words[:160].rstrip(". ")) or type(error).__name__
+    return words[:160].rstrip(". ") or type(error).__name__
 
 
 @contextmanager

@@ -16,7 +16,7 @@ from typing import Any, Final
 from app.imports.errors import UnreadableFile
 from app.imports.reading.limits import ENVIRONMENT
 from app.imports.reading.reference import Reference, reference_of, shapes_of
-from app.imports.reading.refusing import unknown_layer, whole
+from app.imports.reading.refusing import damaged, said, unknown_layer, whole
 from app.imports.reading.types import Opened, RawRow, SourceFacts, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -35,6 +35,8 @@ for _name, _value in {**ENVIRONMENT, "GDAL_SKIP": ",".join((*_SKIPPED.split(), "
 import pyogrio  # noqa: E402 -- it reads the environment set above
 from pyogrio.raw import open_arrow  # noqa: E402
 
+# The first is about speed, the second about one value, which is then left out.
+_HARMLESS: Final = ("organizePolygons() received", "Value of field", "Value '")
 BATCH: Final = 2_000
 Cell = Callable[[Any], Any]
 
@@ -179,9 +181,15 @@ def named(path: Path, folder: Path, ending: str) -> Path:
 
 @contextmanager
 def _strictly() -> Iterator[None]:
-    """Every word of GDAL against a file is an error."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("error", RuntimeWarning)
-        warnings.simplefilter("error", UserWarning)
+    """Every word of GDAL against a file is an error, save for those about speed or a single value.
+
+    Its warnings arrive in a callback where an exception would be lost, so they are gathered and looked at afterwards.
+    """
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
         with whole("The file"):
             yield
+    words = [said(warning.message) for warning in told if issubclass(warning.category, RuntimeWarning | UserWarning)]
+    grave = [word for word in words if not word.startswith(_HARMLESS)]
+    if grave:
+        raise damaged(f"The file is not sound: {grave[0]}.")
