@@ -49,6 +49,7 @@ from app.http.operations import create_operations
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
 from app.imports import routes as imports_routes
+from app.imports import routes_report
 from app.imports.cli import commands as imports_commands
 from app.members import routes as members_routes
 from app.members.cli import commands as members_commands
@@ -124,6 +125,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         coupons_codes_routes.blueprint,
         members_routes.blueprint,
         imports_routes.blueprint,
+        routes_report.blueprint,
         routes_territories.blueprint,
         routes_contract.blueprint,
         routes_partner.blueprint,

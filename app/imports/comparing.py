@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection, Select, Table, func, intersect, select
 
-from app.cities.tables import basemap_features
+from app.cities.tables import basemap_features, datasets
 from app.cities.types import WORLD_CITY_ID
 from app.imports import queries
 from app.imports.types import Change
@@ -46,6 +46,16 @@ def compare(conn: Connection, table: Table, city_id: int, kind: str, version: in
 def table_of(kind: str) -> Table:
     """The table that holds the rows of a kind."""
     return basemap_features if kind == "basemap" else _IDENTITIES[kind][0]
+
+
+def rows_of(conn: Connection, city_id: int, kind: str, versions: list[int]) -> int | None:
+    """Rows that some versions of a kind hold by their own account; None when one of them isn't there."""
+    rows = conn.execute(
+        select(datasets.c.version, datasets.c.rows_stored).where(
+            datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version == func.any(versions)
+        )
+    ).all()
+    return None if len(rows) < len(set(versions)) else sum(row.rows_stored for row in rows)
 
 
 def too_much_lost(change: Change) -> bool:

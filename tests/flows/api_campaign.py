@@ -30,6 +30,8 @@ SCHEMATHESIS = Path(sys.executable).parent / "schemathesis"
 PRINCIPALS = ("anonymous", "member1", "staff1", "owner1", "operator1", "admin", "partner1")
 AROUND_A_POINT = ("/v1/places/nearby", "/v1/coupons/nearby", "/v1/regions/lookup", "/v1/service-areas/containing")
 WHY_NOT = "/v1/places/{place_id}/why-not"
+VERSION = "/v1/datasets/{city}/{kind}/versions/{version}"
+REPORTS = ("report", "refused.csv", "diff", "diff.geojson")
 REDEMPTION, PAYMENT = "/v1/redemptions/{redemption_id}", "/v1/payments/{payment_id}"
 BY_REQUEST, ENDPOINT = "/v1/redemptions/by-request/{request_no}", "/v1/webhook-endpoints/{endpoint_id}"
 STEPS: dict[str, dict[str, str]] = {"commit": {}, "void": {"reason": "left"}, "reverse": {"reason": "wrong table"}}
@@ -150,7 +152,8 @@ def _paths(
         "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
         "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
         "/v1/datasets/{city}/{kind}/versions": versions,
-        "/v1/datasets/{city}/{kind}/versions/{version}": [{**one, "version": 1} for one in versions],
+        VERSION: [{**one, "version": 1} for one in versions],
+        **{f"{VERSION}/{part}": [{**one, "version": 1} for one in versions] for part in REPORTS},
         "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,
         "/v1/tiles/{layer}.json": [{"layer": tile["layer"]} for tile in tiles],
         "/schemas/events/{name}": [{"name": "fujin.claim.granted.v1.json"}],

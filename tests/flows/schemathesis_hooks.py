@@ -188,6 +188,8 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
         query.pop("cursor", None)
     if set(query.get("category", ())) & set(query.get("exclude_category", ())):
         query.pop("exclude_category")  # what is asked for is not left out
+    if path.endswith(("/diff", "/diff.geojson")):
+        query.pop("against", None)  # a version that is there; what isn't is a missing thing
     if path == "/v1/places/nearby":
         query = _ordered(query)
     if path == "/v1/places/search":

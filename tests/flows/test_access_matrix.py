@@ -20,6 +20,7 @@ from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, a
 from tests.flows.area_cases import ALL as ALL_AREAS
 from tests.flows.area_cases import AREA, PLAN, REVIEWS
 from tests.flows.geofence_cases import EVENT, FENCE
+from tests.flows.api_campaign import REPORTS, VERSION, WHY_NOT
 from tests.flows.made_things import Made
 
 SEE_ALL = ("operator1", "operator2", "admin")
@@ -189,7 +190,7 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "other city's": Case({"city": "berlin", "kind": "places"}, frozenset({"operator2", "admin"})),
                 "missing": Case({"city": "atlantis", "kind": "places"}, frozenset()),
             },
-            "/v1/datasets/{city}/{kind}/versions/{version}": {
+            VERSION: {
                 "own": Case({"city": "hangzhou", "kind": "regions", "version": "1"}, frozenset({"operator1", "admin"})),
                 "other city's": Case(
                     {"city": "berlin", "kind": "regions", "version": "1"}, frozenset({"operator2", "admin"})
@@ -197,6 +198,7 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "missing": Case({"city": "hangzhou", "kind": "regions", "version": "99"}, frozenset()),
             },
         }
+        found |= {f"{VERSION}/{part}": found[VERSION] for part in REPORTS}
         published = one(coupon, merchant=first, state="published")
         row = {"key": f"{PARTNER_CLIENT_ID}|matrix", "coupon": published, "merchant": first}
         conn.execute(
@@ -285,7 +287,7 @@ BODIES = {
     "POST /v1/places/search": {"q": "cafe", "city": "hangzhou"},
     "POST /v1/service-areas/check": {"points": [{"lon": 120.16, "lat": 30.25}]},
 }
-QUERIES = {"/v1/places/{place_id}/why-not": "?lat=30.25&lon=120.16"}
+QUERIES = {WHY_NOT: "?lat=30.25&lon=120.16", f"{VERSION}/diff.geojson": "?layer=added"}
 TILES = {
     "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": "/v1/tiles/places/0/0/0.mvt",
     "/v1/tiles/{layer}.json": "/v1/tiles/places.json",

@@ -42,6 +42,7 @@ from tests.servers import fujin
 SEED = 20261122
 EXAMPLES = 4
 
+VERSION = "/v1/datasets/{city}/{kind}/versions/{version}"
 # Whom each operation is for, where it is not for all: the policy refuses everybody else with 403.
 SETTLEMENTS = ("", "/{settlement_id}", "/{settlement_id}/lines", "/{settlement_id}/lines.csv")
 FOR: dict[tuple[str, ...], frozenset[str]] = {
@@ -52,6 +53,9 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     ("GET /v1/flags",): frozenset({"owner", "operator", "admin"}),
     ("GET /v1/datasets",): frozenset({"operator", "admin"}),
     (*("GET /v1/datasets/{city}/{kind}/versions", "GET /v1/datasets/{city}/{kind}/versions/{version}"),): frozenset(
+        {"operator", "admin"}
+    ),
+    (*(f"GET {VERSION}/{part}" for part in ("report", "refused.csv", "diff", "diff.geojson")),): frozenset(
         {"operator", "admin"}
     ),
     (

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
-from app.cities.types import Territory
+from app.cities.types import DatasetVersion, Territory
 from app.imports.checks import judging, queries
 from app.imports.checks.catalogue import check_of
 from app.imports.checks.places import check_places, lists_in_use
@@ -91,6 +91,12 @@ def kept_report(conn: Connection, city_id: int, kind: str, version: int) -> Json
     """The report of a version as it is shown; None when there is none."""
     kept = queries.kept_report(conn, city_id, kind, version)
     return None if kept is None else as_json(report_from(city_id, kind, version, kept))
+
+
+def no_report(found: DatasetVersion) -> Json:
+    """What is shown of a version that was loaded before versions were checked."""
+    counts = {"declared": found.rows_declared, "stored": found.rows_stored, "refused": found.rows_refused}
+    return as_json(Report(found.city_id, found.kind, found.version, None, found.created_at, counts, gate=NO_REPORT))
 
 
 def _judged(

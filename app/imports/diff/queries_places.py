@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from sqlalchemy import (
+    CTE,
     Boolean,
     ColumnElement,
     Connection,
@@ -27,14 +28,13 @@ from sqlalchemy import (
     null,
     or_,
     select,
-    true,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
 
 from app.core import spatial
 from app.imports.diff.tables import dataset_diff_items
-from app.imports.diff.types import MAX_ITEMS, MOVED_M, STEPS_M, Moves
+from app.imports.diff.types import MAX_ITEMS, MOVED_M, STEPS_M, Item, Moves
 from app.places.tables import hours_patterns, place_facts
 from geo.units import METRES_PER_DEGREE
 
@@ -147,36 +147,8 @@ def summary(conn: Connection, city_id: int, version: int, against: int, far_m: f
 def keep_items(conn: Connection, city_id: int, version: int, against: int) -> None:
     """Writes the first things of each layer, by id, into ``dataset_diff_items``."""
     pairs = Pairs(city_id, version, against)
-    new, old = pairs.new.c, pairs.old.c
-    moved_from = func.jsonb_build_object(
-        "distance_m", func.round(cast(pairs.distance_m, Numeric), 1), "from_lon", old.lon, "from_lat", old.lat
-    )
-    fields = array([case((differs, literal(name, Text)), else_=null()) for name, differs in pairs.fields.items()])
-    changed = func.jsonb_build_object("fields", func.to_jsonb(func.array_remove(fields, null())))
-    renamed = func.jsonb_build_object("old_name", old.name)
-    nothing = func.jsonb_build_object()
-    layers: list[tuple[str, ColumnElement[bool], Any]] = [
-        ("added", pairs.added, nothing),
-        ("removed", pairs.removed, nothing),
-        ("moved", and_(pairs.kept, pairs.moved), moved_from),
-        ("renamed", and_(pairs.kept, pairs.renamed), renamed),
-        ("changed", and_(pairs.kept, pairs.changed), changed),
-    ]
-    differing = (
-        select(
-            func.coalesce(new.place_id, old.place_id).label("thing_id"),
-            func.coalesce(new.source_key, old.source_key).label("source_key"),
-            func.coalesce(new.name, old.name).label("name"),
-            func.coalesce(new.lon, old.lon).label("lon"),
-            func.coalesce(new.lat, old.lat).label("lat"),
-            *(condition.label(f"is_{layer}") for layer, condition, _ in layers),
-            *(case((condition, more), else_=null()).label(f"more_{layer}") for layer, condition, more in layers),
-        )
-        .select_from(pairs.joined)
-        .where(or_(*(condition for _, condition, _ in layers)))
-        .cte("differing")
-    )
-    rows = union_all(*(_layer(differing, layer) for layer, _, _ in layers)).subquery("rows")
+    differing = _differing(pairs)
+    rows = union_all(*(_layer(differing, layer, MAX_ITEMS) for layer in _conditions(pairs))).subquery("rows")
     columns = (rows.c.layer, rows.c.item_no, rows.c.thing_id, rows.c.source_key, rows.c.name, rows.c.lon, rows.c.lat)
     conn.execute(
         insert(dataset_diff_items).from_select(
@@ -193,12 +165,62 @@ def keep_items(conn: Connection, city_id: int, version: int, against: int) -> No
     )
 
 
-def _layer(differing: Any, layer: str) -> Any:
+def layer_items(conn: Connection, city_id: int, version: int, against: int, layer: str, limit: int) -> tuple[Item, ...]:
+    """The first things of one layer, by id, worked out at once."""
+    pairs = Pairs(city_id, version, against)
+    if layer not in _conditions(pairs):
+        return ()
+    rows = conn.execute(_layer(_differing(pairs), layer, limit))
+    return tuple(Item(layer, row.thing_id, row.source_key, row.name, row.lon, row.lat, row.more) for row in rows)
+
+
+def _conditions(pairs: Pairs) -> dict[str, ColumnElement[bool]]:
+    return {
+        "added": pairs.added,
+        "removed": pairs.removed,
+        "moved": and_(pairs.kept, pairs.moved),
+        "renamed": and_(pairs.kept, pairs.renamed),
+        "changed": and_(pairs.kept, pairs.changed),
+    }
+
+
+def _differing(pairs: Pairs) -> CTE:
+    """Every place that differs, with a flag and what there is to say for each layer."""
+    new, old = pairs.new.c, pairs.old.c
+    fields = array([case((differs, literal(name, Text)), else_=null()) for name, differs in pairs.fields.items()])
+    nothing = func.jsonb_build_object()
+    more = {
+        "added": nothing,
+        "removed": nothing,
+        "moved": func.jsonb_build_object(
+            "distance_m", func.round(cast(pairs.distance_m, Numeric), 1), "from_lon", old.lon, "from_lat", old.lat
+        ),
+        "renamed": func.jsonb_build_object("old_name", old.name),
+        "changed": func.jsonb_build_object("fields", func.to_jsonb(func.array_remove(fields, null()))),
+    }
+    conditions = _conditions(pairs)
+    return (
+        select(
+            func.coalesce(new.place_id, old.place_id).label("thing_id"),
+            func.coalesce(new.source_key, old.source_key).label("source_key"),
+            func.coalesce(new.name, old.name).label("name"),
+            func.coalesce(new.lon, old.lon).label("lon"),
+            func.coalesce(new.lat, old.lat).label("lat"),
+            *(condition.label(f"is_{layer}") for layer, condition in conditions.items()),
+            *(case((conditions[layer], said), else_=null()).label(f"more_{layer}") for layer, said in more.items()),
+        )
+        .select_from(pairs.joined)
+        .where(or_(*conditions.values()))
+        .cte("differing")
+    )
+
+
+def _layer(differing: CTE, layer: str, limit: int) -> Any:
     chosen = (
         select(differing)
         .where(differing.c[f"is_{layer}"])
         .order_by(differing.c.thing_id)
-        .limit(MAX_ITEMS)
+        .limit(limit)
         .subquery(f"l_{layer}")
     )
     return select(
@@ -210,4 +232,4 @@ def _layer(differing: Any, layer: str) -> Any:
         chosen.c.lon,
         chosen.c.lat,
         cast(chosen.c[f"more_{layer}"], JSONB).label("more"),
-    ).where(true())
+    )
