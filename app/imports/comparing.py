@@ -48,14 +48,12 @@ def table_of(kind: str) -> Table:
     return basemap_features if kind == "basemap" else _IDENTITIES[kind][0]
 
 
-def rows_of(conn: Connection, city_id: int, kind: str, versions: list[int]) -> int | None:
-    """Rows that some versions of a kind hold by their own account; None when one of them isn't there."""
-    rows = conn.execute(
-        select(datasets.c.version, datasets.c.rows_stored).where(
-            datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version == func.any(versions)
-        )
-    ).all()
-    return None if len(rows) < len(set(versions)) else sum(row.rows_stored for row in rows)
+def rows_of(conn: Connection, city_id: int, kind: str, versions: list[int]) -> int:
+    """Rows that some versions of a kind hold by their own account."""
+    rows = select(func.coalesce(func.sum(datasets.c.rows_stored), 0)).where(
+        datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version == func.any(versions)
+    )
+    return int(conn.execute(rows).scalar_one())
 
 
 def too_much_lost(change: Change) -> bool:

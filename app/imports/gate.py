@@ -8,8 +8,8 @@ from typing import Any, Final, Literal
 
 from sqlalchemy import Connection
 
-from app.imports.comparing import MAX_LOST_SHARE, compare, too_much_lost
-from app.imports.fact_tables import FACTS
+from app.imports.checks import actions as checks
+from app.imports.checks.types import Gate as Judged
 
 Verdict = Literal["open", "note", "second_person", "blocked"]
 SEVERITY: Final[tuple[Verdict, ...]] = ("open", "note", "second_person", "blocked")
@@ -38,16 +38,14 @@ class Gate:
 
 
 def judge(conn: Connection, city_id: int, kind: str, version: int, against: int | None) -> Gate:
-    """What a whole version needs before readers may see it in the place of ``against``."""
-    change = compare(conn, FACTS[kind], city_id, kind, version, against)
-    reasons = []
-    if too_much_lost(change):
-        lost = (
-            f"{change.removed:,} of the {change.before:,} {kind} that readers see would vanish,"
-            f" more than {MAX_LOST_SHARE:.0%}"
-        )
-        reasons.append(Reason("many-removed", lost))
-    return Gate("second_person" if reasons else "open", tuple(reasons), against)
+    """What a version needs before readers may see it in the place of ``against``, which they see now."""
+    return of(checks.gate_of(conn, city_id, kind, version), against)
+
+
+def of(judged: Judged, against: int | None) -> Gate:
+    """A verdict of the checks as it is kept with the load."""
+    reasons = tuple(Reason(reason.code, reason.detail) for reason in judged.reasons)
+    return Gate(judged.verdict, reasons, against)
 
 
 def read(kept: Mapping[str, Any] | None) -> Gate:

@@ -1,6 +1,6 @@
 """Where others join the road of a load: after its rows are stored, before anybody sees them.
 
-Each is called in the load's transaction, in the order in which it stands here; what it writes is taken back with the
+Each is called in the load's transaction, conflation and links before the checks; what it writes is taken back with the
 load when that fails.
 """
 
@@ -9,24 +9,23 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from app.imports.checks import actions as checks
-from app.imports.checks.queries import keep_report
-from app.imports.checks.types import Limits, Report
+from app.imports.checks.actions import Checked
+from app.imports.checks.types import Limits
 from app.imports.conflation import actions as conflation
 from app.imports.reading.types import SourceFacts
 from app.imports.tally import Tally, Target
 from app.imports.types import LoadRequest
 
 
-def check(conn: Connection, request: LoadRequest, target: Target, facts: SourceFacts | None, tally: Tally) -> Report:
-    """Checks the version as a whole and keeps the report, which says whether the version is blocked."""
+def check(conn: Connection, request: LoadRequest, target: Target, facts: SourceFacts | None, tally: Tally) -> Checked:
+    """Checks the version as a whole and keeps the report, which says whether the version may be shown."""
     limits = Limits(refused_share=request.max_refused_share)
     return checks.check_version(conn, target, facts, tally, kind=request.kind, limits=limits)
 
 
-def keep(conn: Connection, report: Report, facts: SourceFacts | None) -> None:
-    """Keeps the report of a version whose rows were taken back."""
-    datum = "wgs84" if facts is None else facts.datum.value
-    keep_report(conn, report, checks.as_json(report) | {"datum": datum})
+def keep(conn: Connection, checked: Checked) -> None:
+    """Keeps the report of a version whose rows were taken back, and of a dry run also the difference it would make."""
+    checks.keep_again(conn, checked)
 
 
 def conflate(conn: Connection, target: Target) -> None:

@@ -1,9 +1,10 @@
 """The road of a load, from a file to a version that nobody sees yet.
 
-    file → reading process → rows that wait → facts → checks → conflation → links → search rows → staged
+    file → reading process → rows that wait → facts → conflation → links → checks → search rows → staged
 
-All of it is one transaction of the caller's and one savepoint within: a load that is blocked, fails or is killed
-leaves no row of the version. What was found wrong is written after the savepoint, so that it stays in any case.
+All of it is one transaction of the caller's and one savepoint within: a load that fails or is killed leaves no row of
+the version. One that its checks block is staged, so that it can be looked at, and never shown. What was found wrong is
+written after the savepoint, so that it stays in any case.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, select
 from app.cities import queries as cities
 from app.cities.tables import basemap_features
 from app.imports import child, copy_lines, hooks, incoming, queries, reader, search_rows
+from app.imports.checks.actions import Checked
 from app.imports.checks.types import Report
 from app.imports.errors import UnreadableFile
 from app.imports.frames import Frame
@@ -83,22 +85,22 @@ def run(
     savepoint = conn.begin_nested()
     try:
         road.read(tally, scratch, bounds)
-        report = road.check(tally)
-        blocked = report.gate.verdict == "blocked"
-        if not blocked:
+        # Corrections and bridged keys first: the difference to what readers see is told of the version as it will be.
+        if tally.stored:
             road.link(tally)
-        if keep and not blocked:
+        checked = road.check(tally)
+        report, failure = checked.report, checked.report.failure
+        if keep and failure is None:
             road.put_search_rows(tally)
             savepoint.commit()
             return Staged(tally, report)
         savepoint.rollback()
         tally.findings.write(conn, request.city_id, request.kind, target.version)
-        hooks.keep(conn, report, facts_of(tally))
-        if not blocked:
+        hooks.keep(conn, checked)
+        if failure is None:
             return Staged(tally, report)
         tally.stored = 0
-        first = report.gate.reasons[0]
-        return Staged(tally, report, first.code, first.detail)
+        return Staged(tally, report, failure.code, failure.detail)
     except UnreadableFile:
         savepoint.rollback()
         tally.stored = 0
@@ -148,7 +150,7 @@ class _Road:
         elif request.kind == "regions":
             region_rows(conn, target, tally)
 
-    def check(self, tally: Tally) -> Report:
+    def check(self, tally: Tally) -> Checked:
         """The version as a whole."""
         return hooks.check(self.conn, self.request, self.target, facts_of(tally), tally)
 

@@ -7,41 +7,36 @@ from typing import Any, Final
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
-from app.cities.queries import versions_open_to
-from app.cities.tables import DATASET_KINDS
-from app.cities.types import DatasetVersion
-from app.core.errors import NotFound
 from app.http.answers import GEOJSON, Answer
 from app.http.api import Blueprint
-from app.http.auth import allow, signed_in
 from app.http.transaction import reading
 from app.imports.checks import actions as checks
 from app.imports.checks import queries
 from app.imports.checks.refused import refused_csv
 from app.imports.diff.reading import layer_features, shown_diff
-from app.imports.schemas_report import MAX_VERSION, DiffLayerQuery, DiffQuery, VersionDiffSchema, VersionReportSchema
+from app.imports.life import own_version
+from app.imports.routes import POLICY, PRIVATE, VERSION, actor
+from app.imports.schemas_report import DiffLayerQuery, DiffQuery, VersionDiffSchema, VersionReportSchema
+from app.imports.types_jobs import VersionView
 
 CSV: Final = "text/csv"
 MAX_REFUSED: Final = 50_000
-_VERSION: Final = "/v1/datasets/<string:city>/<string:kind>/versions/<int:version>"
-_POLICY: Final = allow("operator", "admin", owner="datasets.city_id is one of the operator's cities; an admin has all")
-_PRIVATE: Final = {"Cache-Control": "private, no-store"}
 
 blueprint = Blueprint("reports", __name__, description="What checks found in a city's regional data, and what changes.")
 
 
-@blueprint.get(f"{_VERSION}/report", policy=_POLICY, answer=VersionReportSchema, problems=["not-found"])
+@blueprint.get(f"{VERSION}/report", policy=POLICY, answer=VersionReportSchema, problems=["not-found"])
 def get_version_report(city: str, kind: str, version: int) -> Answer:
     """What the checks of a version found, how to mend it, and what the version waits for."""
     with reading() as conn:
         found = _found(conn, city, kind, version)
         report = checks.kept_report(conn, found.city_id, kind, version)
-    return Answer(report or checks.no_report(found), headers=_PRIVATE)
+    return Answer(report or checks.no_report(found), headers=PRIVATE)
 
 
 @blueprint.get(
-    f"{_VERSION}/refused.csv",
-    policy=_POLICY,
+    f"{VERSION}/refused.csv",
+    policy=POLICY,
     answer=None,
     media_types=(CSV,),
     problems=["not-found"],
@@ -53,12 +48,12 @@ def get_refused_rows(city: str, kind: str, version: int) -> Answer:
         city_id = _found(conn, city, kind, version).city_id
         content = refused_csv(queries.refused_rows(conn, city_id, kind, version, MAX_REFUSED))
     name = f'attachment; filename="{city}-{kind}-{version}-refused.csv"'
-    return Answer(content, headers={**_PRIVATE, "Content-Disposition": name}, media_type=CSV)
+    return Answer(content, headers={**PRIVATE, "Content-Disposition": name}, media_type=CSV)
 
 
 @blueprint.get(
-    f"{_VERSION}/diff",
-    policy=_POLICY,
+    f"{VERSION}/diff",
+    policy=POLICY,
     query=DiffQuery,
     answer=VersionDiffSchema,
     problems=["not-found", "diff-not-ready"],
@@ -68,12 +63,12 @@ def get_version_diff(city: str, kind: str, version: int, query: dict[str, Any]) 
     with reading() as conn:
         city_id, against = _pair(conn, city, kind, version, query["against"])
         found = shown_diff(conn, city_id, kind, version, against)
-    return Answer(found, headers=_PRIVATE)
+    return Answer(found, headers=PRIVATE)
 
 
 @blueprint.get(
-    f"{_VERSION}/diff.geojson",
-    policy=_POLICY,
+    f"{VERSION}/diff.geojson",
+    policy=POLICY,
     query=DiffLayerQuery,
     answer=None,
     media_types=(GEOJSON,),
@@ -85,19 +80,12 @@ def get_version_diff_layer(city: str, kind: str, version: int, query: dict[str, 
         city_id, against = _pair(conn, city, kind, version, query["against"])
         features = layer_features(conn, city_id, kind, version, against, query["layer"])
     body = {"type": "FeatureCollection", "features": features}
-    return Answer(body, headers=_PRIVATE, media_type=GEOJSON)
+    return Answer(body, headers=PRIVATE, media_type=GEOJSON)
 
 
-def _found(conn: Connection, city: str, kind: str, version: int) -> DatasetVersion:
+def _found(conn: Connection, city: str, kind: str, version: int) -> VersionView:
     """A version of the caller's; NotFound for a foreign one exactly as for a missing one."""
-    principal = signed_in()
-    if kind not in DATASET_KINDS or len(city) > 100 or "\x00" in city or version > MAX_VERSION:
-        raise NotFound
-    mine = None if principal.role == "admin" else principal.city_ids
-    found = versions_open_to(conn, city, kind, mine, version)
-    if not found:
-        raise NotFound
-    return found[0]
+    return own_version(conn, city, kind, version, actor())
 
 
 def _pair(conn: Connection, city: str, kind: str, version: int, against: int | None) -> tuple[int, int | None]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from marshmallow import Schema, fields, validate
 
@@ -14,7 +14,7 @@ SEVERITIES = ("file", "row", "warning", "info")
 MAX_VERSION = 2**31 - 1
 
 
-class SampleSchema(Schema):
+class ReportSampleSchema(Schema):
     """One row or thing that a check met; ``row`` counts from 1 in the file."""
 
     row = fields.Integer(required=True, allow_none=True)
@@ -25,7 +25,7 @@ class SampleSchema(Schema):
     lat = fields.Float(required=True, allow_none=True)
 
 
-class FindingSchema(Schema):
+class ReportCheckSchema(Schema):
     """What one check found: how severe, how many, how to mend it, and the first hundred."""
 
     check = fields.String(required=True)
@@ -35,10 +35,10 @@ class FindingSchema(Schema):
     title = fields.String(required=True)
     detail = fields.String(required=True)
     hint = fields.String(required=True)
-    first = fields.List(fields.Nested(SampleSchema), required=True)
+    first = fields.List(fields.Nested(ReportSampleSchema), required=True)
 
 
-class ReasonSchema(Schema):
+class ReportReasonSchema(Schema):
     """Why a version may not simply be shown."""
 
     code = fields.String(required=True)
@@ -66,10 +66,10 @@ class VersionReportSchema(Schema):
     against = fields.Integer(required=True, allow_none=True)
     made_at = fields.DateTime(required=True)
     verdict = fields.String(required=True, validate=validate.OneOf(NEEDS))
-    reasons = fields.List(fields.Nested(ReasonSchema), required=True)
+    reasons = fields.List(fields.Nested(ReportReasonSchema), required=True)
     counts = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     thresholds = fields.List(fields.Nested(ThresholdSchema), required=True)
-    checks = fields.List(fields.Nested(FindingSchema), required=True)
+    checks = fields.List(fields.Nested(ReportCheckSchema), required=True)
 
 
 class MoveBarSchema(Schema):
@@ -101,7 +101,7 @@ class VersionDiffSchema(Schema):
     """What a version (``to``) changes against another (``from``, null before the first)."""
 
     class Meta:
-        include: ClassVar[dict[str, fields.Field]] = {"from": fields.Integer(required=True, allow_none=True)}
+        include: ClassVar[dict[str, Any]] = {"from": fields.Integer(required=True, allow_none=True)}
 
     city_id = fields.Integer(required=True)
     kind = fields.String(required=True)

@@ -17,10 +17,10 @@ from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import PARTNER_CLIENT_ID
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
+from tests.flows.api_campaign import REPORTS, VERSION, WHY_NOT
 from tests.flows.area_cases import ALL as ALL_AREAS
 from tests.flows.area_cases import AREA, PLAN, REVIEWS
 from tests.flows.geofence_cases import EVENT, FENCE
-from tests.flows.api_campaign import REPORTS, VERSION, WHY_NOT
 from tests.flows.made_things import Made
 
 SEE_ALL = ("operator1", "operator2", "admin")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
-from app.cities.types import DatasetVersion, Territory
+from app.cities.types import Territory
 from app.imports.checks import judging, queries
 from app.imports.checks.catalogue import check_of
 from app.imports.checks.places import check_places, lists_in_use
@@ -20,10 +20,12 @@ from app.imports.checks.types import Finding, Gate, Limits, Reason, Report, Samp
 from app.imports.diff import actions as differences
 from app.imports.diff import regions as areas
 from app.imports.diff.queries import planned_for_bulk
+from app.imports.diff.reading import too_large
 from app.imports.diff.rules import worst
 from app.imports.diff.types import Diff
 from app.imports.reading.types import SourceFacts
-from app.imports.staging import Tally, Target
+from app.imports.tally import Tally, Target
+from app.imports.types_jobs import VersionView
 from geo.grid_shift import Datum
 
 Json = dict[str, Any]
@@ -48,29 +50,49 @@ def check_version(
     *,
     kind: str,
     limits: Limits = DEFAULTS,
-) -> Report:
+) -> Checked:
     """Checks what a load stored and keeps the report and the difference to what readers see; the caller commits.
 
-    To be called under ``lock_versions`` once the rows are in, and also when none is: the report then says why.
+    To be called once the rows are in, also when all were refused. Where they are taken back afterwards, the report is
+    kept again by ``keep_again``.
     """
-    city_id, version = target.territory.city_id, target.version
+    territory, version = target.territory, target.version
     counts = {
         "declared": tally.declared, "stored": tally.stored, "refused": tally.refused, "created": tally.created,
     }  # fmt: skip
-    _keep_faults(conn, tally, city_id, kind, version)
-    refused = queries.fault_counts(conn, city_id, kind, version)
+    _keep_faults(conn, tally, territory.city_id, kind, version)
+    refused = queries.fault_counts(conn, territory.city_id, kind, version)
     found = judging.of_counts(kind, counts, None if facts is None else facts.declared, limits)
     found += judging.of_elsewhere(counts, refused)
-    found += _told_rows(conn, city_id, kind, version, refused)
+    found += _told_rows(conn, territory.city_id, kind, version, refused)
     found += _notes(tally, facts)
     declared = Datum.WGS84 if facts is None else facts.datum
-    return _judged(conn, target.territory, kind, version, target.now, counts, found, declared, limits)
+    case = Case(conn, territory, kind, version, declared, limits)
+    checked = case.judged(counts, found, target.now, keep=True)
+    _keep_report(conn, checked.report)
+    return checked
 
 
-def gate_of(conn: Connection, city_id: int, kind: str, version: int, now: datetime, limits: Limits = DEFAULTS) -> Gate:
-    """What a version waits for before it may be shown.
+def keep_again(conn: Connection, checked: Checked) -> None:
+    """Writes a report once the rows it is about are rolled back; with the difference, unless the load failed."""
+    if checked.report.failure is not None:
+        counts = {**checked.report.counts, "stored": 0, "created": 0}
+        _keep_report(conn, replace(checked.report, counts=counts))
+        return
+    _keep_report(conn, checked.report)
+    if checked.diff is not None:
+        differences.keep(conn, checked.diff, checked.report.made_at)
 
-    Another version may be shown now than when it was checked: then the difference is worked out again.
+
+def _keep_report(conn: Connection, report: Report) -> None:
+    queries.keep_report(conn, report, as_json(report) | {"datum": report.datum})
+
+
+def gate_of(conn: Connection, city_id: int, kind: str, version: int, limits: Limits = DEFAULTS) -> Gate:
+    """What a version waits for before it may be shown; writes nothing.
+
+    Another version may be shown now than when it was checked: then it is held against that one. Versions too large
+    for that while somebody waits are for a second person.
     """
     kept = queries.kept_report(conn, city_id, kind, version)
     if kept is None:
@@ -80,11 +102,16 @@ def gate_of(conn: Connection, city_id: int, kind: str, version: int, now: dateti
     report = report_from(city_id, kind, version, kept)
     if against == kept.against:
         return report.gate
+    staying = [one for one in report.findings if one.check not in _OF_THE_DIFF]
+    if too_large(conn, city_id, kind, version, against):
+        said = f"it was checked against version {kept.against or 'none'}, and readers see {against or 'none'} now"
+        now_other = Reason("not-compared", f"{said}; load it again to have it checked anew", "second_person")
+        gate = judging.gate_of(staying, ())
+        return Gate(worst([gate.verdict, "second_person"]), (*gate.reasons, now_other))
     territory = cities.territory_by_id(conn, city_id)
     assert territory is not None
-    staying = [one for one in report.findings if one.check not in _OF_THE_DIFF]
-    declared = Datum(kept.report.get("datum", "wgs84"))
-    return _judged(conn, territory, kind, version, now, report.counts, staying, declared, limits).gate
+    case = Case(conn, territory, kind, version, Datum(report.datum), limits)
+    return case.judged(report.counts, staying, report.made_at, keep=False).report.gate
 
 
 def kept_report(conn: Connection, city_id: int, kind: str, version: int) -> Json | None:
@@ -93,74 +120,88 @@ def kept_report(conn: Connection, city_id: int, kind: str, version: int) -> Json
     return None if kept is None else as_json(report_from(city_id, kind, version, kept))
 
 
-def no_report(found: DatasetVersion) -> Json:
-    """What is shown of a version that was loaded before versions were checked."""
+def no_report(found: VersionView) -> Json:
+    """What is shown of a version without a report: loaded before there were checks, under way, or unreadable."""
     counts = {"declared": found.rows_declared, "stored": found.rows_stored, "refused": found.rows_refused}
-    return as_json(Report(found.city_id, found.kind, found.version, None, found.created_at, counts, gate=NO_REPORT))
+    gate = NO_REPORT
+    if found.state in ("validating", "failed"):
+        said = "the file is still being read" if found.state == "validating" else "the file could not be read"
+        gate = Gate("blocked", (Reason("not-checked", said, "blocked"),))
+    return as_json(Report(found.city_id, found.kind, found.version, None, found.created_at, counts, gate=gate))
 
 
-def _judged(
-    conn: Connection,
-    territory: Territory,
-    kind: str,
-    version: int,
-    now: datetime,
-    counts: Mapping[str, int],
-    found: list[Finding],
-    declared: Datum,
-    limits: Limits,
-) -> Report:
-    """The report from what is known of the rows, and what the stored version is found to be."""
-    city_id = territory.city_id
-    active = cities.active_version(conn, city_id, kind)
-    against = None if active is None or active.version == version else active.version
-    thresholds: tuple[Threshold, ...] = ()
-    if counts.get("stored", 0):
-        diff, more = _checked(conn, territory, kind, version, against, now, declared, limits)
-        thresholds = diff.thresholds
-        found = [*found, *more]
-    findings = judging.ordered(found)
-    gate = judging.gate_of(findings, thresholds)
-    report = Report(city_id, kind, version, against, now, counts, findings, thresholds, gate)
-    queries.keep_report(conn, report, as_json(report) | {"datum": declared.value})
-    return report
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A report with the difference it was made from; None when nothing was stored."""
+
+    report: Report
+    diff: Diff | None
 
 
-def _checked(
-    conn: Connection,
-    territory: Territory,
-    kind: str,
-    version: int,
-    against: int | None,
-    now: datetime,
-    declared: Datum,
-    limits: Limits,
-) -> tuple[Diff, list[Finding]]:
-    city_id = territory.city_id
-    if kind == "regions":
-        new = differences.areas_of(conn, city_id, version)
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A stored version to be judged; ``declared`` is the datum its sender named."""
+
+    conn: Connection
+    territory: Territory
+    kind: str
+    version: int
+    declared: Datum
+    limits: Limits
+
+    def judged(self, counts: Mapping[str, int], found: list[Finding], now: datetime, *, keep: bool) -> Checked:
+        """The report from what is known of the rows and what the version is found to be; ``keep`` its difference."""
+        city_id = self.territory.city_id
+        active = cities.active_version(self.conn, city_id, self.kind)
+        against = None if active is None or active.version == self.version else active.version
+        diff: Diff | None = None
+        if counts.get("stored", 0):
+            diff, more = self._checked(against, now, keep)
+            found = [*found, *more]
+        thresholds = () if diff is None else diff.thresholds
+        findings = judging.ordered(found)
+        gate = judging.gate_of(findings, thresholds)
+        report = Report(
+            city_id, self.kind, self.version, against, now, counts, findings, thresholds, gate, self.declared.value
+        )
+        return Checked(report, diff)
+
+    def _checked(self, against: int | None, now: datetime, keep: bool) -> tuple[Diff, list[Finding]]:
+        if self.kind == "regions":
+            return self._areas(against, now, keep)
+        diff = self._diff(against, now, keep)
+        if self.kind == "places":
+            with planned_for_bulk(self.conn):
+                found = check_places(self.conn, self.territory, self.version, diff, self.declared, self.limits)
+                return diff, found
+        if self.kind in ("categories", "brands"):
+            gone = {item.source_key or "": item.name for item in diff.items if item.layer == "removed"}
+            return diff, lists_in_use(self.conn, self.kind, gone) if gone else []
+        return diff, []
+
+    def _diff(self, against: int | None, now: datetime, keep: bool) -> Diff:
+        city_id = self.territory.city_id
+        if keep:
+            return differences.diff_of(self.conn, city_id, self.kind, self.version, against, now, self.limits)
+        return differences.worked_out(self.conn, city_id, self.kind, self.version, against, self.limits)
+
+    def _areas(self, against: int | None, now: datetime, keep: bool) -> tuple[Diff, list[Finding]]:
+        conn, city_id = self.conn, self.territory.city_id
+        new = differences.areas_of(conn, city_id, self.version)
         old = {} if against is None else differences.areas_of(conn, city_id, against)
         compared = None if against is None else areas.compare(old, new)
         if compared is None or against is None:
-            diff = differences.diff_of(conn, city_id, kind, version, None, now, limits)
+            diff = self._diff(None, now, keep)
         else:
-            diff = differences.of_regions(conn, city_id, version, against, compared, now, limits)
-        return diff, check_regions(conn, territory, new, old, compared, declared, limits)
-    diff = differences.diff_of(conn, city_id, kind, version, against, now, limits)
-    if kind == "places":
-        with planned_for_bulk(conn):
-            return diff, check_places(conn, territory, version, diff, declared, limits)
-    if kind in ("categories", "brands"):
-        gone = {item.source_key or "": item.name for item in diff.items if item.layer == "removed"}
-        return diff, lists_in_use(conn, kind, gone) if gone else []
-    return diff, []
+            diff = differences.of_regions(conn, city_id, self.version, against, compared, self.limits)
+            if keep:
+                differences.keep(conn, diff, now)
+        return diff, check_regions(conn, self.territory, new, old, compared, self.declared, self.limits)
 
 
 def _keep_faults(conn: Connection, tally: Tally, city_id: int, kind: str, version: int) -> None:
     """Writes what the load found row by row, so that the report can be read from it."""
-    findings = getattr(tally, "findings", None)
-    if findings is not None:
-        findings.write(conn, city_id, kind, version)
+    tally.findings.write(conn, city_id, kind, version)
 
 
 def _told_rows(conn: Connection, city_id: int, kind: str, version: int, counts: Mapping[str, int]) -> list[Finding]:
@@ -181,7 +222,7 @@ def _notes(tally: Tally, facts: SourceFacts | None) -> list[Finding]:
             check, len(rows), f"{len(rows):,} × {check_of(check).title.lower()}",
             tuple(Sample(check_of(check).title, row, key) for row, key in rows[:100]),
         )
-        for check, rows in getattr(tally, "notes", {}).items()
+        for check, rows in tally.notes.items()
     ]  # fmt: skip
     said = [] if facts is None else [*facts.remarks]
     if facts is not None and facts.unused:
@@ -233,7 +274,8 @@ def report_from(city_id: int, kind: str, version: int, kept: Any) -> Report:
     )
     reasons = tuple(Reason(one["code"], one["detail"], one["needs"]) for one in body["reasons"])
     gate = Gate(worst([body["verdict"]]), reasons)
-    return Report(city_id, kind, version, kept.against, kept.made_at, body["counts"], findings, thresholds, gate)
+    made = (kept.against, kept.made_at, body["counts"], findings, thresholds, gate, body.get("datum", "wgs84"))
+    return Report(city_id, kind, version, *made)
 
 
 def _sample_from(one: Json) -> Sample:

@@ -129,13 +129,13 @@ CHECKS: Final[dict[str, Check]] = {
     "hours-unreadable": _warning(
         "Many opening hours can't be read", "Write them in OpenStreetMap's form; such places count as unknown."
     ),
-    "piled-points": _warning(
-        "Many places lie at one point",
-        "Look whether the source knows their addresses: a town's centre stands in for them.",
-    ),
     "brand-in-use": _warning("A brand is gone that places still have", "Keep the brand, or load the places first."),
     # what its sender should know
     "sibling-sliver": _info("Neighbours overlap or part by a narrow strip", "Borders of two sources; harmless."),
+    "piled-points": _info(
+        "Many places lie at one point",
+        "Look whether the source knows their addresses: a town's centre stands in for them.",
+    ),
     "datum-unchecked": _info(
         "Nothing to hold the positions against",
         "Compare a few places with a map you trust before you show the version.",

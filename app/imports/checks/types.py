@@ -13,6 +13,9 @@ Need = Literal["open", "note", "second_person", "blocked"]
 NEEDS: Final[tuple[Need, ...]] = ("open", "note", "second_person", "blocked")
 """What a version waits for, mildest first."""
 
+FAILURES: Final = frozenset({"no-rows", "rows-lost", "nothing-stored", "too-many-refused"})
+"""Findings of a file as a whole after which none of its rows is kept."""
+
 MAX_FIRST: Final = 100
 """So many rows of a finding are kept with their place."""
 
@@ -133,8 +136,14 @@ class Report:
     findings: tuple[Finding, ...] = ()
     thresholds: tuple[Threshold, ...] = ()
     gate: Gate = field(default_factory=Gate)
+    datum: str = "wgs84"
 
     @property
     def verdict(self) -> Need:
         """What the version waits for."""
         return self.gate.verdict
+
+    @property
+    def failure(self) -> Reason | None:
+        """Why nothing of the file is worth keeping: its counts alone say so. What else blocks a version is staged."""
+        return next((reason for reason in self.gate.reasons if reason.code in FAILURES), None)

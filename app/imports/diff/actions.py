@@ -42,7 +42,7 @@ def diff_of(
         against = None
     if kind == "places" and against is not None:
         return _keep_places(conn, worked_out(conn, city_id, kind, version, against, limits, items=False), now)
-    return _keep(conn, worked_out(conn, city_id, kind, version, against, limits), now)
+    return keep(conn, worked_out(conn, city_id, kind, version, against, limits), now)
 
 
 def worked_out(
@@ -63,15 +63,8 @@ def worked_out(
         return _of_places(conn, city_id, version, against, limits, items)
     if kind == "regions":
         old, new = (areas_of(conn, city_id, number) for number in (against, version))
-        return _of_regions(conn, city_id, version, against, regions.compare(old, new), limits)
+        return of_regions(conn, city_id, version, against, regions.compare(old, new), limits)
     return _of_lists(conn, city_id, kind, version, against, limits)
-
-
-def of_regions(
-    conn: Connection, city_id: int, version: int, against: int, compared: RegionsDiff, now: datetime, limits: Limits
-) -> Diff:
-    """The difference of two versions of areas that were compared already, kept."""
-    return _keep(conn, _of_regions(conn, city_id, version, against, compared, limits), now)
 
 
 def areas_of(conn: Connection, city_id: int, version: int) -> Areas:
@@ -79,7 +72,8 @@ def areas_of(conn: Connection, city_id: int, version: int) -> Areas:
     return queries.region_rows(conn, city_id, version)
 
 
-def _keep(conn: Connection, found: Diff, now: datetime) -> Diff:
+def keep(conn: Connection, found: Diff, now: datetime) -> Diff:
+    """Writes a difference and the things that came with it, in the place of what was known of the two versions."""
     queries.forget(conn, found.city_id, found.kind, found.version, found.against or 0)
     queries.keep(conn, found, now)
     queries.keep_items(conn, found, found.items)
@@ -100,9 +94,10 @@ def _keep_places(conn: Connection, found: Diff, now: datetime) -> Diff:
     return found
 
 
-def _of_regions(
+def of_regions(
     conn: Connection, city_id: int, version: int, against: int, compared: RegionsDiff, limits: Limits
 ) -> Diff:
+    """The difference of two versions of areas that were compared already."""
     counts = {layer: compared.counts.get(layer, 0) for layer in (*LAYERS, "kept")}
     before, after = compared.counts["before"], compared.counts["after"]
     places = cities.active_version(conn, city_id, "places")

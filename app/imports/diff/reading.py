@@ -7,7 +7,7 @@ from uuid import UUID
 
 from sqlalchemy import Connection
 
-from app.core.errors import AppError, NotFound
+from app.core.errors import AppError
 from app.imports import comparing
 from app.imports.diff import actions, queries, queries_places
 from app.imports.diff.types import MAX_ITEMS, Item
@@ -61,14 +61,18 @@ def _worked_out(conn: Connection, city_id: int, kind: str, version: int, against
     return tuple(item for item in found.items if item.layer == layer)[:MAX_ITEMS]
 
 
+def too_large(conn: Connection, city_id: int, kind: str, version: int, against: int | None) -> bool:
+    """True when two versions hold too many rows to be compared while somebody waits; areas never do."""
+    if kind == "regions":
+        return False
+    return comparing.rows_of(conn, city_id, kind, [version, against or version]) > SMALL
+
+
 def _refuse_large(conn: Connection, city_id: int, kind: str, version: int, against: int | None) -> None:
-    rows = comparing.rows_of(conn, city_id, kind, [version, against or version])
-    if rows is None:
-        raise NotFound
-    if rows > SMALL:
+    if too_large(conn, city_id, kind, version, against):
         raise DiffNotReady(
-            f"versions {against} and {version} hold {rows:,} rows, too many to compare while you wait; whoever runs the"
-            f" server can do it: fujin datasets diff CITY {kind} {version} --against {against}"
+            f"versions {against} and {version} are too large to be compared while you wait; whoever runs the server"
+            f" can do it: fujin datasets diff CITY {kind} {version} --against {against}"
         )
 
 

@@ -24,7 +24,7 @@ def thresholds_of(
             f"{before:,} rows before, {after:,} after",
         ),
         _share(
-            "lost-share", removed, before, limits.lost_share, "second_person", limits,
+            "many-removed", removed, before, limits.lost_share, "second_person", limits,
             f"{removed:,} of {before:,} rows that readers see would vanish",
         ),
     ]  # fmt: skip

@@ -16,10 +16,9 @@ from sqlalchemy import Connection
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, Territory
 from app.imports import actions
-from app.imports.checks.actions import check_version
-from app.imports.checks.types import Limits, Report
-from app.imports.reading.types import SourceFacts
-from app.imports.staging import Tally, Target
+from app.imports.checks import queries
+from app.imports.checks.actions import report_from
+from app.imports.checks.types import Report
 from app.imports.types import LoadRequest
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum
@@ -60,11 +59,19 @@ def seed(city: str, kind: str) -> Features:
     return found
 
 
-def _load(conn: Connection, folder: Path, city: int, kind: str, features: Features, datum: Datum = Datum.WGS84) -> Any:
+def _load(
+    conn: Connection,
+    folder: Path,
+    city: int,
+    kind: str,
+    features: Any,
+    datum: Datum = Datum.WGS84,
+    share: float | None = 1.0,
+) -> Any:
     path = folder / (f"{kind}.geojsonl" if city != WORLD_CITY_ID else f"{kind}.json")
     text = "".join(json.dumps(one, ensure_ascii=False) + "\n" for one in features)
     path.write_text(text if city != WORLD_CITY_ID else json.dumps(features))
-    done = actions.load(conn, LoadRequest(city, kind, path, ORIGIN, datum, 1.0), NOW)
+    done = actions.load(conn, LoadRequest(city, kind, path, ORIGIN, datum, share, trusted=True), NOW)
     assert done.outcome in ("staged", "failed"), done
     return done
 
@@ -107,7 +114,7 @@ Check = Callable[..., Report]
 
 @pytest.fixture
 def check(town: Connection, tmp_path: Path) -> Check:
-    """Loads features as a version and checks it; ``activate`` shows it to readers."""
+    """Loads features as a version and reads its report; ``activate`` shows it to readers, else it is discarded."""
 
     def run(
         features: Features,
@@ -116,17 +123,16 @@ def check(town: Connection, tmp_path: Path) -> Check:
         city: int = CITY,
         activate: bool = False,
         datum: Datum = Datum.WGS84,
-        facts: SourceFacts | None = None,
-        limits: Limits = Limits(),  # noqa: B008
+        share: float | None = 1.0,
     ) -> Report:
-        done = _load(town, tmp_path, city, kind, features, datum)
-        territory = next(one for one in TOWNS if one.city_id == city)
-        target = Target(territory, done.version, LATER, actions.random_id, cities.world_versions(town))
-        tally = Tally(done.declared, done.stored, done.refused, done.created, done.unreadable_hours, list(done.faults))
-        known = facts or SourceFacts("GeoJSONSeq", datum=datum)
-        report = check_version(town, target, known, tally, kind=kind, limits=limits)
+        done = _load(town, tmp_path, city, kind, features, datum, share)
+        kept = queries.kept_report(town, city, kind, done.version)
+        report = report_from(city, kind, done.version, kept)
+        assert (done.outcome == "failed") == (report.failure is not None)
         if activate:
             actions.activate(town, city, kind, done.version, LATER)
+        else:
+            cities.set_state(town, city, kind, done.version, state="discarded", only_from=("staged",))
         return report
 
     return run
