@@ -49,8 +49,9 @@ from app.http.operations import create_operations
 from app.http.requests import create_limiter, register_request_hooks
 from app.http.services import Services
 from app.imports import routes as imports_routes
-from app.imports import routes_report
+from app.imports import routes_overlays, routes_report, routes_reviews
 from app.imports.cli import commands as imports_commands
+from app.imports.conflation.cli import commands as review_commands
 from app.members import routes as members_routes
 from app.members.cli import commands as members_commands
 from app.members.principals import create_principals
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
 
 VERSION = "1"
 MAX_JSON_BYTES = 1_000_000
+REPORTS = "reviews.report_place"
 SIGN_IN = ("members.send_otp", "members.fetch_token")
 
 
@@ -126,6 +128,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         members_routes.blueprint,
         imports_routes.blueprint,
         routes_report.blueprint,
+        routes_reviews.blueprint,
+        routes_overlays.blueprint,
         routes_territories.blueprint,
         routes_contract.blueprint,
         routes_partner.blueprint,
@@ -150,6 +154,8 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
     sign_in = limiter.limit(f"{settings.sign_in_limit_per_minute}/minute", key_func=get_remote_address)
     for endpoint in SIGN_IN:
         app.view_functions[endpoint] = cast(Any, sign_in(app.view_functions[endpoint]))
+    reports = limiter.limit(f"{settings.report_limit_per_minute}/minute", key_func=get_remote_address)
+    app.view_functions[REPORTS] = cast(Any, reports(app.view_functions[REPORTS]))
     pages = create_pages()
     app.register_blueprint(pages)
     app.config["PAGES"] = pages.name
@@ -159,6 +165,7 @@ def _commands() -> click.Group:
     group = click.Group("fujin", help="Operate Fujin: load data, manage people, check invariants.")
     modules = (
         imports_commands,
+        review_commands,
         members_commands,
         audit_commands,
         outbox_commands,

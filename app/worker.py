@@ -27,6 +27,7 @@ from app.cities.queries import city_ids
 from app.core.db import Database, install_deadline, patience
 from app.core.errors import AppError
 from app.coupons.actions import tell_sold_out
+from app.coupons.search_rows import follow_places
 from app.flow.gateway import FlowGateway
 from app.fraud.actions import look
 from app.geofencing import actions_fences, queries_sweeping, sweeping
@@ -40,6 +41,8 @@ from app.outbox.relay import relay_once
 from app.outbox.sender import Sender
 from app.outbox.types import Job
 from app.payments import rules
+from app.places.overlays import expire
+from app.places.queries_reviews import forget_reporters
 from app.ranks.actions import take_due
 
 log = logging.getLogger("fujin.worker")
@@ -100,6 +103,7 @@ class Worker:
             Loop("uploads", self._loads.keep_house, 60.0),
             Loop("ranks", self.take_ranks, 600.0),
             Loop("signals", self.look_for_abuse, 60.0),
+            Loop("corrections", self.end_corrections, 30.0),
         )
 
     def run_jobs(self) -> int:
@@ -221,6 +225,19 @@ class Worker:
                 return 0
             with self._database.write() as conn:
                 look(conn, city_id, self._services.settings, self._now())
+                conn.commit()
+        return 0
+
+    def end_corrections(self) -> int:
+        """Ends corrections past their time, and forgets who reported long ago; always rests afterwards."""
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        for city_id in cities:
+            if self._stopping.is_set():
+                return 0
+            with self._database.write() as conn:
+                expire(conn, city_id, self._now(), follow_places)
+                forget_reporters(conn, city_id, self._now())
                 conn.commit()
         return 0
 

@@ -179,6 +179,7 @@ def settings_for(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Se
                 "FUJIN_DATABASE_DEADLINE_S": "0",
                 "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
                 "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",
+                "FUJIN_REPORT_LIMIT_PER_MINUTE": "1000000",
                 "FUJIN_LOG_LEVEL": "WARNING",
             }
         )

@@ -49,6 +49,7 @@ def environment(settings: Settings, **more: str) -> dict[str, str]:
         "FUJIN_LOG_LEVEL": settings.log_level,
         "FUJIN_RATE_LIMIT_PER_MINUTE": "1000000",
         "FUJIN_SIGN_IN_LIMIT_PER_MINUTE": "1000000",
+        "FUJIN_REPORT_LIMIT_PER_MINUTE": "1000000",
         **more,
     }
 

@@ -5,8 +5,9 @@ which no request does. Those of coupons that merchants run stand in ``coupon_rul
 ``flow_rules``, of group deals in ``group_rules``, of fences and of who
 is followed in ``geofence_rules``, of payments in ``payment_rules``, of the ledger in
 ``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of regional data in
-``data_rules``, of search rows in ``search_rules``; those that follow from the catalogue (orphans of foreign keys that
-a distributed installation drops, ids that name their city) are made in ``queries``.
+``data_rules``, of corrections in ``correction_rules``, of search rows in ``search_rules``; those that follow from the
+catalogue (orphans of foreign keys that a distributed installation drops, ids that name their city) are made in
+``queries``.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.audit.area_rules import RULES as AREA_RULES
+from app.audit.correction_rules import RULES as CORRECTION_RULES
 from app.audit.coupon_rules import RULES as COUPON_RULES
 from app.audit.data_rules import RULES as DATA_RULES
 from app.audit.flow_rules import RULES as FLOW_RULES
@@ -215,5 +217,6 @@ RULES: tuple[DataRule, ...] = (
     *SETTLEMENT_RULES,
     *OUTBOX_RULES,
     *DATA_RULES,
+    *CORRECTION_RULES,
     *SEARCH_RULES,
 )

@@ -280,6 +280,9 @@ class Settings:
     sign_in_limit_per_minute: int = _setting(
         "FUJIN_SIGN_IN_LIMIT_PER_MINUTE", "sign-in requests a minute and address", _count, 30
     )
+    report_limit_per_minute: int = _setting(
+        "FUJIN_REPORT_LIMIT_PER_MINUTE", "reports of faults of places a minute and address", _count, 10
+    )
     claim_tries_per_member: int = _setting(
         "FUJIN_CLAIM_TRIES_PER_MEMBER", "tries an hour and member to claim where the place counts", _count, 30
     )

@@ -40,7 +40,7 @@ def place(reading: Reading, place_id: UUID, languages: Sequence[str], datum: Dat
         raise NotFound
     found = place_by_id(conn, city_id, city.places_version, place_id)
     if found is None or found.closed:
-        exists, successor = moved_to(conn, city_id, place_id)
+        exists, successor = moved_to(conn, city_id, place_id, reading.now)
         if successor is not None:
             return {"moved_to": str(successor)}
         if exists:

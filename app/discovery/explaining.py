@@ -107,7 +107,7 @@ def why_not(reading: Reading, place_id: UUID, search: NearbySearch, caller: Prin
     """
     settled = settle(reading, "places/nearby", search, asked_for(search))
     city_id = city_of(place_id)
-    exists, successor = moved_to(reading.conn, city_id, place_id)
+    exists, successor = moved_to(reading.conn, city_id, place_id, reading.now)
     if not exists:
         raise NotFound
     city = settled.active.city(city_id)

@@ -152,6 +152,11 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("not-in-review", 409, "The area does not wait for a review", "do not retry"),
     Problem("own-work", 403, "Somebody else has to review it", "do not retry"),
     Problem("external-id-taken", 409, "The id stands for an area of the place's former merchant"),
+    # a city's places: what a person decides about them
+    Problem("overlay-over", 409, "The correction is no longer in force", "do not retry"),
+    Problem("review-decided", 409, "The review was decided already", "do not retry"),
+    Problem("decision-not-offered", 409, "The review does not take this decision"),
+    Problem("both-run", 409, "Two merchants run these places"),
     # money
     Problem("provider-unknown", 422, "There is no such provider here"),
     Problem("payment-not-needed", 409, "There is nothing to pay", "do not retry"),

@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Connection, and_, select
+from sqlalchemy import Connection, and_, select, text
 
 from app.cities.tables import active_dataset
 from app.cities.types import WORLD_CITY_ID
 from app.places.opening_hours import Calendar, HoursPattern, SpecialDay
-from app.places.tables import brands, categories, holidays, hours_patterns, place_facts, places
+from app.places.tables import brands, categories, holidays, hours_patterns, place_facts
 from app.places.types import Brand, Category, Taxonomy
 
+MOVED_TOLD = timedelta(days=365)
+"""How long an id that was merged into another tells which."""
 MAX_CATEGORIES = 10_000
 MAX_BRANDS = 200_000
 MAX_PATTERNS = 200_000
 MAX_HOLIDAYS = 50_000
+_WAY = text("""
+    WITH RECURSIVE way AS (
+        SELECT p.place_id, p.moved_to, p.moved_at, 0 AS steps FROM places p
+        WHERE p.city_id = :city AND p.place_id = :place
+        UNION ALL
+        SELECT p.place_id, p.moved_to, p.moved_at, w.steps + 1 FROM places p
+        JOIN way w ON p.city_id = :city AND p.place_id = w.moved_to WHERE w.steps < 20)
+    SELECT place_id, moved_at FROM way ORDER BY steps LIMIT 21
+""")
 
 
 def taxonomy(conn: Connection, version: int) -> Taxonomy:
@@ -120,9 +131,11 @@ def names_of(conn: Connection, city_id: int, place_ids: Sequence[UUID]) -> dict[
     return {row.place_id: row.names for row in rows}
 
 
-def moved_to(conn: Connection, city_id: int, place_id: UUID) -> tuple[bool, UUID | None]:
-    """Whether the place's identity exists, and the one it was merged into."""
-    row = conn.execute(
-        select(places.c.moved_to).where(places.c.city_id == city_id, places.c.place_id == place_id)
-    ).one_or_none()
-    return (False, None) if row is None else (True, row.moved_to)
+def moved_to(conn: Connection, city_id: int, place_id: UUID, now: datetime) -> tuple[bool, UUID | None]:
+    """Whether the place's identity exists, and the one that it was merged into within a year, at the end of all."""
+    rows = conn.execute(_WAY, {"city": city_id, "place": place_id}).all()
+    if not rows:
+        return False, None
+    first, last = rows[0], rows[-1]
+    late = first.moved_at is not None and first.moved_at <= now - MOVED_TOLD
+    return True, None if late or last.place_id == place_id else last.place_id

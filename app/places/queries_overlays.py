@@ -98,6 +98,10 @@ _CORRECTED = text("""
 _ONE = text(f"""
     SELECT {_COLUMNS} FROM place_overlays o WHERE o.city_id = :city AND o.overlay_id = :overlay FOR NO KEY UPDATE
 """)
+_SOME = text(f"""
+    SELECT {_COLUMNS} FROM place_overlays o
+    WHERE o.city_id = :city AND o.overlay_id = ANY (CAST(:overlays AS uuid[]))
+""")
 _LIVE_ONE = text(f"""
     SELECT {_COLUMNS} FROM place_overlays o
     WHERE o.city_id = :city AND o.place_id = :place AND o.field = :field AND o.state = 'live'
@@ -248,6 +252,13 @@ def base_beneath(conn: Connection, city_id: int, version: int, overlay_id: UUID)
     values = {"city": city_id, "version": version, "overlay": overlay_id}
     row = conn.execute(_BASE_OF_ONE, values).one_or_none()
     return None if row is None else (row.value,)
+
+
+def overlays_by_id(conn: Connection, city_id: int, overlay_ids: Collection[UUID]) -> tuple[Overlay, ...]:
+    """Some corrections."""
+    if not overlay_ids:
+        return ()
+    return tuple(Overlay(*row) for row in conn.execute(_SOME, {"city": city_id, "overlays": list(overlay_ids)}))
 
 
 def end_overlay(

@@ -8,7 +8,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from app.core.ids import new_id
+from app.core.ids import new_city_id, new_id
 from tests.factories.tidy_loop import CODED_TERMS, GROUP_TERMS, PAID_TERMS, plant_tidy_loop
 from tests.factories.worlds import NOW, World
 
@@ -71,6 +71,7 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
         world.activate(city_id, "places", 1)
         world.activate(city_id, "regions", 1)
     count_rows(world)
+    _merge(world, places[3], places[0])
     member = _plant_people(world, merchant, places[0])
     loop = plant_tidy_loop(engine, HERE, merchant, places[0], coupon, paid_coupon, group_coupon, area_coupon)
     return Tidy(
@@ -90,6 +91,19 @@ def count_rows(world: World) -> None:
         " WHERE (r.city_id, r.kind, r.version) = (a.city_id, a.kind, a.version)",
         {},
     )
+
+
+def _merge(world: World, closed: UUID, kept: UUID) -> None:
+    """The closed place was merged into another one, whose key its own is a name of."""
+    ids = {"city": HERE, "closed": closed, "kept": kept, "overlay": new_city_id(HERE), "now": NOW}
+    for statement in (
+        "UPDATE places SET moved_to = :kept, moved_at = :now WHERE city_id = :city AND place_id = :closed",
+        "INSERT INTO place_sources VALUES (:city, 'tidy:0', :kept, NULL), (:city, 'tidy:3', :kept, :closed)",
+        "INSERT INTO place_bases VALUES (:city, 1, :closed, 'closed', 'false')",
+        "INSERT INTO place_overlays (city_id, overlay_id, place_id, field, value, reason, author_id, created_at, state)"
+        " VALUES (:city, :overlay, :closed, 'duplicate_of', to_jsonb(CAST(:kept AS text)), 'x', :kept, :now, 'live')",
+    ):
+        world.run(statement, ids)
 
 
 def _plant_people(world: World, merchant: UUID, place: UUID) -> UUID:

@@ -22,6 +22,8 @@ WRITES = {
     *("POST /v1/groups", "POST /v1/groups/{group_id}/join", "POST /v1/payments"),
     *(f"POST /v1/payments/{{payment_id}}/{step}" for step in ("cancel", "resolve", "refunds")),
     "POST /v1/providers/{provider}/notify",
+    *("POST /v1/reviews/{review_id}", "POST /v1/overlays", "POST /v1/overlays/{overlay_id}/withdraw"),
+    "POST /v1/places/{place_id}/reports",
     "POST /v1/webhook-endpoints",
     *(f"{method} /v1/webhook-endpoints/{{endpoint_id}}" for method in ("PATCH", "DELETE")),
     *(f"POST /v1/webhook-endpoints/{{endpoint_id}}/{step}" for step in ("rotate-secret", "test")),

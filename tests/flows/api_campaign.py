@@ -117,6 +117,7 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "/v1/places/search city": cities,
             "/v1/coupons/nearby region": regions,
             **dict.fromkeys(("/v1/regions city", "/v1/service-areas/reviews city"), cities),
+            **dict.fromkeys(("/v1/reviews city", "/v1/overlays city"), cities),
             "/v1/regions parent": regions,
             "/v1/categories parent": categories,
         },
@@ -126,6 +127,11 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "GET /v1/places/search": {"query": {"q": "cafe", "city": cities[0]}},
             "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
             "POST /v1/auth/token": {"body": partner},
+            **{f"GET /v1/{name}": {"query": {"city": cities[0]}} for name in ("reviews", "overlays")},
+            "POST /v1/places/{place_id}/reports": _keyed({"field": "phone", "value": "+86 571 8700 0000"}),
+            "POST /v1/overlays": _keyed(
+                {"place_id": places[0], "field": "website", "value": "https://example.test", "reason": "a run"}
+            ),
             **area_questions(points[0], cities[0]),
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
@@ -146,6 +152,7 @@ def _paths(
     return {
         "/v1/places/{place_id}": [{"place_id": one} for one in places],
         WHY_NOT: [{"place_id": one} for one in places],
+        "/v1/places/{place_id}/reports": [{"place_id": one} for one in places],
         "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
         "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
         "/v1/merchants/{merchant_id}/places": [{"merchant_id": one} for one in merchants],

@@ -90,6 +90,11 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
     ),
     "set_partner_stock": ("invalid-body", "coupon-ended"),
     "set_platform_terms": ("invalid-body", "coupon-ended"),
+    # what form a value has depends on its field; what was reported, decided or taken back before; what is a merchant's
+    "report_place": ("invalid-body",),
+    "create_overlay": ("invalid-body", "both-run", "decision-not-offered", "review-decided"),
+    "withdraw_overlay": ("overlay-over", "decision-not-offered", "review-decided"),
+    "decide_review": ("invalid-body", "both-run", "decision-not-offered", "review-decided", "overlay-over"),
     "upload_coupon_codes": ("invalid-body", "codes-are-generated", "coupon-ended"),
     **geofence_cases.SAYS_NO,
 }

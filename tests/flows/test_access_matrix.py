@@ -185,6 +185,14 @@ def things(seeded_settings: Settings, made: tuple[Made, Made]) -> dict[str, dict
                 "other city's": Case({"region_id": one(region, city=3)}),
                 "missing": Case({"region_id": str(new_city_id(2))}, frozenset()),
             },
+            **{
+                path: {
+                    "own": Case({"": f"{path}?city=hangzhou"}, frozenset({"operator1", "admin"})),
+                    "other city's": Case({"": f"{path}?city=berlin"}, frozenset({"operator2", "admin"})),
+                    "missing": Case({"": f"{path}?city=atlantis"}, frozenset()),
+                }
+                for path in ("/v1/reviews", "/v1/overlays")
+            },
             "/v1/datasets/{city}/{kind}/versions": {
                 "own": Case({"city": "hangzhou", "kind": "places"}, frozenset({"operator1", "admin"})),
                 "other city's": Case({"city": "berlin", "kind": "places"}, frozenset({"operator2", "admin"})),

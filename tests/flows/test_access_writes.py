@@ -78,7 +78,9 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
     member = who == "member1"
     pay = {"purpose": "claim" if member else "redemption", "purpose_id": ids["pay"], "provider": "test_wallet"}
     payment = made.claim_payment if member else made.payment
+    report = {"field": "phone", "value": f"+86 571 {new_id().int % 10**7:07}"}
     calls: dict[str, Call] = {
+        "POST /v1/places/{place_id}/reports": ("POST", f"/v1/places/{made.place}/reports", report),
         f"POST {payments}/resolve": ("POST", f"/v1/payments/{payment}/resolve", {}),
         f"POST {payments}/cancel": ("POST", f"/v1/payments/{ids['cancel']}/cancel", {}),
         "POST /v1/payments": ("POST", "/v1/payments", pay | {"method": "online" if member else "user_scans"}),
@@ -190,6 +192,7 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
         ("member1", "/v1/payments", "purpose_id", ours.redemption, missing, wallet | {"purpose": "redemption"}),
         ("owner2", "/v1/webhook-endpoints", "merchant_id", ours.merchant, nobody, HOOK),
         ("owner2", f"/v1/events/{theirs.event}/redeliver", "endpoint_id", ours.endpoint, nobody, {}),
+        ("operator2", "/v1/overlays", "place_id", ours.place, missing, {"field": "hide", "value": True, "reason": "x"}),
     ]
 
     def named(path: str, body: Any, name: str, value: str) -> Call:

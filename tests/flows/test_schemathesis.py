@@ -52,6 +52,10 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     ("GET /v1/merchants/{merchant_id}/staff",): frozenset({"owner", "admin"}),
     ("GET /v1/flags",): frozenset({"owner", "operator", "admin"}),
     ("GET /v1/datasets",): frozenset({"operator", "admin"}),
+    (
+        *("GET /v1/reviews", "POST /v1/reviews/{review_id}", "GET /v1/overlays", "POST /v1/overlays"),
+        "POST /v1/overlays/{overlay_id}/withdraw",
+    ): frozenset({"operator", "admin"}),
     (*("GET /v1/datasets/{city}/{kind}/versions", "GET /v1/datasets/{city}/{kind}/versions/{version}"),): frozenset(
         {"operator", "admin"}
     ),

@@ -169,6 +169,13 @@ _REOPEN = text("""
     UPDATE reviews SET state = 'open', decision = NULL, decided_at = NULL, decided_by = NULL, note = NULL, undo = NULL
     WHERE city_id = :city AND review_id = :review
 """)
+_LAST = text("""
+    SELECT f.place_id, max(f.version) AS version FROM place_facts f
+    WHERE f.city_id = :city AND f.version = ANY (ARRAY(
+            SELECT d.version FROM datasets d WHERE d.city_id = :city AND d.kind = 'places'))
+      AND f.place_id = ANY (CAST(:places AS uuid[]))
+    GROUP BY f.place_id
+""")
 _RUN = text("""
     SELECT o.place_id FROM place_operators o
     WHERE o.city_id = :city AND o.place_id = ANY (CAST(:places AS uuid[]))
@@ -214,6 +221,12 @@ def entries(conn: Connection, city_id: int, version: int, place_ids: Collection[
         )
         for row in rows
     }
+
+
+def last_stated(conn: Connection, city_id: int, place_ids: Collection[UUID]) -> dict[UUID, int]:
+    """The last version that states each of some places; those that none does are left out."""
+    rows = conn.execute(_LAST, {"city": city_id, "places": list(place_ids)}) if place_ids else ()
+    return {row.place_id: row.version for row in rows}
 
 
 def drop_old_plans(conn: Connection, city_id: int) -> None:

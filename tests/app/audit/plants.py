@@ -273,6 +273,12 @@ PLANTS = {
     " UPDATE place_facts SET hours_no = 9 WHERE place_id = '{place1}'",
     "category-known": "UPDATE place_facts SET category_id = 'moon_base' WHERE place_id = '{place1}'",
     "brand-known": "UPDATE place_facts SET brand_id = 'nobody' WHERE place_id = '{place1}'",
+    "correction-applied": "INSERT INTO place_overlays (city_id, overlay_id, place_id, field, value, reason, author_id,"
+    " created_at, state) VALUES ({here}, '{new_here}', '{place1}', 'phone', '\"1\"', 'x', '{stranger}', '{now}',"
+    " 'live');"
+    " INSERT INTO place_bases VALUES ({here}, 1, '{place1}', 'phone', 'null')",
+    "merged-place-out": "UPDATE places SET moved_to = '{place2}' WHERE place_id = '{place1}'",
+    "source-key-live": "INSERT INTO place_sources VALUES ({here}, 'x', '{place3}')",
     "search-slot": "UPDATE search_slots SET version = 5 WHERE city_id = {here}",
     "search-row-there": "DELETE FROM postings WHERE place_id = '{place1}' AND facet = 0",
     "search-row-stray": "INSERT INTO postings SELECT city_id, slot, facet, '{place3}', image, spot, signature, lon7,"
