@@ -244,4 +244,3 @@ def compare_and_measure(engine: sa.Engine, drawn: Drawn) -> bool:
     for row in rows:
         print("| " + " | ".join(map(str, row)) + " |")
     return failed
-

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import as_features
 from app.discovery.present_text import text_answer
 from app.discovery.schemas_text import PlacesSearchBody, PlacesSearchQuery
 from app.discovery.search_text import search_text
-from app.discovery.shapes_text import MaskedPlacesFoundSchema, PlacesFoundSchema
+from app.discovery.shapes_text import (
+    MaskedPlacesFoundSchema,
+    MaskedPlacesWithinSchema,
+    PlacesFoundSchema,
+    PlacesWithinSchema,
+)
 from app.discovery.types import TextSearch
+from app.discovery.within import PlacesWithinBody, WithinQuery, search_of
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
 from app.http.auth import PUBLIC
 from app.http.media import wants_geojson
+from app.service_areas.views import remarks_json
 
 blueprint = Blueprint("search", __name__, description="Places by words")
 PROBLEMS = (
@@ -32,6 +41,7 @@ PROBLEMS = (
     "not-acceptable",
 )
 ANSWER = {"anyOf": [PlacesFoundSchema, MaskedPlacesFoundSchema]}
+WITHIN = {"anyOf": [PlacesWithinSchema, MaskedPlacesWithinSchema]}
 
 
 @blueprint.get(
@@ -65,11 +75,29 @@ def places_search_within(body: TextSearch) -> Answer:
     return _found(body)
 
 
-def _found(search: TextSearch) -> Answer:
+@blueprint.post(
+    "/v1/places/within",
+    policy=PUBLIC,
+    query=WithinQuery,
+    body=PlacesWithinBody,
+    answer=WITHIN,
+    media_types=(JSON, GEOJSON),
+    problems=(
+        *("invalid-geometry", "geometry-too-large", "unknown-category", "unknown-brand", "search-rows-missing"),
+        *("invalid-cursor", "expired-cursor", "conflicting-parameters", "not-acceptable"),
+    ),
+)
+def places_within(query: dict[str, Any], body: dict[str, Any]) -> Answer:
+    """Places in any of up to 20 polygons, border included, from the middle of their box outwards; with all filters."""
+    search, remarks = search_of(body, repair=query["repair"])
+    return _found(search, remarks=remarks_json(remarks))
+
+
+def _found(search: TextSearch, **more: Any) -> Answer:
     geojson = wants_geojson()
     with asking() as reading:
         found = search_text(reading, search)
-    listing = text_answer(found, search, languages(), shown_in(search.datum, geojson=geojson))
+    listing = text_answer(found, search, languages(), shown_in(search.datum, geojson=geojson)) | more
     if geojson:
         return Answer(as_features(listing, "place_id"), media_type=GEOJSON)
     return Answer(listing)

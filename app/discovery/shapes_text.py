@@ -73,3 +73,23 @@ class MaskedPlacesFoundSchema(PlacesFoundSchema):
     """A page of places of which ``fields`` names the members."""
 
     items = fields.List(fields.Nested(MaskedPlaceSchema), required=True)
+
+
+class ShapeRemarkSchema(Schema):
+    """What of a drawn shape was changed before it was searched."""
+
+    code = fields.String(required=True)
+    detail = fields.String(required=True)
+    pointer = fields.String(required=True)
+
+
+class PlacesWithinSchema(PlacesFoundSchema):
+    """A page of places in drawn shapes."""
+
+    remarks = fields.List(fields.Nested(ShapeRemarkSchema), required=True)
+
+
+class MaskedPlacesWithinSchema(MaskedPlacesFoundSchema):
+    """A page of them of which ``fields`` names the members."""
+
+    remarks = fields.List(fields.Nested(ShapeRemarkSchema), required=True)

@@ -27,6 +27,10 @@ REVIEW_WRITES: dict[str, tuple[str, Any]] = {
     f"POST {AREA}/approve": ("approve_area", {"note": "good"}),
     f"POST {AREA}/reject": ("reject_area", {"note": "draw it anew"}),
 }
+SQUARE = {
+    "type": "Polygon",
+    "coordinates": [[[120.1, 30.2], [120.2, 30.2], [120.2, 30.3], [120.1, 30.3], [120.1, 30.2]]],
+}
 LOOKED_AT = tuple(f"GET {path}" for path in (ALL, AREA, f"{AREA}/versions"))
 WRITES = {*AREA_WRITES, *REVIEW_WRITES, f"POST {TOGETHER}", f"PUT {PLAN}"}
 ANY_JSON = ("json-number", "json-text", "json-too-deep", "json-too-many-members")
@@ -34,6 +38,7 @@ ANY_JSON = ("json-number", "json-text", "json-too-deep", "json-too-many-members"
 SAYS_NO: dict[str, tuple[str, ...]] = {
     # members of one's own may be any JSON, which we read strictly; which cities there are
     "service_areas_check": (*ANY_JSON, "invalid-body"),
+    "places_within": (*ANY_JSON, "invalid-body", "invalid-geometry", "geometry-too-large", "conflicting-parameters"),
     "put_service_area": (
         *ANY_JSON,
         *("invalid-body", "invalid-geometry", "geometry-too-large", "area-outside-city", "territory-overlaps"),
@@ -90,6 +95,7 @@ def area_questions(point: Sequence[float], city: str) -> dict[str, dict[str, Any
     return {
         "POST /v1/service-areas/check": {"body": {"points": [{"lon": point[1], "lat": point[0]}]}},
         f"GET {REVIEWS}": {"query": {"city": city}},
+        "POST /v1/places/within": {"body": {"geometry": SQUARE}},
     }
 
 

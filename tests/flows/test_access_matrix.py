@@ -19,7 +19,7 @@ from app.imports.demo.people import PARTNER_CLIENT_ID
 from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, ask, operations
 from tests.flows.api_campaign import REPORTS, VERSION, WHY_NOT
 from tests.flows.area_cases import ALL as ALL_AREAS
-from tests.flows.area_cases import AREA, PLAN, REVIEWS
+from tests.flows.area_cases import AREA, PLAN, REVIEWS, SQUARE
 from tests.flows.geofence_cases import EVENT, FENCE
 from tests.flows.made_things import Made
 
@@ -268,6 +268,7 @@ OPEN = {
     "GET /v1/regions/lookup": "?lat=30.25&lon=120.16",
     "GET /v1/service-areas/containing": "?lat=30.25&lon=120.16",
     "POST /v1/service-areas/check": "",
+    "POST /v1/places/within": "",
     "GET /v1/regions": "",
     "GET /v1/categories": "",
     "GET /v1/cities": "",
@@ -293,6 +294,7 @@ OPEN = {
 }
 BODIES = {
     "POST /v1/places/search": {"q": "cafe", "city": "hangzhou"},
+    "POST /v1/places/within": {"geometry": SQUARE},
     "POST /v1/service-areas/check": {"points": [{"lon": 120.16, "lat": 30.25}]},
 }
 QUERIES = {WHY_NOT: "?lat=30.25&lon=120.16", f"{VERSION}/diff.geojson": "?layer=added"}
