@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from app.discovery import (
     routes_catalogue,
+    routes_changes,
     routes_details,
     routes_explain,
     routes_nearby,
@@ -21,4 +22,5 @@ blueprints: tuple[Blueprint, ...] = (
     routes_catalogue.blueprint,
     routes_serving.blueprint,
     routes_tiles.blueprint,
+    routes_changes.blueprint,
 )

@@ -23,7 +23,7 @@ SWEEPER: Final = "sweeper"
 
 # Tables with a version's rows, those that point at others first.
 _ROWS: Final = {
-    "places": ("place_moves", "place_bases", "place_facts", "hours_patterns"),
+    "places": ("place_moves", "place_changes", "place_bases", "place_facts", "hours_patterns"),
     "regions": ("region_facts",),
     "basemap": ("basemap_features",),
     "categories": ("category_aliases", "categories"),

@@ -17,6 +17,7 @@ from app.places.errors import InvalidEdit
 from app.places.facts import Facts
 from app.places.hours_text import MAX_CHARS
 from app.places.opening_hours import parse_ok
+from app.places.queries_changes import note_changes
 from app.places.queries_edits import Stated
 from app.places.search_rows import facets_of, names_and_numbers
 from app.places.types import Taxonomy
@@ -87,6 +88,7 @@ def write(
     queries.update_facts(conn, place, [one for one in changed if one.place_id in before])
     if place.searchable and changed:
         _put_rows(conn, place, before, changed)
+    note_changes(conn, place.city_id, place.version, [one.place_id for one in changed])
     return changed, new_hours
 
 

@@ -272,6 +272,7 @@ OPEN = {
     "GET /v1/regions": "",
     "GET /v1/categories": "",
     "GET /v1/cities": "",
+    "GET /v1/changes": "?city=hangzhou&limit=1",
     "GET /v1/me": "",
     "GET /v1/ledger": "",
     "GET /v1/settlements": "",
