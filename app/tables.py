@@ -23,6 +23,7 @@ import app.outbox.tables
 import app.payments.tables
 import app.places.tables
 import app.places.tables_changes
+import app.places.tables_links
 import app.places.tables_overlays
 import app.postings.tables
 import app.ranks.tables

@@ -26,6 +26,8 @@ from app.imports.tally import Tally, Target
 from app.imports.territory import widened
 from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, Progress
 from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
+from app.places.queries_links import show_links
+from app.postings.charts import slot_of
 from app.postings.queries import hold_rows
 from geo.bbox import Bbox
 
@@ -74,7 +76,7 @@ def open_version(conn: Connection, wanted: Wanted, by: str, now: datetime, *, du
         return Opened(active.version, active.dataset_id, unchanged=True)
     dataset_id = new_city_id(wanted.city_id)
     for _ in range(_NUMBERS_TRIED):
-        version = cities.next_version(conn, wanted.city_id, wanted.kind)
+        version = _free_number(conn, wanted.city_id, wanted.kind, active)
         added = cities.insert_version(
             conn,
             city_id=wanted.city_id,
@@ -102,6 +104,19 @@ def open_version(conn: Connection, wanted: Wanted, by: str, now: datetime, *, du
     )
     queries_jobs.add_step(conn, wanted.city_id, dataset_id, "loaded", by, now)
     return Opened(version, dataset_id, unchanged=False)
+
+
+def _free_number(conn: Connection, city_id: int, kind: str, active: DatasetVersion | None) -> int:
+    """The next number; of places one whose search rows take the slot neither of what readers see nor of the version
+    before it: pages that are under way read those, and a rollback shows them again."""
+    version = cities.next_version(conn, city_id, kind)
+    if kind != "places" or active is None:
+        return version
+    before = cities.previous_version(conn, city_id, kind, active.version)
+    kept = {slot_of(each.version) for each in (active, before) if each is not None}
+    while slot_of(version) in kept:
+        version += 1
+    return version
 
 
 def refuse_second_load(conn: Connection, city_id: int, kind: str) -> None:
@@ -219,6 +234,7 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
         queries.refresh_statistics(conn, FACTS[kind])
+        show_links(conn, city_id, now)
         queries.rewrite_coupon_places(conn, city_id)
         places = version if kind == "places" else queries.active_version_of(conn, city_id, "places")
         if places is not None:
@@ -289,6 +305,7 @@ def _close(
         outcome=outcome,
         gate=None if state == "failed" else gate.stored(),
         created=tally.created,
+        source=tally.facts or None,
         remarks=list(remarks),
         stage="done",
     )

@@ -58,7 +58,7 @@ def activate_now(
     """
     found = version_of(conn, city, kind, number, lock=True)
     if override is None:
-        life.refuse_unless_open(conn, found, None)
+        life.refuse_unless_open(life.judged_again(conn, found), None)
     actions.activate(conn, found.city_id, kind, number, now)
     note = None if override is None else f"what it lacked was overridden: {override}"[:500]
     queries_jobs.add_step(conn, found.city_id, found.dataset_id, "activated", actor_here().key, now, note)

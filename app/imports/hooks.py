@@ -15,6 +15,7 @@ from app.imports.conflation import actions as conflation
 from app.imports.reading.types import SourceFacts
 from app.imports.tally import Tally, Target
 from app.imports.types import LoadRequest
+from app.places.queries_links import active_pair, build_links
 
 
 def check(conn: Connection, request: LoadRequest, target: Target, facts: SourceFacts | None, tally: Tally) -> Checked:
@@ -33,6 +34,10 @@ def conflate(conn: Connection, target: Target) -> None:
     conflation.run(conn, target)
 
 
-def link(conn: Connection, target: Target, tally: Tally) -> None:
-    """What hangs on places and regions: which region each place lies in, and more."""
-    del conn, target, tally
+def link(conn: Connection, target: Target, kind: str) -> None:
+    """Which areas each place lies in: of the new places in the areas that readers see, or the other way round."""
+    places, regions = active_pair(conn, target.city_id)
+    if kind == "places":
+        build_links(conn, target.city_id, target.version, regions, target.now)
+    elif kind == "regions":
+        build_links(conn, target.city_id, places, target.version, target.now)

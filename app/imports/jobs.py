@@ -180,7 +180,7 @@ def _activate(conn: Connection, job: Job, clock: Clock) -> str:
     assert found is not None
     asked = next((each for each in reversed(found.steps) if each.step in life.ASKED), None)
     try:
-        life.refuse_unless_open(conn, found, asked.note if asked else None)
+        life.refuse_unless_open(life.judged_again(conn, found), asked.note if asked else None)
         actions.activate(conn, job.city_id, job.kind, job.version, clock())
     except AppError as refused:
         conn.rollback()

@@ -20,7 +20,6 @@ from app.imports import gate, queries_jobs, queries_versions
 from app.imports.actions import open_version
 from app.imports.errors import FileGone, OwnApproval, UnknownVersion, VersionNotOpen, VersionNotReady
 from app.imports.fact_tables import CITY_KINDS, WORLD_KINDS
-from app.imports.gate import Gate
 from app.imports.types_jobs import Actor, Failure, Opened, Upload, VersionView, Wanted
 
 KINDS: Final = (*CITY_KINDS, *WORLD_KINDS)
@@ -66,35 +65,35 @@ def approve(conn: Connection, found: VersionView, note: str, actor: Actor, now: 
         raise VersionNotReady(
             f"version {found.version} of {found.kind} is {found.state}; only staged ones are approved"
         )
-    needs = current_gate(conn, found)
+    needs = gate.read(judged_again(conn, found).gate)
     if needs.verdict == "second_person" and actor.key == found.created_by:
         raise OwnApproval("who loaded a version can't be its second person; ask another operator of the city")
     queries_jobs.add_step(conn, found.city_id, found.dataset_id, "approved", actor.key, now, note)
 
 
-def current_gate(conn: Connection, found: VersionView) -> Gate:
-    """What a version needs, judged again when readers see another version by now than at its staging."""
+def judged_again(conn: Connection, found: VersionView) -> VersionView:
+    """The version with its gate as it is against what readers see now: it may be another version than at its staging."""
     kept = gate.read(found.gate)
     if found.state != "staged" or found.gate is None:
-        return kept
+        return found
     active = cities.active_version(conn, found.city_id, found.kind)
     against = None if active is None else active.version
     if against == kept.against:
-        return kept
+        return found
     fresh = gate.judge(conn, found.city_id, found.kind, found.version, against)
     queries_jobs.set_result(conn, found.city_id, found.dataset_id, gate=fresh.stored())
-    return fresh
+    return replace(found, gate=fresh.stored())
 
 
-def refuse_unless_open(conn: Connection, found: VersionView, note: str | None) -> None:
+def refuse_unless_open(found: VersionView, note: str | None) -> None:
     """Raises VersionNotReady, VersionNotOpen with what lacks; a retired version needs nothing more."""
     if found.state not in ("staged", "retired", "active"):
         raise VersionNotReady(f"version {found.version} of {found.kind} is {found.state}")
     if found.purged_at is not None:
         raise VersionNotReady(f"version {found.version} of {found.kind} was purged; load its file again")
-    needs = current_gate(conn, found)
     if found.state != "staged":
         return
+    needs = gate.read(found.gate)
     said = "; ".join(reason.detail for reason in needs.reasons)
     extra = {"gate": needs.stored()}
     if needs.verdict == "blocked":
@@ -108,7 +107,7 @@ def refuse_unless_open(conn: Connection, found: VersionView, note: str | None) -
 
 def ask_activation(conn: Connection, found: VersionView, note: str | None, actor: Actor, now: datetime) -> None:
     """Makes the activation of a version due; one that readers see already is left alone."""
-    refuse_unless_open(conn, found, note)
+    refuse_unless_open(judged_again(conn, found), note)
     if not found.active:
         _ask(conn, found, "activation_asked", note, actor, now)
 
@@ -121,7 +120,7 @@ def ask_rollback(conn: Connection, city_id: int, kind: str, note: str, actor: Ac
         raise UnknownVersion(f"there is no earlier version of {kind} to go back to")
     found = queries_versions.version(conn, city_id, kind, before.version, lock=True)
     assert found is not None
-    refuse_unless_open(conn, found, note)
+    refuse_unless_open(found, note)
     _ask(conn, found, "rollback_asked", note, actor, now)
     return found
 
@@ -195,8 +194,3 @@ def reload(
         queries_jobs.set_result(conn, found.city_id, found.dataset_id, file_key=None, file_until=None)
         queries_jobs.add_step(conn, found.city_id, found.dataset_id, "reloaded", actor.key, now)
     return opened
-
-
-def shown(found: VersionView, needs: Gate) -> VersionView:
-    """The version with the gate as it is now."""
-    return replace(found, gate=needs.stored())

@@ -87,7 +87,7 @@ def run(
         road.read(tally, scratch, bounds)
         # Corrections and bridged keys first: the difference to what readers see is told of the version as it will be.
         if tally.stored:
-            road.link(tally)
+            road.link()
         checked = road.check(tally)
         report, failure = checked.report, checked.report.failure
         if keep and failure is None:
@@ -154,12 +154,12 @@ class _Road:
         """The version as a whole."""
         return hooks.check(self.conn, self.request, self.target, facts_of(tally), tally)
 
-    def link(self, tally: Tally) -> None:
+    def link(self) -> None:
         """What hangs on the version's rows."""
         self.tell(LINKING)
         if self.request.kind == "places":
             hooks.conflate(self.conn, self.target)
-        hooks.link(self.conn, self.target, tally)
+        hooks.link(self.conn, self.target, self.request.kind)
 
     def put_search_rows(self, tally: Tally) -> None:
         """Search rows of places; what waited is taken out."""

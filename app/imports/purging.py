@@ -21,10 +21,18 @@ GRACE: Final = timedelta(seconds=2 * CURSOR_LIFETIME_S)
 BATCH: Final = 20_000
 SWEEPER: Final = "sweeper"
 
-# Tables with a version's rows, those that point at others first.
+# Tables with a version's rows and the column that names it where that isn't ``version``; those that point first.
 _ROWS: Final = {
-    "places": ("place_moves", "place_changes", "place_bases", "place_facts", "hours_patterns"),
-    "regions": ("region_facts",),
+    "places": (
+        "place_regions.places_version",
+        "region_link_sets.places_version",
+        "place_moves",
+        "place_changes",
+        "place_bases",
+        "place_facts",
+        "hours_patterns",
+    ),
+    "regions": ("place_regions.regions_version", "region_link_sets.regions_version", "region_facts"),
     "basemap": ("basemap_features",),
     "categories": ("category_aliases", "categories"),
     "brands": ("brands",),
@@ -101,10 +109,12 @@ def remove_rows(conn: Connection, city_id: int, kind: str, version: int, step: C
         cities.lock_versions(conn, city_id)  # nobody fills or empties the slot meanwhile
         if version_in_slot(conn, city_id, slot_of(version)) == version:
             clear_slot(conn, city_id, slot_of(version))
-    for table in _ROWS[kind]:
+    for named in _ROWS[kind]:
+        table, _, column = named.partition(".")
         owner = "true" if table in _REFERENCE else "city_id = :city"
-        some = f"SELECT ctid FROM {table} WHERE {owner} AND version = :version LIMIT {BATCH}"
-        statement = text(f"DELETE FROM {table} WHERE {owner} AND version = :version AND ctid = ANY (ARRAY({some}))")
+        whose = f"{owner} AND {column or 'version'} = :version"
+        some = f"SELECT ctid FROM {table} WHERE {whose} LIMIT {BATCH}"
+        statement = text(f"DELETE FROM {table} WHERE {whose} AND ctid = ANY (ARRAY({some}))")
         if table == "categories":  # parents and children go together
             statement = text(f"DELETE FROM {table} WHERE version = :version")
         while gone := conn.execute(statement, {"city": city_id, "version": version}).rowcount:

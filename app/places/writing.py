@@ -19,6 +19,7 @@ from app.places.hours_text import MAX_CHARS
 from app.places.opening_hours import parse_ok
 from app.places.queries_changes import note_changes
 from app.places.queries_edits import Stated
+from app.places.queries_links import relink
 from app.places.search_rows import facets_of, names_and_numbers
 from app.places.types import Taxonomy
 from app.postings import actions as postings
@@ -88,6 +89,7 @@ def write(
     queries.update_facts(conn, place, [one for one in changed if one.place_id in before])
     if place.searchable and changed:
         _put_rows(conn, place, before, changed)
+    relink(conn, place.city_id, place.version, [one.place_id for one in changed if _lies_otherwise(before, one)])
     note_changes(conn, place.city_id, place.version, [one.place_id for one in changed])
     return changed, new_hours
 
@@ -115,6 +117,11 @@ def _categories(facts: Facts) -> tuple[str, ...]:
 
 def _live(facts: Facts | None) -> bool:
     return facts is not None and not facts.closed
+
+
+def _lies_otherwise(before: Mapping[UUID, Facts], one: Facts) -> bool:
+    old = before.get(one.place_id)
+    return _live(old) is one.closed or (old is not None and _elsewhere(old, one))
 
 
 def _elsewhere(one: Facts, other: Facts) -> bool:

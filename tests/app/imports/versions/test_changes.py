@@ -98,7 +98,8 @@ def short(copy: Copy) -> Copy:
 def edit(town: Town, draw: random.Random) -> None:
     """A place that readers see moves, closes, or is back."""
     known = town.rows("""SELECT f.place_id, f.closed FROM place_facts f JOIN active_dataset a
-        ON (a.city_id, a.kind, a.version) = (f.city_id, 'places', f.version) WHERE f.city_id = 7 ORDER BY f.source_key""")
+        ON (a.city_id, a.kind, a.version) = (f.city_id, 'places', f.version) WHERE f.city_id = 7
+        ORDER BY f.source_key""")
     if not known:
         return
     row = draw.choice(known)

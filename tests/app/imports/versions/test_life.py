@@ -126,10 +126,11 @@ def test_a_failed_file_keeps_nothing_and_is_loaded_again_from_where_it_lies(town
     assert none[0][0] == 0
     again = town.post(f"{KIND}/versions/{failed['version']}/reload", {"datum": "gcj02"})
     assert again.status_code == 202, again.get_json()
-    assert again.get_json()["version"] == failed["version"] + 1
+    number = again.get_json()["version"]
+    assert number > failed["version"]
     assert again.get_json()["file"]["datum"] == "gcj02"
     town.work()
-    assert town.version(failed["version"] + 1)["failure"]["code"] == "nothing-stored"
+    assert town.version(number)["failure"]["code"] == "nothing-stored"
     gone = town.post(f"{KIND}/versions/{failed['version']}/reload", {})
     assert (gone.status_code, gone.get_json()["code"]) == (410, "file-gone")
 
