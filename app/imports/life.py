@@ -72,7 +72,7 @@ def approve(conn: Connection, found: VersionView, note: str, actor: Actor, now: 
 
 
 def judged_again(conn: Connection, found: VersionView) -> VersionView:
-    """The version with its gate as it is against what readers see now: it may be another version than at its staging."""
+    """The version with its gate against what readers see now, which may be another version than at its staging."""
     kept = gate.read(found.gate)
     if found.state != "staged" or found.gate is None:
         return found

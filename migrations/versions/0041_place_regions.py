@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from migrations import ddl
 
-revision = "0040"
-down_revision = "0039"
+revision = "0041"
+down_revision = "0040"
 branch_labels = None
 depends_on = None
 
