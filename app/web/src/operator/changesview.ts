@@ -53,7 +53,7 @@ export async function changesView(desk: Desk, territory: Territory, where: api.W
   if (!drawn) return;
   map.show(spots);
   map.fit();
-  side.append(layerTicks(map, where, diff, left_, said));
+  side.prepend(layerTicks(map, where, diff, left_, said));
 }
 
 /** Which layers are drawn; each is fetched when it is first wanted. */

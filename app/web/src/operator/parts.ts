@@ -23,9 +23,12 @@ export function at(when: string, zone: string): string {
 
 /** Who did something, as far as the key of a principal tells: oneself, or a role and the beginning of an id. */
 export function who(key: string): string {
-  const [role = "", id = ""] = [key.slice(0, key.indexOf(":")), key.slice(key.indexOf(":") + 1)];
-  if (role === "" || id === people.subject) return role === "" ? key : t("operator.you");
-  return `${maybe(`operator.role.${role}`) ?? role} ${/^[0-9a-f-]{36}$/.test(id) ? id.slice(-6) : id}`;
+  const cut = key.indexOf(":");
+  const role = cut < 0 ? key : key.slice(0, cut);
+  const id = cut < 0 ? "" : key.slice(cut + 1);
+  const name = maybe(`operator.role.${role.replaceAll(" ", "_")}`) ?? role;
+  if (id !== "" && id === people.subject) return t("operator.you");
+  return `${name} ${/^[0-9a-f-]{36}$/.test(id) ? id.slice(-6) : id}`.trim();
 }
 
 export const section = (title: string, ...content: Child[]): HTMLElement => el("section", { class: "part" }, el("h3", {}, title), ...content);
