@@ -69,6 +69,13 @@ def _bytes(text: str) -> int:
     return value
 
 
+def _share(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 1:
+        raise ValueError("must be a share from 0 to 1")
+    return value
+
+
 def _versions_kept(text: str) -> int:
     value = int(text)
     if not 3 <= value <= 1000:
@@ -205,6 +212,21 @@ class Settings:
     )
     versions_kept: int = _setting(
         "FUJIN_VERSIONS_KEPT", "versions of a city and kind whose rows are kept, 3 or more", _versions_kept, 3
+    )
+    gate_count_change: float = _setting(
+        "FUJIN_GATE_COUNT_CHANGE", "share of rows that may come or go before a version needs a note", _share, 0.02
+    )
+    gate_lost_share: float = _setting(
+        "FUJIN_GATE_LOST_SHARE", "share of rows that may vanish before a version needs a second person", _share, 0.2
+    )
+    gate_moved_m: float = _setting(
+        "FUJIN_GATE_MOVED_M", "metres that places may move before a version needs a second person", _positive, 50.0
+    )
+    gate_reshaped_share: float = _setting(
+        "FUJIN_GATE_RESHAPED_SHARE",
+        "share of an administrative area's land that may change hands likewise",
+        _share,
+        0.1,
     )
     oidc_issuer: str | None = _setting(
         "FUJIN_OIDC_ISSUER", "issuer of the tokens; default: the embedded one", _url, None

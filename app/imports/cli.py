@@ -16,7 +16,9 @@ from app.cities.types import Origin
 from app.core.clock import system_clock
 from app.core.settings import Settings
 from app.imports import actions, search_rows, seeding
+from app.imports.checks.limits import limits_of
 from app.imports.cli_datasets import activate_now, actor_here, counts_of, datasets, in_words, territory_of
+from app.imports.cli_report import diff_of_dataset, report_of_dataset  # noqa: F401  (commands of the group)
 from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
     USER_FAULT,
@@ -175,7 +177,7 @@ def import_file(
         territory = territory_of(conn, city)
         origin = Origin(source_name, licence, attribution, source_url, retrieved_on.date() if retrieved_on else None)
         share = 1.0 if accept_refused else None
-        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share)
+        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share, limits=limits_of(settings()))
         try:
             report = _loaded(conn, console, request, now)
         except UnreadableFile:

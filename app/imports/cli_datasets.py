@@ -17,6 +17,7 @@ from app.cities.types import Territory
 from app.core.clock import system_clock
 from app.core.processes import end_with_parent
 from app.imports import actions, jobs, life, purging, queries_jobs, queries_versions, uploads
+from app.imports.checks.limits import limits_of
 from app.imports.console import OUR_FAULT, USER_FAULT, Console, connected, guarded, import_engine, settings, work_engine
 from app.imports.errors import UnknownTerritory, UnknownVersion
 from app.imports.present import version_json
@@ -298,7 +299,7 @@ def _work_here(found: VersionView | None, one: tuple[int, UUID] | None = None) -
                 chosen_ones = list(queries_jobs.due_work(conn, ("purge",), system_clock(), limit=1000))
         for city_id, dataset_id in chosen_ones:
             jobs.work(engine, city_id, dataset_id, actor_here().key, system_clock, uploads.folder_of(chosen),
-                      timedelta(hours=chosen.upload_kept_h))  # fmt: skip
+                      timedelta(hours=chosen.upload_kept_h), limits_of(chosen))  # fmt: skip
     finally:
         engine.dispose()
 
@@ -315,7 +316,8 @@ def work_on_dataset(city_id: int, dataset_id: UUID, by: str) -> None:
     engine = work_engine(chosen)
     try:
         kept = timedelta(hours=chosen.upload_kept_h)
-        state = jobs.work(engine, city_id, dataset_id, by, system_clock, uploads.folder_of(chosen), kept)
+        folder = uploads.folder_of(chosen)
+        state = jobs.work(engine, city_id, dataset_id, by, system_clock, folder, kept, limits_of(chosen))
     finally:
         engine.dispose()
     click.echo(state)

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.imports.checks.texts import damage_of
 from app.imports.errors import RowRefused
 
 Json = dict[str, Any]
@@ -47,6 +48,8 @@ def source_key(row: Mapping[str, Any]) -> str:
 def names(row: Mapping[str, Any], fallback: str | None = None) -> dict[str, str]:
     """Names by language tag or ``local``; the fallback becomes ``local`` when there are none."""
     value = row.get("names")
+    if fallback is not None:
+        _check_undamaged("name", fallback)
     if not value and fallback is not None:
         return {"local": fallback}
     if not isinstance(value, dict) or not value:
@@ -57,10 +60,17 @@ def names(row: Mapping[str, Any], fallback: str | None = None) -> dict[str, str]
             raise RowRefused(f"names has {language[:20]!r}, which is no language tag")
         name = optional_text(value, language)
         if name is not None:
+            _check_undamaged("names", name)
             found[language] = name
     if not found:
         raise RowRefused("names holds no name")
     return found
+
+
+def _check_undamaged(member: str, value: str) -> None:
+    damage = damage_of(value)
+    if damage is not None:
+        raise RowRefused(f"{member} {value[:60]!r} {damage}; load the file with the encoding it is in", "damaged-text")
 
 
 def whole(row: Mapping[str, Any], name: str, low: int, high: int, default: Any = _UNSET) -> Any:

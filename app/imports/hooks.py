@@ -6,11 +6,12 @@ load when that fails.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlalchemy import Connection
 
 from app.imports.checks import actions as checks
 from app.imports.checks.actions import Checked
-from app.imports.checks.types import Limits
 from app.imports.conflation import actions as conflation
 from app.imports.reading.types import SourceFacts
 from app.imports.tally import Tally, Target
@@ -20,7 +21,7 @@ from app.places.queries_links import active_pair, build_links
 
 def check(conn: Connection, request: LoadRequest, target: Target, facts: SourceFacts | None, tally: Tally) -> Checked:
     """Checks the version as a whole and keeps the report, which says whether the version may be shown."""
-    limits = Limits(refused_share=request.max_refused_share)
+    limits = replace(request.limits, refused_share=request.max_refused_share)
     return checks.check_version(conn, target, facts, tally, kind=request.kind, limits=limits)
 
 

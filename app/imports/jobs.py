@@ -25,6 +25,8 @@ from app.cities.types import Origin
 from app.core.clock import Clock
 from app.core.errors import AppError
 from app.imports import actions, life, purging, queries_jobs, queries_versions, uploads
+from app.imports.checks.actions import DEFAULTS
+from app.imports.checks.types import Limits
 from app.imports.errors import UnreadableFile
 from app.imports.types import LoadRequest
 from app.imports.types_jobs import Failure, Job, Opened
@@ -98,7 +100,14 @@ class Telling:
 
 
 def work(
-    engine: Engine, city_id: int, dataset_id: UUID, by: str, clock: Clock, folder: Path, kept_for: timedelta
+    engine: Engine,
+    city_id: int,
+    dataset_id: UUID,
+    by: str,
+    clock: Clock,
+    folder: Path,
+    kept_for: timedelta,
+    limits: Limits = DEFAULTS,
 ) -> str:
     """Does what is due for a version; returns the state it left it in, or ``not due``.
 
@@ -113,7 +122,7 @@ def work(
     telling = Telling(engine, job, by, clock)
     try:
         with telling.running():
-            return _do(engine, job, by, clock, folder, kept_for, telling)
+            return _do(engine, job, by, clock, folder, kept_for, telling, limits)
     except LeaseLost:
         return "lease lost"
     except Exception as error:
@@ -123,11 +132,13 @@ def work(
         return "will be tried again"
 
 
-def _do(engine: Engine, job: Job, by: str, clock: Clock, folder: Path, kept_for: timedelta, telling: Telling) -> str:
+def _do(
+    engine: Engine, job: Job, by: str, clock: Clock, folder: Path, kept_for: timedelta, telling: Telling, limits: Limits
+) -> str:
     with engine.connect() as conn:
         match job.task:
             case "load":
-                state = _load(conn, job, clock, folder, telling)
+                state = _load(conn, job, clock, folder, telling, limits)
             case "activate":
                 state = _activate(conn, job, clock)
             case _:
@@ -140,7 +151,7 @@ def _do(engine: Engine, job: Job, by: str, clock: Clock, folder: Path, kept_for:
     return state
 
 
-def _load(conn: Connection, job: Job, clock: Clock, folder: Path, telling: Telling) -> str:
+def _load(conn: Connection, job: Job, clock: Clock, folder: Path, telling: Telling, limits: Limits) -> str:
     """The version after its file was read: staged, failed, or checked only."""
     opened = Opened(job.version, job.dataset_id, unchanged=False)
     found = queries_versions.version(conn, job.city_id, job.kind, job.version)
@@ -164,6 +175,7 @@ def _load(conn: Connection, job: Job, clock: Clock, folder: Path, telling: Telli
         encoding=wishes.get("encoding"),
         layer=wishes.get("layer"),
         mapping=wishes.get("mapping") or {},
+        limits=limits,
     )
     try:
         report = actions.fill(

@@ -12,6 +12,7 @@ from uuid import UUID
 import shapely
 
 from app.cities.types import Origin
+from app.imports.checks.types import Limits
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum
 
@@ -156,6 +157,7 @@ class LoadRequest:
     layer: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
     trusted: bool = False
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def said_name(self) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
@@ -85,10 +85,11 @@ def keep_again(conn: Connection, checked: Checked) -> None:
 
 
 def _keep_report(conn: Connection, report: Report) -> None:
-    queries.keep_report(conn, report, as_json(report) | {"datum": report.datum})
+    kept = {"datum": report.datum, "limits": asdict(report.limits)}
+    queries.keep_report(conn, report, as_json(report) | kept)
 
 
-def gate_of(conn: Connection, city_id: int, kind: str, version: int, limits: Limits = DEFAULTS) -> Gate:
+def gate_of(conn: Connection, city_id: int, kind: str, version: int) -> Gate:
     """What a version waits for before it may be shown; writes nothing.
 
     Another version may be shown now than when it was checked: then it is held against that one. Versions too large
@@ -110,7 +111,7 @@ def gate_of(conn: Connection, city_id: int, kind: str, version: int, limits: Lim
         return Gate(worst([gate.verdict, "second_person"]), (*gate.reasons, now_other))
     territory = cities.territory_by_id(conn, city_id)
     assert territory is not None
-    case = Case(conn, territory, kind, version, Datum(report.datum), limits)
+    case = Case(conn, territory, kind, version, Datum(report.datum), report.limits)
     return case.judged(report.counts, staying, report.made_at, keep=False).report.gate
 
 
@@ -162,7 +163,17 @@ class Case:
         findings = judging.ordered(found)
         gate = judging.gate_of(findings, thresholds)
         report = Report(
-            city_id, self.kind, self.version, against, now, counts, findings, thresholds, gate, self.declared.value
+            city_id,
+            self.kind,
+            self.version,
+            against,
+            now,
+            counts,
+            findings,
+            thresholds,
+            gate,
+            self.declared.value,
+            self.limits,
         )
         return Checked(report, diff)
 
@@ -274,8 +285,8 @@ def report_from(city_id: int, kind: str, version: int, kept: Any) -> Report:
     )
     reasons = tuple(Reason(one["code"], one["detail"], one["needs"]) for one in body["reasons"])
     gate = Gate(worst([body["verdict"]]), reasons)
-    made = (kept.against, kept.made_at, body["counts"], findings, thresholds, gate, body.get("datum", "wgs84"))
-    return Report(city_id, kind, version, *made)
+    made = (kept.against, kept.made_at, body["counts"], findings, thresholds, gate, body["datum"])
+    return Report(city_id, kind, version, *made, Limits(**body["limits"]))
 
 
 def _sample_from(one: Json) -> Sample:

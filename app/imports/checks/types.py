@@ -137,6 +137,7 @@ class Report:
     thresholds: tuple[Threshold, ...] = ()
     gate: Gate = field(default_factory=Gate)
     datum: str = "wgs84"
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def verdict(self) -> Need:
