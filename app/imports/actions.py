@@ -162,6 +162,8 @@ def fill(
     except UnreadableFile as error:
         failure = Failure(error.code, error.detail, error.hint or MEND)
         close_failed(conn, request.city_id, request.kind, opened, failure, now)
+        if error.facts:
+            queries_jobs.set_result(conn, request.city_id, opened.dataset_id, source=error.facts)
         raise
     tally, blocked = done.tally, done.blocked
     reasons = tuple(Reason(each.code, each.detail) for each in done.report.gate.reasons)

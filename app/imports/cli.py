@@ -7,6 +7,7 @@ import sys
 import time
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import click
 from sqlalchemy import Connection, text
@@ -17,7 +18,16 @@ from app.core.clock import system_clock
 from app.core.settings import Settings
 from app.imports import actions, search_rows, seeding
 from app.imports.checks.limits import limits_of
-from app.imports.cli_datasets import activate_now, actor_here, counts_of, datasets, in_words, territory_of
+from app.imports.cli_datasets import (
+    activate_now,
+    actor_here,
+    counts_of,
+    datasets,
+    in_words,
+    mapping_of,
+    territory_of,
+)
+from app.imports.cli_look import declaring, look
 from app.imports.cli_report import diff_of_dataset, report_of_dataset  # noqa: F401  (commands of the group)
 from app.imports.comparing import MAX_LOST_SHARE, too_much_lost
 from app.imports.console import (
@@ -149,6 +159,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 @click.option("--attribution", required=True, help="What has to be shown to readers.")
 @click.option("--retrieved-on", type=click.DateTime(["%Y-%m-%d"]), help="The day it was fetched.")
 @click.option("--datum", default="wgs84", show_default=True, help="Datum of the points: wgs84, gcj02 or bd09.")
+@declaring
 @click.option("--dry-run", is_flag=True, help="Go the whole way and roll back.")
 @click.option("--activate", "then_activate", is_flag=True, help="Show the version to readers when it is staged.")
 @click.option("--accept-refused", is_flag=True, help="Keep the good rows, however many others were refused.")
@@ -165,6 +176,10 @@ def import_file(
     attribution: str,
     retrieved_on: datetime | None,
     datum: str,
+    crs: str | None,
+    encoding: str | None,
+    layer: str | None,
+    mapping: tuple[str, ...],
     dry_run: bool,
     then_activate: bool,
     accept_refused: bool,
@@ -177,7 +192,9 @@ def import_file(
         territory = territory_of(conn, city)
         origin = Origin(source_name, licence, attribution, source_url, retrieved_on.date() if retrieved_on else None)
         share = 1.0 if accept_refused else None
-        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share, limits=limits_of(settings()))
+        declared: dict[str, Any] = {"crs": crs, "encoding": encoding, "layer": layer, "mapping": mapping_of(mapping)}
+        declared["limits"] = limits_of(settings())
+        request = LoadRequest(territory.city_id, kind, file, origin, _datum(datum), share, **declared)
         try:
             report = _loaded(conn, console, request, now)
         except UnreadableFile:
@@ -287,5 +304,5 @@ def _tell(
 
 
 commands: list[click.Command] = [
-    *(seed, import_file, datasets, build_search_rows, places, territories, demo_endpoint, passwords),
+    *(seed, import_file, look, datasets, build_search_rows, places, territories, demo_endpoint, passwords),
 ]

@@ -13,12 +13,13 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from sqlalchemy import Connection, select
 
 from app.cities import queries as cities
 from app.cities.tables import basemap_features
+from app.cities.types import WorldVersions
 from app.imports import child, copy_lines, hooks, incoming, queries, reader, search_rows
 from app.imports.checks.actions import Checked
 from app.imports.checks.types import Report
@@ -101,10 +102,11 @@ def run(
             return Staged(tally, report)
         tally.stored = 0
         return Staged(tally, report, failure.code, failure.detail)
-    except UnreadableFile:
+    except UnreadableFile as error:
         savepoint.rollback()
         tally.stored = 0
         tally.findings.write(conn, request.city_id, request.kind, target.version)
+        error.facts = tally.facts
         raise
     finally:
         tally.findings.close()
@@ -207,12 +209,12 @@ def _asked(conn: Connection, request: LoadRequest, target: Target) -> ReadReques
         encoding=request.encoding,
         layer=request.layer,
         mapping=dict(request.mapping),
-        **(_vocabulary(conn, target) if request.kind == "places" else {}),  # type: ignore[arg-type]
+        **(vocabulary(conn, target.world) if request.kind == "places" else {}),
     )
 
 
-def _vocabulary(conn: Connection, target: Target) -> dict[str, object]:
-    world = target.world
+def vocabulary(conn: Connection, world: WorldVersions) -> dict[str, Any]:
+    """The world's lists as a reading process is told them."""
     tree = select(categories.c.category_id, categories.c.parent_id).where(categories.c.version == world.categories)
     aliases = select(category_aliases.c.scheme, category_aliases.c.code, category_aliases.c.category_id)
     known = select(brands.c.brand_id).where(brands.c.version == world.brands)

@@ -20,7 +20,7 @@ from app.imports.errors import RowRefused, UnreadableFile
 from app.imports.frames import Frame
 from app.imports.members import Unknown
 from app.imports.reading.sources import Source, open_source
-from app.imports.reading.types import Wishes
+from app.imports.reading.types import SourceFacts, Wishes
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territory import check_inside
 from app.imports.types import PlaceRecord, RowFault
@@ -84,6 +84,9 @@ def messages(request: ReadRequest) -> Iterator[Frame]:
             yield Frame.of(frames.FACTS, _said(source))
             yield from _Reading(request, source).messages()
     except UnreadableFile as error:
+        if error.facts is not None:
+            # Which columns there are is what its sender needs to mend the mapping.
+            yield Frame.of(frames.FACTS, _as_said(error.facts))
         yield failure(error.code, str(error), error.hint)
     except MemoryError:
         yield failure("too-much-memory", "The file needs more memory than a file may take to be read.")
@@ -95,8 +98,11 @@ def failure(code: str, detail: str, hint: str | None = None) -> Frame:
 
 
 def _said(source: Source) -> dict[str, Any]:
-    facts = asdict(source.facts)
-    return facts | {"datum": source.facts.datum.value, "guessed": sorted(source.facts.guessed)}
+    return _as_said(source.facts)
+
+
+def _as_said(facts: SourceFacts) -> dict[str, Any]:
+    return asdict(facts) | {"datum": facts.datum.value, "guessed": sorted(facts.guessed)}
 
 
 class _Reading:

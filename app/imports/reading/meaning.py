@@ -169,8 +169,8 @@ class _Mapper:
 
     def __init__(self, wishes: Wishes, used: Mapping[str, str], classifier: Classifier, tally: Tally) -> None:
         self._kind = wishes.kind
-        self._used = {name: column for name, column in used.items() if name.partition("=")[0] != "category"}
-        self._translated = {name[9:].casefold(): to[1:] for name, to in used.items() if name.startswith("category=")}
+        self._used = {name: column for name, column in used.items() if name.partition(":")[0] != "category"}
+        self._translated = {name[9:].casefold(): to[1:] for name, to in used.items() if name.startswith("category:")}
         self._made: set[int] = set()
         self._category = used.get("category")
         self._classifier, self._tally = classifier, tally

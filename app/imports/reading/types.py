@@ -17,9 +17,10 @@ from geo.grid_shift import Datum
 class Wishes:
     """What the sender declares of a file; None leaves it to what the file itself says.
 
-    ``crs`` is an authority code (``EPSG:4490``), ``datum`` what the coordinates are shifted by, ``mapping`` says which
-    column of the file holds which of our properties (``{"name": "Trading name"}``; ``"=cafe"`` is the same text in
-    every row), ``layer`` which table of a file with several.
+    ``crs`` is an authority code (``EPSG:4490``), ``datum`` what the coordinates are shifted by, ``layer`` which table
+    of a file with several. ``mapping`` says which column of the file holds which of our properties: ``{"name":
+    "Trading name"}``; ``"=cafe"`` is the same text in every row; ``{"category:Bakeries": "=bakery"}`` says what a word
+    in the file's column of categories means.
 
     ``aliases`` are other schemes' names of our categories, (scheme, code) to category id, and ``parents`` each
     category's parent, as the active taxonomy has them; files with foreign categories are read by these.

@@ -135,7 +135,7 @@ def test_categories_go_by_id_alias_and_declared_word(tmp_path: Path) -> None:
     words = ["cafe", "Restaurant", "amenity=pharmacy", "supermarket", "050211", "Teehaus am See", ""]
     lines = [f"{number},n,13,52,{word}" for number, word in enumerate(words)]
     path = written(tmp_path, "id,name,lon,lat,type\n" + "\n".join(lines))
-    facts, rows = opened(path, wishes(mapping={"category=Teehaus am See": "=tea_coffee_shop"}))
+    facts, rows = opened(path, wishes(mapping={"category:Teehaus am See": "=tea_coffee_shop"}))
     assert [row.properties["category_id"] for row in rows] == [
         "cafe", "restaurant", "pharmacy", "supermarket", "steak_house", "tea_coffee_shop", "uncategorised",
     ]  # fmt: skip
