@@ -12,6 +12,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Final
 
+from app.imports.checks.refused import FAULT, unguarded
 from app.imports.errors import UnreadableFile
 from app.imports.reading import encodings
 from app.imports.reading.columns import is_known
@@ -152,4 +153,5 @@ def _rows(
         if len(cells) != len(columns):
             yield RowFault(number, None, f"has {len(cells)} cells, but there are {len(columns)} columns")
         else:
-            yield RawRow(number, None, dict(zip(columns, cells, strict=True)))
+            found = map(unguarded, cells) if FAULT[0] in columns else cells
+            yield RawRow(number, None, dict(zip(columns, found, strict=True)))

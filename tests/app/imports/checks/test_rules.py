@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -77,6 +78,12 @@ def test_every_check_says_how_to_mend_and_failures_block() -> None:
     assert {CHECKS[code].needs for code in FAILURES} == {"blocked"}
     assert {check.needs for check in CHECKS.values() if check.severity == "file"} == {"blocked"}
     assert check_of("never-heard-of").severity == "row"
+
+
+def test_the_page_about_checks_names_every_check_and_threshold() -> None:
+    page = (Path(__file__).parents[4] / "docs" / "quality.md").read_text()
+    thresholds = {one.code for one in thresholds_of("places", 1, 1, {}, Moves(), LIMITS)}
+    assert {code for code in {*CHECKS, *thresholds} if f"`{code}`" not in page} == set()
 
 
 def test_rings_are_held_against_the_standard() -> None:

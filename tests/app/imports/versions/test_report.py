@@ -1,0 +1,88 @@
+"""Reports, refused rows and differences over HTTP, as an operator reads them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from typing import Any
+
+from tests.app.imports.loadfiles import place
+from tests.factories.loads import KIND, Town
+
+STEP = 0.002
+
+
+def shops(count: int, **more: Any) -> list[dict[str, Any]]:
+    return [place(f"p{n}", round(179.7 + n * STEP, 7), -17.0, name=f"Shop {n}", **more) for n in range(count)]
+
+
+def test_a_version_tells_what_was_found_and_what_it_changes(town: Town) -> None:
+    first = town.shown(shops(60))["version"]
+    told = town.loaded(shops(30))
+    second, where = told["version"], f"{KIND}/versions/{told['version']}"
+    assert told["gate"]["verdict"] == "second_person"
+    report = town.get(f"{where}/report").get_json()
+    assert (report["verdict"], report["against"], report["counts"]["stored"]) == ("second_person", first, 30)
+    assert [reason["code"] for reason in report["reasons"]] == ["many-removed", "count-change"]
+    diff = town.get(f"{where}/diff").get_json()
+    assert (diff["from"], diff["to"], diff["counts"]["removed"], diff["counts"]["kept"]) == (first, second, 30, 30)
+    exceeded = {one["code"]: one["needs"] for one in diff["thresholds"] if one["exceeded"]}
+    assert exceeded == {"count-change": "note", "many-removed": "second_person"}
+    assert len(diff["first"]["removed"]) == 30
+    layer = town.get(f"{where}/diff.geojson?layer=removed")
+    assert layer.mimetype == "application/geo+json"
+    assert {one["properties"]["source_key"] for one in layer.get_json()["features"]} == {f"p{n}" for n in range(30, 60)}
+    back = town.get(f"{KIND}/versions/{first}/diff?against={second}").get_json()
+    assert (back["from"], back["to"], back["counts"]["added"]) == (second, first, 30)
+
+
+def test_refused_rows_are_mended_and_sent_again(town: Town) -> None:
+    """The refused rows come as a file that is loaded as it is; guarded cells come back as they were."""
+    bad = shops(60)
+    for one in bad[:20]:
+        one["properties"]["category_id"] = "wizard"
+        one["properties"]["phone"] = "+679 330 0000"
+    failed = town.loaded(bad)
+    assert (failed["state"], failed["failure"]["code"]) == ("failed", "too-many-refused")
+    where = f"{KIND}/versions/{failed['version']}"
+    report = town.get(f"{where}/report").get_json()
+    assert {one["check"]: one["count"] for one in report["checks"]} == {"too-many-refused": 20, "unknown-category": 20}
+    assert report["counts"] == {"declared": 60, "stored": 0, "refused": 20, "created": 0}
+    answer = town.get(f"{where}/refused.csv")
+    name = f"town-places-{failed['version']}-refused.csv"
+    assert answer.headers["Content-Disposition"] == f'attachment; filename="{name}"'
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(answer.get_data(as_text=True))))
+    assert len(rows) == 20
+    assert rows[0]["phone"] == "'+679 330 0000"
+    mended = answer.get_data(as_text=True).replace(",wizard", ",cafe")
+    sent = town.send(mended.encode(), filename="refused.csv")
+    assert sent.status_code == 202, sent.get_json()
+    town.work()
+    told = town.version(sent.get_json()["version"])
+    assert (told["state"], told["counts"]["stored"]) == ("staged", 20), told
+    with town.owner.connect() as conn:
+        phones = conn.exec_driver_sql("SELECT DISTINCT phone FROM place_facts WHERE phone IS NOT NULL").scalars().all()
+    assert phones == ["+679 330 0000"]
+
+
+def test_a_dry_run_leaves_its_report_and_difference(town: Town) -> None:
+    town.shown(shops(60, price_level=2))
+    told = town.loaded(shops(30), dry_run="true")
+    assert told["dry_run"] is True
+    where = f"{KIND}/versions/{told['version']}"
+    assert town.get(f"{where}/report").get_json()["verdict"] == "second_person"
+    diff = town.get(f"{where}/diff").get_json()
+    assert (diff["counts"]["removed"], diff["impact"]["places"]) == (30, 30)
+
+
+def test_what_is_not_there_or_not_yours_is_missing(town: Town) -> None:
+    shown = f"{KIND}/versions/{town.shown(shops(1))['version']}"
+    parts = ("report", "refused.csv", "diff", "diff.geojson?layer=added")
+    assert {town.get(f"{KIND}/versions/99/{part}").status_code for part in parts} == {404}
+    stranger = (town.stranger, "operator")
+    assert {town.get(f"{shown}/{part}", by=stranger).status_code for part in parts} == {404}
+    assert town.get(f"{shown}/diff?against=99").status_code == 404
+    wrong = town.get(f"{shown}/diff.geojson?layer=everything")
+    assert (wrong.status_code, wrong.get_json()["errors"][0]["parameter"]) == (400, "layer")
+    assert town.get(f"{shown}/diff?colour=red").status_code == 400
