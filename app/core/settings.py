@@ -207,6 +207,12 @@ class Settings:
         None,
     )
     upload_max_bytes: int = _setting("FUJIN_UPLOAD_MAX_BYTES", "longest uploaded file, bytes", _bytes, 2_147_483_648)
+    unpacked_max_bytes: int = _setting(
+        "FUJIN_UNPACKED_MAX_BYTES", "most bytes that a packed file may hold", _bytes, 8_589_934_592
+    )
+    unpack_ratio: float = _setting(
+        "FUJIN_UNPACK_RATIO", "how many times its size a packed file may hold, from 16 MiB on", _positive, 20.0
+    )
     upload_kept_h: float = _setting(
         "FUJIN_UPLOAD_KEPT_H", "hours that the file of a failed, discarded or shown version is kept", _positive, 24.0
     )

@@ -43,7 +43,7 @@ class Bounds:
     wall_s: float
 
 
-def bounds_of(path: Path) -> Bounds:
+def bounds_of(path: Path, unpacked_bytes: int = 8 << 30) -> Bounds:
     """Bounds by the size of a file; a packed one counts as ten times as large."""
     try:
         size = path.stat().st_size
@@ -51,7 +51,7 @@ def bounds_of(path: Path) -> Bounds:
             packed = file.read(4).startswith(_PACKED)
     except OSError as error:
         raise UnreadableFile(f"The file can't be read: {error.strerror}.") from error
-    allowance = Allowance.of_file(size * _PACKED_TIMES if packed else size)
+    allowance = Allowance.of_file(size * _PACKED_TIMES if packed else size, unpacked_bytes=unpacked_bytes)
     return Bounds(allowance, 60.0 + 4.0 * allowance.cpu_s)
 
 
@@ -60,7 +60,7 @@ def messages(request: ReadRequest, bounds: Bounds | None = None, scratch: Path |
 
     Unpacked copies go to a folder in ``scratch`` that is removed in any case.
     """
-    limits = bounds or bounds_of(Path(request.path))
+    limits = bounds or bounds_of(Path(request.path), request.unpacked_bytes)
     folder = tempfile.mkdtemp(prefix="fujin-load-", dir=scratch)
     try:
         with tempfile.TemporaryFile() as said:

@@ -209,6 +209,8 @@ def _asked(conn: Connection, request: LoadRequest, target: Target) -> ReadReques
         encoding=request.encoding,
         layer=request.layer,
         mapping=dict(request.mapping),
+        unpacked_bytes=request.limits.unpacked_bytes,
+        unpack_ratio=request.limits.unpack_ratio,
         **(vocabulary(conn, target.world) if request.kind == "places" else {}),
     )
 

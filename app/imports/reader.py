@@ -20,7 +20,7 @@ from app.imports.errors import RowRefused, UnreadableFile
 from app.imports.frames import Frame
 from app.imports.members import Unknown
 from app.imports.reading.sources import Source, open_source
-from app.imports.reading.types import SourceFacts, Wishes
+from app.imports.reading.types import Ceilings, SourceFacts, Wishes
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territory import check_inside
 from app.imports.types import PlaceRecord, RowFault
@@ -57,6 +57,8 @@ class ReadRequest:
     encoding: str | None = None
     layer: str | None = None
     mapping: Mapping[str, str] = field(default_factory=dict)
+    unpacked_bytes: int = Ceilings.unpacked_bytes
+    unpack_ratio: float = Ceilings.ratio
     scratch: str | None = None
 
     def wishes(self) -> Wishes:
@@ -80,7 +82,10 @@ def messages(request: ReadRequest) -> Iterator[Frame]:
     """
     try:
         scratch = None if request.scratch is None else Path(request.scratch)
-        with open_source(Path(request.path), request.name, request.wishes(), folder=scratch) as source:
+        ceilings = Ceilings(unpacked_bytes=request.unpacked_bytes, ratio=request.unpack_ratio)
+        with open_source(
+            Path(request.path), request.name, request.wishes(), folder=scratch, ceilings=ceilings
+        ) as source:
             yield Frame.of(frames.FACTS, _said(source))
             yield from _Reading(request, source).messages()
     except UnreadableFile as error:

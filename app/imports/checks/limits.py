@@ -13,4 +13,6 @@ def limits_of(settings: Settings) -> Limits:
         lost_share=settings.gate_lost_share,
         moved_m=settings.gate_moved_m,
         reshaped_share=settings.gate_reshaped_share,
+        unpacked_bytes=settings.unpacked_max_bytes,
+        unpack_ratio=settings.unpack_ratio,
     )

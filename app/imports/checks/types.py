@@ -110,6 +110,7 @@ class Gate:
 class Limits:
     """From where on a change asks for somebody's word, and refused rows block; shares are of 1.
 
+    A packed file may hold ``unpacked_bytes``, and ``unpack_ratio`` times its own size.
     ``refused_share`` None is the kind's own: 0.5 % of places and base map, none of the rest.
     """
 
@@ -121,6 +122,8 @@ class Limits:
     reshaped_share: float = 0.1
     churn_share: float = 0.02
     refused_share: float | None = None
+    unpacked_bytes: int = 8 << 30
+    unpack_ratio: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,12 +36,12 @@ class Wishes:
     parents: Mapping[str, str | None] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Ceilings:
     """How much a file may be when unpacked; more is refused while it is unpacked."""
 
     unpacked_bytes: int = 8 << 30
-    ratio: int = 20
+    ratio: float = 20.0
     members: int = 1_000
     free_bytes: int = 16 << 20
     """Up to here a file may shrink to any ratio: a few kilobytes of blanks are no attack."""

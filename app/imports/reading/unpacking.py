@@ -20,7 +20,7 @@ class Meter:
     """Counts what unpacking gives and refuses more than the ceilings allow."""
 
     def __init__(self, packed_bytes: int, ceilings: Ceilings) -> None:
-        self._most = min(ceilings.unpacked_bytes, max(ceilings.free_bytes, packed_bytes * ceilings.ratio))
+        self._most = min(ceilings.unpacked_bytes, max(ceilings.free_bytes, int(packed_bytes * ceilings.ratio)))
         self._ceilings = ceilings
         self._seen = 0
 
@@ -29,7 +29,7 @@ class Meter:
         self._seen += size
         if self._seen > self._most:
             raise UnreadableFile(
-                f"Unpacked, the file is larger than {self._most:,} bytes; at most {self._ceilings.ratio} times its "
+                f"Unpacked, the file is larger than {self._most:,} bytes; at most {self._ceilings.ratio:g} times its "
                 f"own size and {self._ceilings.unpacked_bytes:,} bytes are unpacked.",
                 code="unpacks-too-large",
                 hint="Send it less tightly packed or in parts.",
