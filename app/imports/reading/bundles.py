@@ -13,12 +13,12 @@ from app.imports.errors import UnreadableFile, UnsupportedFormat
 from app.imports.reading.archives import Archive, Member
 from app.imports.reading.reference import CRS84
 from app.imports.reading.refusing import several, unknown_layer
-from app.imports.reading.shapefiles import PARTS
 from app.imports.reading.sniffing import GEOMETRIES, unsupported
 from app.imports.reading.types import Opened, RawRow, SourceFacts, Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
 
+PARTS: Final = ("shp", "shx", "dbf", "prj", "cpg")
 _DATA: Final = frozenset(
     [
         "json",

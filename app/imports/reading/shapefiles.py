@@ -18,7 +18,6 @@ from app.imports.reading.vectors import open_layer
 Bytes = NDArray[np.uint8]
 Offsets = NDArray[np.int64]
 MAGIC: Final = b"\x00\x00\x27\x0a"
-PARTS: Final = ("shp", "shx", "dbf", "prj", "cpg")
 _NEEDED: Final = ("shp", "shx", "dbf")
 _SAMPLED_ROWS: Final = 20_000
 _KINDS: Final = frozenset({0, 1, 3, 5, 8, 11, 13, 15, 18, 21, 23, 25, 28})

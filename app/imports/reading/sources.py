@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -12,34 +13,34 @@ from typing import Self
 from app.imports.errors import UnreadableFile
 from app.imports.reading.archives import Archive
 from app.imports.reading.bundles import ShapefileSet, Single, unpacked
-from app.imports.reading.csvtext import open_csv
-from app.imports.reading.geojsontext import open_collection, open_geometry, open_list, open_sequence
-from app.imports.reading.geopackages import open_geopackage
 from app.imports.reading.meaning import understood
-from app.imports.reading.osmfiles import open_pbf
-from app.imports.reading.overpass import open_overpass
-from app.imports.reading.parquet import open_parquet
-from app.imports.reading.shapefiles import open_shapefile
 from app.imports.reading.sniffing import Form, form_of
 from app.imports.reading.types import Ceilings, Opened, RawRow, SourceFacts, Wishes
 from app.imports.reading.unpacking import Meter, gunzip
-from app.imports.reading.vectors import open_flatgeobuf
 from app.imports.types import RowFault
 
 Opener = Callable[[Path, Wishes, Path], Opened]
 
-OPENERS: dict[Form, Opener] = {
-    Form.FEATURE_COLLECTION: open_collection,
-    Form.FEATURE_SEQUENCE: open_sequence,
-    Form.GEOMETRY: open_geometry,
-    Form.JSON_LIST: open_list,
-    Form.CSV: open_csv,
-    Form.GEOPACKAGE: open_geopackage,
-    Form.FLATGEOBUF: open_flatgeobuf,
-    Form.PARQUET: open_parquet,
-    Form.PBF: open_pbf,
-    Form.OVERPASS: open_overpass,
+# By module and function: the libraries behind them are large, and only a process that reads files loads them.
+OPENERS: dict[Form, tuple[str, str]] = {
+    Form.FEATURE_COLLECTION: ("geojsontext", "open_collection"),
+    Form.FEATURE_SEQUENCE: ("geojsontext", "open_sequence"),
+    Form.GEOMETRY: ("geojsontext", "open_geometry"),
+    Form.JSON_LIST: ("geojsontext", "open_list"),
+    Form.CSV: ("csvtext", "open_csv"),
+    Form.GEOPACKAGE: ("geopackages", "open_geopackage"),
+    Form.FLATGEOBUF: ("vectors", "open_flatgeobuf"),
+    Form.PARQUET: ("parquet", "open_parquet"),
+    Form.PBF: ("osmfiles", "open_pbf"),
+    Form.OVERPASS: ("overpass", "open_overpass"),
 }
+
+
+def opener_of(form: Form) -> Opener:
+    """The function that opens files of a form."""
+    module, function = OPENERS[form]
+    found: Opener = getattr(import_module(f"app.imports.reading.{module}"), function)
+    return found
 
 
 class Source:
@@ -145,6 +146,8 @@ def _opened(path: Path, name: str, wishes: Wishes, folder: Path, ceilings: Ceili
         if isinstance(found, Opened):
             return found
         if isinstance(found, ShapefileSet):
+            from app.imports.reading.shapefiles import open_shapefile
+
             return open_shapefile(found.folder, found.stem, found.name, wishes)
         path, form, name, wishes = found.path, form_of(found.path), found.name, _inside(found, wishes)
     if form is Form.SHAPES:
@@ -153,7 +156,7 @@ def _opened(path: Path, name: str, wishes: Wishes, folder: Path, ceilings: Ceili
             code="incomplete-shapefile",
             hint="Pack .shp, .shx, .dbf, .prj and .cpg into one zip file.",
         )
-    return OPENERS[form](path, wishes, folder)
+    return opener_of(form)(path, wishes, folder)
 
 
 def _inside(found: Single, wishes: Wishes) -> Wishes:

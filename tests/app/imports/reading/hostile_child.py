@@ -16,8 +16,9 @@ from typing import Any
 from app.imports import readers
 from app.imports.errors import UnreadableFile
 from app.imports.members import Unknown
+from app.imports.reading import shapefiles  # noqa: F401 -- loaded once, before any fork
 from app.imports.reading.limits import Allowance, apply_limits
-from app.imports.reading.sources import open_source
+from app.imports.reading.sources import OPENERS, open_source, opener_of
 from app.imports.reading.types import Wishes
 from app.imports.types import RowFault
 from geo.grid_shift import Datum
@@ -70,6 +71,8 @@ def forked(asked: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Until the input ends."""
+    for form in OPENERS:
+        opener_of(form)
     for line in sys.stdin:
         sys.stdout.write(json.dumps(forked(json.loads(line))) + "\n")
         sys.stdout.flush()

@@ -55,5 +55,18 @@ def test_network_is_gone() -> None:
     assert told.stdout == "gone\n()\n", told.stderr
 
 
+def test_web_and_worker_do_not_load_what_reads_files() -> None:
+    code = "import sys, app.factory; print(sorted({'pyogrio', 'pyarrow', 'osmium'} & set(sys.modules)))"
+    told = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        env={**os.environ, "PYTHONPATH": "."},
+    )
+    assert told.stdout == "[]\n"
+
+
 def test_allowance_grows_with_the_file() -> None:
     assert [Allowance.of_file(size).cpu_s for size in (0, 99_999_999, 250_000_000)] == [60, 60, 180]
