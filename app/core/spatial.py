@@ -51,6 +51,11 @@ def as_geometry(location: ColumnElement[Any]) -> ColumnElement[Any]:
     return cast(location, _ANY)
 
 
+def same_point(location: ColumnElement[Any], other: ColumnElement[Any]) -> ColumnElement[bool]:
+    """True when two point columns hold the same digits; compares bytes."""
+    return location.op("=", return_type=Boolean())(other)
+
+
 def longitude(location: ColumnElement[Any]) -> ColumnElement[float]:
     """Longitude of a point column, degrees."""
     return func.ST_X(as_geometry(location), type_=Double)

@@ -53,20 +53,22 @@ def finding_of(found: Suspicion, what: str) -> Finding:
 
 
 def _shifted(conn: Connection, city_id: int, version: int, diff: Diff, declared: Datum) -> tuple[Suspicion | None, str]:
-    kept, fewer = diff.counts.get("kept", 0), min(diff.before, diff.after)
+    kept, fewer, still = diff.counts.get("kept", 0), min(diff.before, diff.after), 0
     if diff.against is None or fewer == 0:
         return None, ""
     if kept >= max(5, fewer // 20):
         if not diff.moves.far:
             return None, ""
-        rows, what = queries.pairs_by_id(conn, city_id, version, diff.against, kept), "places known from before"
+        moved = diff.counts.get("moved", 0)
+        rows, what = queries.pairs_by_id(conn, city_id, version, diff.against, moved), "places known from before"
+        still = round(len(rows) * (kept - moved) / max(1, moved))
     else:
         rows, what = queries.pairs_by_name(conn, city_id, version, diff.against), "places of a name known from before"
     if not rows:
         return None, what
     table = np.array([(row.lon, row.lat, row.old_lon, row.old_lat) for row in rows], dtype=np.float64)
     lons, lats, old_lons, old_lats = table.T
-    return of_points(lons, lats, old_lons, old_lats, declared), what
+    return of_points(lons, lats, old_lons, old_lats, declared, still=still), what
 
 
 def _hours(conn: Connection, city_id: int, version: int) -> list[Finding]:

@@ -21,9 +21,11 @@ from sqlalchemy import (
     literal,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import insert as upsert
+from sqlalchemy.types import NullType
 
 from app.cities.tables import active_dataset
 from app.core import spatial
@@ -132,17 +134,17 @@ def hours_readable(conn: Connection, city_id: int, version: int) -> tuple[int, i
 
 def piles(conn: Connection, city_id: int, version: int, at_least: int) -> list[AnyRow]:
     """Points at which at least so many live places lie, the highest pile first."""
-    count = func.count().label("places")
-    lon, lat = spatial.longitude(place_facts.c.location), spatial.latitude(place_facts.c.location)
+    point = spatial.as_geometry(place_facts.c.location)
+    heaps = (
+        select(type_coerce(point, NullType).label("point"), func.count().label("places"))
+        .where(_rows_of(city_id, version), place_facts.c.closed.is_(False))
+        .group_by(point)
+        .having(func.count() >= at_least)
+        .subquery("heaps")
+    )
+    lon, lat = spatial.longitude(heaps.c.point).label("lon"), spatial.latitude(heaps.c.point).label("lat")
     return list(
-        conn.execute(
-            select(lon.label("lon"), lat.label("lat"), count)
-            .where(_rows_of(city_id, version), place_facts.c.closed.is_(False))
-            .group_by(lon, lat)
-            .having(func.count() >= at_least)
-            .order_by(count.desc(), lon, lat)
-            .limit(MAX_FIRST)
-        )
+        conn.execute(select(lon, lat, heaps.c.places).order_by(heaps.c.places.desc(), lon, lat).limit(MAX_FIRST))
     )
 
 
@@ -171,16 +173,19 @@ def lost_cells(conn: Connection, city_id: int, version: int, against: int, at_le
     )
 
 
-def pairs_by_id(conn: Connection, city_id: int, version: int, against: int, of: int) -> list[AnyRow]:
-    """Positions in two versions of the same places, about PAIRS of ``of``, spread over all ids."""
+def pairs_by_id(conn: Connection, city_id: int, version: int, against: int, moved: int) -> list[AnyRow]:
+    """Positions in two versions of the same places where they differ, about PAIRS of ``moved``, spread over all ids."""
     pairs = Pairs(city_id, version, against)
-    every = max(1, of // PAIRS)
+    every = max(1, moved // PAIRS)
     new, old = pairs.new.c, pairs.old.c
     return list(
         conn.execute(
             select(new.lon, new.lat, old.lon.label("old_lon"), old.lat.label("old_lat"))
             .select_from(pairs.new.join(pairs.old, new.place_id == old.place_id))
-            .where(func.mod(func.abs(func.hashtext(cast(new.place_id, Text))), every) == 0)
+            .where(
+                ~spatial.same_point(new.location, old.location),
+                func.mod(func.abs(func.hashtext(cast(new.place_id, Text))), every) == 0,
+            )
             .order_by(new.place_id)
             .limit(2 * PAIRS)
         )

@@ -54,11 +54,20 @@ class Suspicion:
 
 
 def of_points(
-    lons: Floats, lats: Floats, old_lons: Floats, old_lats: Floats, declared: Datum = Datum.WGS84
+    lons: Floats,
+    lats: Floats,
+    old_lons: Floats,
+    old_lats: Floats,
+    declared: Datum = Datum.WGS84,
+    *,
+    still: int = 0,
 ) -> Suspicion | None:
-    """Things that are in both versions, pair by pair; the new positions are what ``declared`` made of the file."""
-    compared = len(lons)
-    if compared < LEAST_PAIRS:
+    """Things that are in both versions, pair by pair; the new positions are what ``declared`` made of the file.
+
+    ``still`` more of them lie where they lay, and are left out of the arrays.
+    """
+    compared = len(lons) + still
+    if len(lons) < LEAST_PAIRS:
         return None
     east, north = _offsets(lons, lats, old_lons, old_lats)
     offset = np.hypot(east, north)
@@ -68,16 +77,16 @@ def of_points(
         explained = (offset > LEAST_M) & (rest < np.maximum(NEAR_M, offset / 4.0))
         if explained.sum() >= needed:
             return Suspicion(
-                story, datum, compared, float(explained.mean()), float(np.median(east[explained])),
+                story, datum, compared, float(explained.sum() / compared), float(np.median(east[explained])),
                 float(np.median(north[explained])), float(np.median(offset[explained])),
                 float(np.median(rest[explained])),
             )  # fmt: skip
     middle = float(np.median(east)), float(np.median(north))
     length = float(np.hypot(*middle))
-    if not SHIFT_M[0] <= length <= SHIFT_M[1]:
+    if still > len(lons) or not SHIFT_M[0] <= length <= SHIFT_M[1]:
         return None
     rest = np.hypot(east - middle[0], north - middle[1])
-    share = float((rest < max(NEAR_M, length / 4.0)).mean())
+    share = float((rest < max(NEAR_M, length / 4.0)).sum() / compared)
     if share < ONE_DIRECTION:
         return None
     return Suspicion("shift", None, compared, share, *middle, float(np.median(offset)), float(np.median(rest)))

@@ -41,7 +41,7 @@ def diff_of(
     if against == version:
         against = None
     if kind == "places" and against is not None:
-        return _keep_places(conn, worked_out(conn, city_id, kind, version, against, limits, items=False), now)
+        return _keep_places(conn, city_id, version, against, now, limits)
     return keep(conn, worked_out(conn, city_id, kind, version, against, limits), now)
 
 
@@ -52,15 +52,13 @@ def worked_out(
     version: int,
     against: int | None,
     limits: Limits = DEFAULTS,
-    *,
-    items: bool = True,
 ) -> Diff:
-    """The same without keeping it; of places the first things come with it unless ``items`` is False."""
+    """The same without keeping it."""
     if against is None:
         after = comparing.compare(conn, comparing.table_of(kind), city_id, kind, version, None).after
         return Diff(city_id, kind, version, None, 0, after, {"added": after, "removed": 0, "kept": 0})
     if kind == "places":
-        return _of_places(conn, city_id, version, against, limits, items)
+        return _of_places(conn, city_id, version, against, limits, keep=False)
     if kind == "regions":
         old, new = (areas_of(conn, city_id, number) for number in (against, version))
         return of_regions(conn, city_id, version, against, regions.compare(old, new), limits)
@@ -80,17 +78,14 @@ def keep(conn: Connection, found: Diff, now: datetime) -> Diff:
     return found
 
 
-def _keep_places(conn: Connection, found: Diff, now: datetime) -> Diff:
-    """Places by the hundred thousand go into the table without leaving the database."""
-    city_id, version, against = found.city_id, found.version, found.against or 0
+def _keep_places(conn: Connection, city_id: int, version: int, against: int, now: datetime, limits: Limits) -> Diff:
+    """Places by the hundred thousand: the first things go into the table without leaving the database."""
     queries.forget(conn, city_id, "places", version, against)
+    queries.keep(conn, Diff(city_id, "places", version, against, 0, 0, {}), now)
+    found = _of_places(conn, city_id, version, against, limits, keep=True)
+    items = (queries.items_of(conn, city_id, "places", version, against, layer, MAX_FIRST) for layer in LAYERS)
+    found = replace(found, items=tuple(chain.from_iterable(items)))
     queries.keep(conn, found, now)
-    if any(found.counts[layer] for layer in ("added", "removed", "moved", "renamed", "changed")):
-        with queries.planned_for_bulk(conn):
-            queries_places.keep_items(conn, city_id, version, against)
-        items = (queries.items_of(conn, city_id, "places", version, against, layer, MAX_FIRST) for layer in LAYERS)
-        found = replace(found, items=tuple(chain.from_iterable(items)))
-        queries.keep(conn, found, now)
     return found
 
 
@@ -118,9 +113,9 @@ def _pieces(compared: RegionsDiff) -> list[bytes]:
     return [shapely.to_wkb(part) for part in polygons[:PIECES]]
 
 
-def _of_places(conn: Connection, city_id: int, version: int, against: int, limits: Limits, with_items: bool) -> Diff:
+def _of_places(conn: Connection, city_id: int, version: int, against: int, limits: Limits, *, keep: bool) -> Diff:
     with queries.planned_for_bulk(conn):
-        counts, moves = queries_places.summary(conn, city_id, version, against, limits.moved_m)
+        counts, moves = queries_places.summary(conn, city_id, version, against, limits.moved_m, keep=keep)
         before, after = counts.pop("before"), counts.pop("after")
         fields = {name: count for name in queries_places.COMPARED if (count := counts.pop(name))}
         impact = Impact()
@@ -129,7 +124,7 @@ def _of_places(conn: Connection, city_id: int, version: int, against: int, limit
         items = [
             item
             for layer in LAYERS
-            if with_items and counts.get(layer, 0)
+            if not keep and counts.get(layer, 0)
             for item in queries_places.layer_items(conn, city_id, version, against, layer, MAX_FIRST)
         ]
     return Diff(

@@ -28,9 +28,11 @@ from sqlalchemy import (
     null,
     or_,
     select,
+    type_coerce,
     union_all,
 )
 from sqlalchemy.dialects.postgresql import JSONB, array
+from sqlalchemy.types import NullType
 
 from app.core import spatial
 from app.imports.diff.tables import dataset_diff_items
@@ -52,6 +54,7 @@ def _side(city_id: int, version: int, name: str) -> Subquery:
     return (
         select(
             facts.c.place_id,
+            type_coerce(facts.c.location, NullType).label("location"),
             spatial.longitude(facts.c.location).label("lon"),
             spatial.latitude(facts.c.location).label("lat"),
             facts.c.name,
@@ -94,7 +97,7 @@ class Pairs:
         turn = new.lon - old.lon
         self.east_m = (turn - 360.0 * func.round(turn / 360.0)) * func.cos(func.radians(old.lat)) * METRES_PER_DEGREE
         self.north_m = (new.lat - old.lat) * METRES_PER_DEGREE
-        still = and_(new.lon == old.lon, new.lat == old.lat)
+        still = spatial.same_point(new.location, old.location)
         length = func.sqrt(self.east_m * self.east_m + self.north_m * self.north_m, type_=Double)
         self.distance_m = case((still, 0.0), else_=length)
         self.moved: ColumnElement[bool] = self.distance_m > MOVED_M
@@ -103,65 +106,77 @@ class Pairs:
         self.changed: ColumnElement[bool] = or_(*self.fields.values())
 
 
-def summary(conn: Connection, city_id: int, version: int, against: int, far_m: float) -> tuple[dict[str, int], Moves]:
-    """Counts by layer and by field, and the moves, in one pass over both versions."""
-    pairs = Pairs(city_id, version, against)
-    distance = case((pairs.kept, pairs.distance_m), else_=null())
-    edges = list(zip(STEPS_M, (*STEPS_M[1:], None), strict=True))
-    bars = [
-        func.count().filter(distance > low, *([distance <= high] if high is not None else [])).label(f"bar_{index}")
-        for index, (low, high) in enumerate(edges)
-    ]
-    moved = and_(pairs.kept, pairs.moved)
-    middle = [func.percentile_cont(0.5).within_group(part).filter(moved) for part in (pairs.east_m, pairs.north_m)]
-    row = conn.execute(
-        select(
-            func.count().filter(pairs.old.c.there).label("before"),
-            func.count().filter(pairs.new.c.there).label("after"),
-            func.count().filter(pairs.added).label("added"),
-            func.count().filter(pairs.removed).label("removed"),
-            func.count().filter(pairs.kept).label("kept"),
-            func.count().filter(moved).label("moved"),
-            func.count().filter(pairs.kept, pairs.distance_m > far_m).label("far"),
-            func.count().filter(pairs.kept, pairs.renamed).label("renamed"),
-            func.count().filter(pairs.kept, pairs.changed).label("changed"),
-            *(func.count().filter(pairs.kept, differs).label(name) for name, differs in pairs.fields.items()),
-            *bars,
-            func.percentile_cont(0.5).within_group(distance).label("median_m"),
-            middle[0].label("middle_east_m"),
-            middle[1].label("middle_north_m"),
-        ).select_from(pairs.joined)
-    ).one()
-    found = row._mapping
-    moves = Moves(
-        tuple((low, high, found[f"bar_{index}"]) for index, (low, high) in enumerate(edges)),
-        found["median_m"] or 0.0,
-        found["middle_east_m"] or 0.0,
-        found["middle_north_m"] or 0.0,
-        found["far"],
-    )
-    names = ("before", "after", "added", "removed", "kept", "moved", "renamed", "changed", *COMPARED)
-    return {name: found[name] for name in names}, moves
+def summary(
+    conn: Connection, city_id: int, version: int, against: int, far_m: float, *, keep: bool = False
+) -> tuple[dict[str, int], Moves]:
+    """Counts by layer and by field, and the moves, in one pass over both versions.
 
-
-def keep_items(conn: Connection, city_id: int, version: int, against: int) -> None:
-    """Writes the first things of each layer, by id, into ``dataset_diff_items``."""
+    ``keep`` writes the first things of each layer, by id, into ``dataset_diff_items`` on the way.
+    """
     pairs = Pairs(city_id, version, against)
     differing = _differing(pairs)
-    rows = union_all(*(_layer(differing, layer, MAX_ITEMS) for layer in _conditions(pairs))).subquery("rows")
+    found = differing.c
+    moved = found.is_moved
+    edges = list(zip(STEPS_M, (*STEPS_M[1:], None), strict=True))
+    bars = [
+        func.count()
+        .filter(moved, found.distance_m > low, *([found.distance_m <= high] if high is not None else []))
+        .label(f"bar_{index}")
+        for index, (low, high) in enumerate(edges)
+    ]
+    layers = ("added", "removed", "moved", "renamed", "changed")
+    statement = select(
+        *(func.count().filter(found[f"is_{layer}"]).label(layer) for layer in layers),
+        *(func.count().filter(found.is_changed, found[f"is_{name}"]).label(name) for name in COMPARED),
+        func.count().filter(moved, found.distance_m > far_m).label("far"),
+        *bars,
+        func.percentile_cont(0.5).within_group(found.east_m).filter(moved).label("east_m"),
+        func.percentile_cont(0.5).within_group(found.north_m).filter(moved).label("north_m"),
+        select(func.count())
+        .select_from(place_facts)
+        .where(place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.closed.is_(False))
+        .scalar_subquery()
+        .label("after"),
+    )
+    if keep:
+        statement = statement.add_cte(_kept(differing, city_id, version, against).cte("kept"))
+    row = conn.execute(statement).one()._mapping
+    counts = {name: row[name] for name in (*layers, *COMPARED, "after")}
+    counts["kept"] = counts["after"] - counts["added"]
+    counts["before"] = counts["kept"] + counts["removed"]
+    moves = Moves(
+        tuple((low, high, row[f"bar_{index}"]) for index, (low, high) in enumerate(edges)),
+        _median(conn, pairs, counts["kept"], counts["moved"]),
+        row["east_m"] or 0.0,
+        row["north_m"] or 0.0,
+        row["far"],
+    )
+    return counts, moves
+
+
+def _median(conn: Connection, pairs: Pairs, kept: int, moved: int) -> float:
+    """The median move of all that stay: nothing while fewer than half of them moved, so it is seldom asked for."""
+    if moved * 2 <= kept:
+        return 0.0
+    middle = func.percentile_cont(0.5).within_group(pairs.distance_m)
+    joined = pairs.new.join(pairs.old, pairs.new.c.place_id == pairs.old.c.place_id)
+    return float(conn.execute(select(middle).select_from(joined)).scalar_one() or 0.0)
+
+
+def _kept(differing: CTE, city_id: int, version: int, against: int) -> Any:
+    layers = ("added", "removed", "moved", "renamed", "changed")
+    rows = union_all(*(_layer(differing, layer, MAX_ITEMS) for layer in layers)).subquery("rows")
     columns = (rows.c.layer, rows.c.item_no, rows.c.thing_id, rows.c.source_key, rows.c.name, rows.c.lon, rows.c.lat)
-    conn.execute(
-        insert(dataset_diff_items).from_select(
-            ["city_id", "kind", "version", "against", *(c.name for c in columns), "more"],
-            select(
-                literal(city_id, Integer),
-                literal("places", Text),
-                literal(version, Integer),
-                literal(against, Integer),
-                *columns,
-                rows.c.more,
-            ),
-        )
+    return insert(dataset_diff_items).from_select(
+        ["city_id", "kind", "version", "against", *(c.name for c in columns), "more"],
+        select(
+            literal(city_id, Integer),
+            literal("places", Text),
+            literal(version, Integer),
+            literal(against, Integer),
+            *columns,
+            rows.c.more,
+        ),
     )
 
 
@@ -206,7 +221,11 @@ def _differing(pairs: Pairs) -> CTE:
             func.coalesce(new.name, old.name).label("name"),
             func.coalesce(new.lon, old.lon).label("lon"),
             func.coalesce(new.lat, old.lat).label("lat"),
+            pairs.east_m.label("east_m"),
+            pairs.north_m.label("north_m"),
+            pairs.distance_m.label("distance_m"),
             *(condition.label(f"is_{layer}") for layer, condition in conditions.items()),
+            *(condition.label(f"is_{name}") for name, condition in pairs.fields.items()),
             *(case((conditions[layer], said), else_=null()).label(f"more_{layer}") for layer, said in more.items()),
         )
         .select_from(pairs.joined)
