@@ -41,7 +41,7 @@ from app.flow.embedded.flow import EmbeddedFlow
 from app.flow.gateway import FlowGateway
 from app.fraud import routes as fraud_routes
 from app.fraud.cli import commands as fraud_commands
-from app.geofencing import routes_fences, routes_following
+from app.geofencing import routes_alerts, routes_fences, routes_following
 from app.geofencing.memory import FenceMemory
 from app.http.api import Api, create_api, undeclared_routes
 from app.http.errors import register_error_handlers
@@ -145,6 +145,7 @@ def _register_routes(app: Flask, api: Api, limiter: Limiter, settings: Settings)
         fraud_routes.blueprint,
         routes_fences.blueprint,
         routes_following.blueprint,
+        routes_alerts.blueprint,
     )
     for blueprint in blueprints:
         api.register_blueprint(blueprint)

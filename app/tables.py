@@ -9,6 +9,7 @@ import app.coupons.tables
 import app.flow.tables
 import app.fraud.tables
 import app.geofencing.tables
+import app.geofencing.tables_alerts
 import app.geofencing.tables_following
 import app.groups.tables
 import app.http.tables

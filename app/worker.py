@@ -31,6 +31,7 @@ from app.coupons.search_rows import follow_places
 from app.flow.gateway import FlowGateway
 from app.fraud.actions import look
 from app.geofencing import actions_fences, queries_sweeping, sweeping
+from app.geofencing.alerting import alert_city
 from app.geofencing.memory import FenceMemory
 from app.http import idempotency
 from app.http.services import Services
@@ -96,6 +97,7 @@ class Worker:
             Loop("sweepers", self.sweep, 2.0),
             Loop("fences", self.watch_fences, 0.2),
             Loop("drawings", self.follow_drawings, 2.0),
+            Loop("alerts", self.alert_members, 1.0),
             Loop("partners", lambda: self._flow.partner_work(self._now()), 0.25),
             Loop("keeping", self.keep_house, 30.0),
             Loop("loads", lambda: self._loads.turn(("load", "purge")), 0.5),
@@ -192,6 +194,17 @@ class Worker:
                 done += actions_fences.expire_due(conn, city_id, self._now())
                 conn.commit()
         return done
+
+    def alert_members(self) -> int:
+        """Tells members of coupons and places in what they saved, and offers those of fences; how many alerts."""
+        with self._database.read_primary() as conn:
+            cities = city_ids(conn)
+        made = 0
+        for city_id in cities:
+            with self._database.write() as conn:
+                made += alert_city(conn, city_id, self._now())
+                conn.commit()
+        return made
 
     def follow_drawings(self) -> int:
         """Fences that follow service areas and regions are drawn as those are now; how many were."""

@@ -111,6 +111,37 @@ RULES = (
         """,
     ),
     DataRule(
+        "saved-areas-watched",
+        "house",
+        "every city that a saved area touches looks at it, and no other",
+        ("saved_areas", "area_watches"),
+        "saved_areas",
+        """
+        SELECT 'saved area ' || s.saved_id || ' of member ' || s.member_id, 'city ' || c.city || ' does not look at it'
+        FROM saved_areas s CROSS JOIN LATERAL unnest(s.cities) AS c (city)
+        WHERE NOT EXISTS (SELECT 1 FROM area_watches w WHERE (w.city_id, w.member_id, w.saved_id)
+                                                            = (c.city, s.member_id, s.saved_id)
+                          AND w.watch = s.watch AND w.expires_at IS NOT DISTINCT FROM s.expires_at)
+        UNION ALL
+        SELECT 'watch ' || w.watch_id || ' of city ' || w.city_id, 'nobody saved it' FROM area_watches w
+        WHERE NOT EXISTS (SELECT 1 FROM saved_areas s WHERE (s.member_id, s.saved_id) = (w.member_id, w.saved_id)
+                          AND w.city_id = ANY (s.cities))
+        """,
+    ),
+    DataRule(
+        "offer-of-its-merchant",
+        "house",
+        "a fence offers a coupon of its own merchant",
+        ("geofence_offers", "geofences", "coupons"),
+        "geofence_offers",
+        f"""
+        SELECT {_FENCE}, 'it offers coupon ' || o.coupon_id || ' of another merchant' FROM geofence_offers o
+        JOIN geofences g ON (g.city_id, g.geofence_id) = (o.city_id, o.geofence_id)
+        JOIN coupons c ON (c.city_id, c.coupon_id) = (o.city_id, o.coupon_id)
+        WHERE c.merchant_id <> g.merchant_id
+        """,
+    ),
+    DataRule(
         "fences-counted",
         "house",
         "a city knows how many fences it has, and holds all of them in its box",

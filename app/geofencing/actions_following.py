@@ -39,8 +39,8 @@ def take_fixes(
     for here in queries_sets.fence_sets(conn):
         if here.city_id not in chosen.cities and not _concerns(here, fixes):
             continue
-        if follow(conn, memory.fences(conn, here), here, batch):
-            cities.add(here.city_id)
+        follow(conn, memory.fences(conn, here), here, batch)
+        cities.add(here.city_id)
     if cities != set(chosen.cities):
         held = queries_choices.choices_of(conn, member_id, lock=True)
         if held is None or held.positions_at is None:

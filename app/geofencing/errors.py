@@ -33,3 +33,10 @@ class FenceOver(AppError):
 
     code: ClassVar[str] = "geofence-over"
     title: ClassVar[str] = "The fence is over"
+
+
+class SavedLimit(AppError):
+    """A member has as many saved areas as they may."""
+
+    code: ClassVar[str] = "saved-limit"
+    title: ClassVar[str] = "A member saves at most twenty areas"

@@ -14,14 +14,13 @@ from functools import partial
 from typing import Final
 from uuid import UUID
 
-import shapely
 from sqlalchemy import Connection
 
 from app.core.ids import new_city_id
 from app.geofencing import machine, queries_following
 from app.geofencing.events import told_event
 from app.geofencing.memory import Fences
-from app.geofencing.sights import inside_of, may_cross, open_at, sight_of
+from app.geofencing.sights import inside_of, open_at, sight_of, ways_of
 from app.geofencing.types import Fence, FenceSet, Fix, Happening, Lane, Outcome, Pair, StoredPair, Told
 from app.outbox.queries import append
 
@@ -65,8 +64,8 @@ def _first_look(fix: Fix, now: datetime, *, again: bool) -> Outcome:
     return "inaccurate" if fix.accuracy_m > WORST_ACCURACY_M else "counted"
 
 
-def follow(conn: Connection, fences: Fences, here: FenceSet, batch: Batch) -> bool:
-    """Takes a batch in one city; True when the city sees the subject for the first time."""
+def follow(conn: Connection, fences: Fences, here: FenceSet, batch: Batch) -> None:
+    """Takes a batch in one city."""
     lanes = queries_following.lock_lanes(
         conn, here.city_id, batch.subject_id, batch.member_id, sorted({0, *here.reorders}), batch.now
     )
@@ -93,7 +92,6 @@ def follow(conn: Connection, fences: Fences, here: FenceSet, batch: Batch) -> bo
         else:
             look(conn, fences, lane, seen, batch)
             queries_following.move_lane(conn, lane, seen[-1], None)
-    return live.fresh
 
 
 def _is_new(lane: Lane, fix: Fix) -> bool:
@@ -118,7 +116,7 @@ def look(conn: Connection, fences: Fences, lane: Lane, fixes: Sequence[Fix], bat
         before = Fix(lane.watermark_at, lane.last_lon, lane.last_lat, 0.0)
     touched: dict[UUID, set[int]] = {}
     met: dict[UUID, Fence] = {}
-    for number, fence in fences.touched(_ways(before, fixes)):
+    for number, fence in fences.touched(ways_of(before, fixes)):
         if fence.rules.reorder_s == lane.reorder_s:
             touched.setdefault(fence.geofence_id, set()).add(number)
             met[fence.geofence_id] = fence
@@ -153,18 +151,6 @@ def due_of(fence: Fence, stored: StoredPair, now: datetime) -> datetime | None:
     due = machine.due_at(stored.pair, fence.rules)
     reorder = timedelta(seconds=fence.rules.reorder_s)
     return None if due is None else max(due + reorder, now + reorder) if reorder else due
-
-
-def _ways(before: Fix | None, fixes: Sequence[Fix]) -> list[shapely.Geometry]:
-    """For each fix the straight way to it, where that says something, or the point."""
-    ways: list[shapely.Geometry] = []
-    for fix in fixes:
-        if before is not None and may_cross(before, fix) and (before.lon, before.lat) != (fix.lon, fix.lat):
-            ways.append(shapely.LineString([(before.lon, before.lat), (fix.lon, fix.lat)]))
-        else:
-            ways.append(shapely.Point(fix.lon, fix.lat))
-        before = fix
-    return ways
 
 
 def _walk(

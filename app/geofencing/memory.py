@@ -138,7 +138,7 @@ class FenceMemory:
 
     def load(self, city_id: int) -> int:
         """Reads a city's fences and waits for it; how many there are."""
-        with self._database.read() as conn:
+        with self._database.read_primary() as conn:
             epoch = next((each.epoch for each in queries_sets.fence_sets(conn) if each.city_id == city_id), 0)
             found = self._read(conn, city_id, epoch)
         self._keep(city_id, found)

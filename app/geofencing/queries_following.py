@@ -71,7 +71,7 @@ def lock_lanes(
             constraint="followed_lanes_pk",
             set_={"seen_at": now},
             where=followed_lanes.c.member_id == member_id,
-        ).returning(*_LANE, text("(xmax = 0) AS fresh"))
+        ).returning(*_LANE)
     )
     return {row.reorder_s: Lane(*row) for row in rows}
 

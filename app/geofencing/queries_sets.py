@@ -133,7 +133,9 @@ def fences_after(conn: Connection, city_id: int, after: UUID | None, limit: int)
     )
     if after is not None:
         wanted = wanted.where(geofences.c.geofence_id > after)
-    return [fence_of(row) for row in conn.execute(wanted.order_by(geofences.c.geofence_id).limit(limit))]
+    rows = conn.execute(wanted.order_by(geofences.c.geofence_id).limit(limit)).all()
+    drawn = shapely.from_wkb([None if row.boundary is None else bytes(row.boundary) for row in rows])
+    return [fence_of(row, shape) for row, shape in zip(rows, drawn, strict=True)]
 
 
 def changed_since(conn: Connection, city_id: int, epoch: int, limit: int) -> list[tuple[UUID, Fence | None]]:
@@ -148,10 +150,12 @@ def changed_since(conn: Connection, city_id: int, epoch: int, limit: int) -> lis
     return [(row.geofence_id, fence_of(row) if row.state == "active" else None) for row in rows]
 
 
-def fence_of(row: Row[*tuple[Any, ...]]) -> Fence:
-    """A fence from the columns ``FENCE``."""
-    if row.radius_m is not None:
-        shape: Circle | MultiPolygon = Circle(LonLat(row.center_lon, row.center_lat), row.radius_m)
+def fence_of(row: Row[*tuple[Any, ...]], drawn: Any = None) -> Fence:
+    """A fence from the columns ``FENCE``; ``drawn`` is its drawing where that is read already."""
+    if isinstance(drawn, MultiPolygon):
+        shape: Circle | MultiPolygon = drawn
+    elif row.radius_m is not None:
+        shape = Circle(LonLat(row.center_lon, row.center_lat), row.radius_m)
     else:
         shape = area_of(bytes(row.boundary))
     return Fence(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import datetime
 from typing import Any, Final, get_args
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -14,6 +15,9 @@ from app.geofencing.types import Outcome
 from app.http.fields import DecimalNumber, Flag, Instant, Text, latitude, longitude
 
 MOST_FIXES: Final = 100
+_NEEDED: Final = frozenset(("at", "lon", "lat", "accuracy_m"))
+_KNOWN: Final = _NEEDED | {"mock", "replayed"}
+_NUMBERS: Final = (int, float)
 DEVICE: Final = r"^[A-Za-z0-9._:~-]+$"
 
 
@@ -31,6 +35,49 @@ class PositionFixBody(Schema):
     replayed = told(Flag(load_default=False), "it was kept and is sent later")
 
 
+class FixList(fields.List[Any]):
+    """Fixes; plain ones are read at once, since a request brings a hundred, all others field by field, with faults."""
+
+    def __init__(self, **options: Any) -> None:
+        longest = validate.Length(min=1, max=MOST_FIXES, error=f"give 1 to {MOST_FIXES} fixes")
+        super().__init__(fields.Nested(PositionFixBody), validate=longest, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **more: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) <= MOST_FIXES:
+            found = [_plain(each) for each in value]
+            if None not in found:
+                return found
+        return super()._deserialize(value, attr, data, **more)
+
+
+def _plain(given: Any) -> dict[str, Any] | None:
+    """A fix as ``PositionFixBody`` would read it; None where that has to look."""
+    if type(given) is not dict or not _NEEDED <= given.keys() <= _KNOWN:
+        return None
+    lon, lat, accuracy_m, text = given["lon"], given["lat"], given["accuracy_m"], given["at"]
+    mock, replayed = given.get("mock", False), given.get("replayed", False)
+    if not (type(lon) in _NUMBERS and type(lat) in _NUMBERS and type(accuracy_m) in _NUMBERS):
+        return None
+    if not (-180 <= lon <= 180 and -90 <= lat <= 90 and 0 <= accuracy_m <= 100_000):
+        return None
+    if type(mock) is not bool or type(replayed) is not bool or type(text) is not str or len(text) < 20:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if at.tzinfo is None or not 1970 <= at.year <= 2100:
+        return None
+    return {
+        "at": at,
+        "lon": lon + 0.0,
+        "lat": lat + 0.0,
+        "accuracy_m": accuracy_m + 0.0,
+        "mock": mock,
+        "replayed": replayed,
+    }
+
+
 class PositionsBody(Schema):
     """Fixes of one member, of one device where several are followed apart."""
 
@@ -38,11 +85,7 @@ class PositionsBody(Schema):
         Text(longest=64, validate=validate.Regexp(DEVICE, error="letters, digits and . _ : ~ -")),
         "the app's own name of the device; each is followed by itself",
     )
-    fixes = fields.List(
-        fields.Nested(PositionFixBody),
-        required=True,
-        validate=validate.Length(min=1, max=MOST_FIXES, error=f"give 1 to {MOST_FIXES} fixes"),
-    )
+    fixes = FixList(required=True)
 
 
 class PositionFixAnswer(Schema):

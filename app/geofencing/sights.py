@@ -59,6 +59,27 @@ def may_cross(before: Fix | None, fix: Fix) -> bool:
     return distance_m(LonLat(before.lon, before.lat), LonLat(fix.lon, fix.lat)) <= LONGEST_WAY_M
 
 
+def ways_of(before: Fix | None, fixes: Sequence[Fix]) -> list[shapely.Geometry]:
+    """For each fix the straight way to it from the one before, where that says something, or the point."""
+    lons = np.array([fix.lon for fix in fixes])
+    lats = np.array([fix.lat for fix in fixes])
+    ways: list[shapely.Geometry] = [*np.atleast_1d(np.asarray(shapely.points(lons, lats)))]
+    firsts = [before, *fixes[:-1]]
+    lined = [number for number, first in enumerate(firsts) if first is not None and _seems_a_way(first, fixes[number])]
+    if lined:
+        ends = [((firsts[n].lon, firsts[n].lat), (fixes[n].lon, fixes[n].lat)) for n in lined]  # type: ignore[union-attr]
+        for number, line in zip(lined, np.atleast_1d(np.asarray(shapely.linestrings(np.array(ends)))), strict=True):
+            ways[number] = line
+    return ways
+
+
+def _seems_a_way(before: Fix, fix: Fix) -> bool:
+    """A little more than ``may_cross``, without a distance on the sphere: who is asked looks again."""
+    east, north = abs(fix.lon - before.lon), abs(fix.lat - before.lat)
+    near = north <= LONGEST_WAY_M / 111_000 and east <= 1.0
+    return near and (east > 0.0 or north > 0.0) and (fix.at - before.at).total_seconds() <= LONGEST_WAY_S
+
+
 def crosses(fence: Fence, before: Fix, fix: Fix) -> bool:
     """True when the straight way between two fixes outside cuts the fence."""
     if not isinstance(fence.shape, Circle):

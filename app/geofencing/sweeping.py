@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import Connection
 
 from app.core.ids import new_city_id
-from app.geofencing import machine, queries_fences, queries_following, queries_sets, queries_sweeping
+from app.geofencing import machine, queries_alerts, queries_fences, queries_following, queries_sets, queries_sweeping
 from app.geofencing.following import Batch, due_of, keep, look, told_of
 from app.geofencing.memory import FenceMemory, Fences, StoredFences
 from app.geofencing.sights import inside_of, open_at
@@ -154,6 +154,7 @@ def withdraw(conn: Connection, city_id: int, member_id: UUID, now: datetime, tra
     batch = _nobody(now)
     batch.trace = trace
     keep(conn, (), told, batch)
+    queries_alerts.forget_offers(conn, city_id, member_id)
     counts = {
         "positions": queries_sweeping.delete_positions(conn, city_id, subjects),
         "pairs": queries_sweeping.delete_pairs(conn, city_id, subjects),

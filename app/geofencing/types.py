@@ -140,7 +140,6 @@ class Lane:
     last_lon: float | None
     last_lat: float | None
     release_at: datetime | None
-    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,7 @@ class _Constant:
 
 
 def _check_text(value: str, pointer: str = "") -> None:
-    if "\x00" in value or any("\ud800" <= char <= "\udfff" for char in value):
+    if "\x00" in value or (not value.isascii() and any("\ud800" <= char <= "\udfff" for char in value)):
         _refuse("json-text", "strings must not hold NUL or half of a surrogate pair", pointer)
 
 

@@ -189,6 +189,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("geofence-limit", 409, "A merchant has at most ten thousand fences in a city", "do not retry"),
     Problem("geofence-over", 409, "The fence is over", "do not retry"),
     Problem("diff-not-ready", 409, "The difference has not been worked out yet", "do not retry"),
+    Problem("saved-limit", 409, "A member saves at most twenty areas", "do not retry"),
     # our side
     Problem("provider-unavailable", 503, "The payment provider does not answer", "retry later with the same key"),
     Problem("flow-unavailable", 503, "The redemption flow does not answer", "retry later with the same key"),

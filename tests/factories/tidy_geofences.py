@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
+from uuid import UUID
 
 import sqlalchemy as sa
 
 from app.core.ids import new_id
+from app.coupons.tables import coupons
 from app.geofencing.tables import geofence_sets, geofence_versions, geofences
+from app.geofencing.tables_alerts import area_watches, geofence_offers, member_alerts, saved_areas
 from app.geofencing.tables_following import (
     followed_fixes,
     followed_lanes,
@@ -67,3 +70,29 @@ def plant_fence(loop: TidyLoop) -> None:
         what="entered", cause="fix", fence_version=1, occurred_at=NOW, detected_at=NOW, confidence="high", late=False,
         replayed=False, fix_at=NOW, fix_accuracy_m=10, border_m=-500, lon_cell=0, lat_cell=0,
     )  # fmt: skip
+    _plant_watch(loop, member, fence)
+
+
+def _plant_watch(loop: TidyLoop, member: UUID, fence: UUID) -> None:
+    """What they saved, an alert to a coupon, and that the fence offers it."""
+    coupon = (
+        loop.conn.execute(
+            sa.select(coupons.c.coupon_id).where(coupons.c.merchant_id == loop.merchant).order_by(coupons.c.coupon_id)
+        )
+        .scalars()
+        .first()
+    )
+    watch = {"watch": ["new_coupon"]}
+    square = sa.text(SQUARE)
+    loop.put(
+        saved_areas, member_id=member, saved_id="home", name="Home", boundary=square, cities=[loop.city], row_version=1,
+        changed_at=NOW, **watch,
+    )  # fmt: skip
+    loop.put(area_watches, watch_id=loop.new("watch"), member_id=member, saved_id="home", outline=square, **watch)
+    loop.put(
+        member_alerts, alert_id=loop.new("alert"), member_id=member, kind="new_coupon", coupon_id=coupon,
+        merchant_id=loop.merchant, saved_id="home", deliver_at=NOW, digest=0, created_at=NOW,
+    )  # fmt: skip
+    loop.put(
+        geofence_offers, geofence_id=fence, coupon_id=coupon, on_what="entered", created_by="owner:x", created_at=NOW
+    )

@@ -229,7 +229,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
             f"GET {BY_REQUEST}": {"query": {"place_id": ours.place}},
             "GET /v1/groups/{group_id}": {"query": {"invite": ours.invite}},
             f"PATCH {ENDPOINT}": {"headers": {"If-Match": "*"}, "body": {"description": "changed"}},
-            **(FIRST | geofence_cases.first(ours.merchant)),
+            **(FIRST | geofence_cases.first(ours.merchant, ours.coupon)),
         },
     }
 

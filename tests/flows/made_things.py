@@ -20,7 +20,7 @@ from app.core.ids import new_city_id
 from tests.factories.worlds import World
 from tests.flows.area_cases import area_spares, make_area, review_spares
 from tests.flows.coupon_cases import coupon_terms
-from tests.flows.geofence_cases import fence_body, make_fence
+from tests.flows.geofence_cases import make_fence, member_spares, owner_spares
 from tests.flows.partner_cases import publish_spares
 
 Tokens = dict[str, dict[str, str]]
@@ -185,7 +185,7 @@ def make_things(url: str, engine: sa.Engine, tokens: Tokens, member: str, till: 
     with engine.connect() as conn:
         told = "SELECT event_id FROM outbox_events WHERE city_id = 2 AND aggregate_id = :claim ORDER BY seq LIMIT 1"
         event = conn.execute(sa.text(told), {"claim": used}).scalar_one()
-    fence = make_fence(hands.post, hands.put, owner, member, merchant)
+    fence = make_fence(hands.post, hands.put, owner, member, merchant, str(coupon))
     with engine.connect() as conn:
         seen = "SELECT event_id FROM geofence_events WHERE city_id = 2 AND geofence_id = :fence ORDER BY 1 LIMIT 1"
         fence_event = conn.execute(sa.text(seen), {"fence": fence}).scalar_one()
@@ -279,6 +279,7 @@ def make_spares(
         deal, other = (_together(World(engine), UUID(made.merchant), spot) for _ in range(2))
         group, invite = hands.group("member2", deal)
         ids = {"pay": vouchers[0], "cancel": waiting, "cancel_claim": hands.claim(who, coupon)}
+        ids |= member_spares(hands.put)
         return Spares(ids | {"start": str(other), "join": group, "invite": invite})
     codes = [hands.code("member1", hands.claim("member1", coupon)) for _ in range(8)]
     ids = {step: hands.use(who, place or made.place, codes.pop())[0] for step in ("pay", "commit", "void")}
@@ -286,7 +287,7 @@ def make_spares(
     ids["cancel"] = hands.pay(who, "redemption", hands.use(who, place or made.place, codes.pop())[0], "wait")
     if who != "staff1":
         ids["delete"] = hands.endpoint("owner1")
-        ids["fence"] = str(hands.post("owner1", "/v1/geofences", fence_body(made.merchant))["geofence_id"])
+        ids |= owner_spares(hands.post, hands.put, made.merchant, made.coupon)
     if who == "owner1":
         ids |= _own_coupons(hands, made.merchant) | area_spares(hands.sends("owner1"), place or made.place)
     if who == "partner1":

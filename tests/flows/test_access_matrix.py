@@ -20,7 +20,7 @@ from tests.flows.access import ROLES, WRITES, Answered, Case, admitted, alike, a
 from tests.flows.api_campaign import REPORTS, VERSION, WHY_NOT
 from tests.flows.area_cases import ALL as ALL_AREAS
 from tests.flows.area_cases import AREA, PLAN, REVIEWS, SQUARE
-from tests.flows.geofence_cases import EVENT, FENCE
+from tests.flows.geofence_cases import EVENT, FENCE, SAVED
 from tests.flows.made_things import Made
 
 SEE_ALL = ("operator1", "operator2", "admin")
@@ -86,7 +86,12 @@ def flow_things(ours: Made, theirs: Made) -> dict[str, dict[str, Case]]:
         ),
         **{
             f"{FENCE}{ending}": merchants("geofence_id", ours.fence, theirs.fence, str(new_city_id(2)), owners)
-            for ending in ("", "/versions")
+            for ending in ("", "/versions", "/offer")
+        },
+        SAVED: {
+            "own": Case({"saved_id": "made-member1"}, frozenset({"member1"})),
+            "other's": Case({"saved_id": "made-member2"}, frozenset()),
+            "missing": Case({"saved_id": "nothing"}, frozenset()),
         },
         EVENT: {
             "own": Case({"event_id": ours.fence_event}, frozenset({*owners, "operator1", "admin"})),
@@ -286,6 +291,8 @@ OPEN = {
     "GET /v1/webhook-endpoints": "",
     "GET /v1/geofences": "",
     "GET /v1/me/location": "",
+    "GET /v1/me/saved": "",
+    "GET /v1/me/alerts": "",
     "GET /healthz": "",
     "GET /readyz": "",
     "GET /metrics": "",

@@ -95,7 +95,7 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
                 *("POST", f"/v1/groups/{ids['join']}/join"),
                 {"invite": ids["invite"]},
             ),
-            **geofence_cases.member_calls(),
+            **geofence_cases.member_calls(ids["saved"]),
         }
     use = {"codes": [{"code": spares.codes[0]}], "place_id": made.place, "mode": "redeem", "order": ORDER}
     bodies = {"commit": {}, "void": {}, "reverse": {"reason": "wrong table"}}
@@ -120,7 +120,7 @@ def own_writes(made: Made, spares: Spares, who: str) -> dict[str, Call]:
             for step in ("rotate-secret", "test")
         },
         f"POST {event}": ("POST", f"/v1/events/{made.event}/redeliver", {}),
-        **geofence_cases.merchant_calls(made.merchant, made.fence, ids["fence"]),
+        **geofence_cases.merchant_calls(made.merchant, made.coupon, made.fence, ids),
         **(own_coupon_writes(made, ids) if who == "owner1" else partner_calls(made.merchant, made.place)),
     }
 
@@ -213,7 +213,7 @@ def foreign_writes(ours: Made, theirs: Made) -> list[tuple[str, Call, Call]]:
               ("owner2", "PUT", "/stock", {"quota": 1}),
               ("operator2", "PUT", "/platform-terms", {"platform_share_bp": 0}),
           )),
-        *(("owner2", *pair) for pair in geofence_cases.foreign_calls(ours.fence, ours.merchant, nobody)),
+        *(("owner2", *pair) for pair in geofence_cases.foreign_calls(ours.fence, ours.merchant, ours.coupon, nobody)),
         ("owner2", ("POST", "/v1/coupons", coupon_terms(ours.merchant)),
                    ("POST", "/v1/coupons", coupon_terms(nobody))),
         *(("operator2", ("POST", f"/v1/datasets/hangzhou/places/{what}", body),

@@ -14,6 +14,9 @@ PLANTS = {
     " changed_at = changed_at - interval '16 minutes'; UPDATE geofence_sets SET fence_count = 0",
     "pair-timer-in-time": "UPDATE followed_pairs SET due_at = '{now}'::timestamptz - interval '16 minutes'",
     "fence-version-there": "UPDATE geofence_versions SET boundary = st_translate(boundary, 0.02, 0)",
+    "saved-areas-watched": "UPDATE area_watches SET watch = ARRAY['new_place']",
+    "offer-of-its-merchant": "UPDATE geofences SET merchant_id = (SELECT merchant_id FROM merchants"
+    " WHERE merchant_id <> '{merchant}' ORDER BY 1 LIMIT 1)",
     "fences-counted": "UPDATE geofence_sets SET east = 0.009",
 }
 ORPHANS = (
@@ -26,11 +29,16 @@ ORPHANS = (
     ),
     *(
         (f"{table}_member_fk", table, "member_id", "members", f"UPDATE {table} SET member_id = '{{stranger}}'")
-        for table in ("followed_lanes", "followed_pairs", "geofence_events")
+        for table in ("followed_lanes", "followed_pairs", "geofence_events", "area_watches", "member_alerts")
     ),
 )
-COMPANIONS = {"orphan-followed_lanes_member_fk": {"followed-with-consent": 1}}
+COMPANIONS = {
+    "orphan-followed_lanes_member_fk": {"followed-with-consent": 1},
+    "orphan-area_watches_member_fk": {"saved-areas-watched": 2},
+    "orphan-geofences_merchant_fk": {"offer-of-its-merchant": 1},
+}
 UNUSED = {
     *("geofences", "geofence_versions", "geofence_sets", "location_choices", "location_consents", "followed_lanes"),
     *("followed_fixes", "followed_pairs", "geofence_events"),
+    *("saved_areas", "area_watches", "member_alerts", "geofence_offers"),
 }
