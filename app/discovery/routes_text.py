@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.discovery.asking import asking, languages, shown_in
 from app.discovery.present import as_features
 from app.discovery.present_text import text_answer
 from app.discovery.schemas_text import PlacesSearchBody, PlacesSearchQuery
+from app.discovery.search import Found, Reading
 from app.discovery.search_text import search_text
+from app.discovery.search_whole import search_whole
 from app.discovery.shapes_text import (
     MaskedPlacesFoundSchema,
     MaskedPlacesWithinSchema,
     PlacesFoundSchema,
     PlacesWithinSchema,
 )
-from app.discovery.types import TextSearch
+from app.discovery.types import PlaceHit, TextSearch
 from app.discovery.within import PlacesWithinBody, WithinQuery, search_of
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.api import Blueprint
@@ -41,6 +44,7 @@ PROBLEMS = (
     "not-acceptable",
 )
 ANSWER = {"anyOf": [PlacesFoundSchema, MaskedPlacesFoundSchema]}
+Find = Callable[[Reading, TextSearch], Found[PlaceHit]]
 WITHIN = {"anyOf": [PlacesWithinSchema, MaskedPlacesWithinSchema]}
 
 
@@ -88,15 +92,18 @@ def places_search_within(body: TextSearch) -> Answer:
     ),
 )
 def places_within(query: dict[str, Any], body: dict[str, Any]) -> Answer:
-    """Places in any of up to 20 polygons, border included, from the middle of their box outwards; with all filters."""
+    """Places in any of up to 20 polygons, border included, from the middle of their box outwards; with all filters.
+
+    `mode=all` keeps the places of merchants that have no place outside of the shapes in the same city."""
     search, remarks = search_of(body, repair=query["repair"])
-    return _found(search, remarks=remarks_json(remarks))
+    find = search_whole if body["mode"] == "all" else search_text
+    return _found(search, find, remarks=remarks_json(remarks))
 
 
-def _found(search: TextSearch, **more: Any) -> Answer:
+def _found(search: TextSearch, find: Find = search_text, **more: Any) -> Answer:
     geojson = wants_geojson()
     with asking() as reading:
-        found = search_text(reading, search)
+        found = find(reading, search)
     listing = text_answer(found, search, languages(), shown_in(search.datum, geojson=geojson)) | more
     if geojson:
         return Answer(as_features(listing, "place_id"), media_type=GEOJSON)

@@ -64,7 +64,7 @@ HALVED_EACH_MM: Final = 1_000_000
 
 def search_text(reading: Reading, search: TextSearch) -> Found[PlaceHit]:
     """A page of places by words."""
-    settled = settle(reading, SCOPE, search, _asked(search), first=partial(_first, reading, search))
+    settled = settle(reading, SCOPE, search, asked_within(search), first=partial(first_of_area, reading, search))
     asking = _Asking(reading, settled, search)
     legs, counting = _legs(settled, search, tuple(asking.lanes)), settled.frozen.total is None
     at = settled.frozen.leg or Leg(0, ())
@@ -244,7 +244,7 @@ def _end(shown: Sequence[_Held], at: Leg, legs: Sequence[_Leg]) -> Leg:
     return Leg(number, tuple(after))
 
 
-def _first(reading: Reading, search: TextSearch, active: ActiveDatasets) -> Frozen:
+def first_of_area(reading: Reading, search: TextSearch, active: ActiveDatasets) -> Frozen:
     """Settles a new search: the cities that can hold an answer, and the point from which distances are."""
     cities = [city for city in active.cities if city.places_version is not None and city.places_extent is not None]
     origin = search.origin
@@ -281,7 +281,7 @@ def _roomy(extent: Bbox | None) -> Bbox:
     return Bbox(wrap_lon(extent.west - ROOM_DEG), south, wrap_lon(extent.east + ROOM_DEG), north)
 
 
-def _asked(search: TextSearch) -> dict[str, Any]:
+def asked_within(search: TextSearch) -> dict[str, Any]:
     """What a cursor is bound to."""
     drawn = None if search.area is None else sha256(search.area.boundary).hexdigest()
     return asked_for(search) | {

@@ -10,9 +10,9 @@ from marshmallow import Schema, fields, post_load, validate
 
 from app.core.errors import Fault, InvalidBody
 from app.discovery.schemas import told
-from app.discovery.schemas_filters import filters_of
+from app.discovery.schemas_filters import filters_of, refused
 from app.discovery.schemas_text import ANYWHERE_MM, NOWHERE, TextFields
-from app.discovery.types import RegionFilter, TextSearch
+from app.discovery.types import PlaceFilters, RegionFilter, TextSearch
 from app.http.fields import Choice, Flag, Text
 from app.service_areas.shapes import refusal
 from geo.antimeridian import polygons_in
@@ -49,6 +49,10 @@ class PlacesWithinBody(TextFields):
     relation = told(
         Choice("within", "intersects", load_default="within"), "how a place lies to the shapes; for points both are one"
     )
+    mode = told(
+        Choice("any", "all", load_default="any"),
+        "`all`: only places of merchants all of whose places in the city lie in the shapes; goes without filters",
+    )
     attributes = told(
         fields.Dict(keys=Text(longest=60), values=fields.List(Text(longest=100)), load_default=dict),
         "values by attribute: places with any of an attribute's values, for each attribute",
@@ -58,8 +62,11 @@ class PlacesWithinBody(TextFields):
     )
 
     @post_load
-    def _as_it_is(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        return data
+    def _filters(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
+        filters = filters_of({"region": None, **data}, list(data["attributes"].items()))
+        if data["mode"] == "all" and filters != PlaceFilters():
+            raise refused("mode", "mode all goes without filters; leave them out, or give mode any")
+        return data | {"filters": filters}
 
 
 def search_of(body: Mapping[str, Any], *, repair: bool) -> tuple[TextSearch, tuple[Remark, ...]]:
@@ -92,7 +99,7 @@ def search_of(body: Mapping[str, Any], *, repair: bool) -> tuple[TextSearch, tup
         radius_mm=ANYWHERE_MM,
         scope="polygon",
         area=area,
-        filters=filters_of({"region": None, **body}, list(body["attributes"].items())),
+        filters=body["filters"],
         limit=body["limit"],
         cursor=body["cursor"],
         fields=body["mask"],

@@ -257,6 +257,9 @@ def _area_to_edit(
         )
         if queries_owned.insert_area(conn, fresh):
             return fresh, True
+        held = queries_owned.area_of(conn, place.city_id, place.place_id, external_id)
+        if held is not None and held.merchant_id != place.merchant_id:
+            raise ExternalIdTaken("choose another id")
         raise PreconditionFailed("the area is there already; read it and send If-Match with its ETag")
     if queries_owned.area_of(conn, place.city_id, place.place_id, external_id) is None:
         raise PreconditionFailed("the area is not there; leave If-Match out to make it")

@@ -184,6 +184,17 @@ def test_areas_of_a_place_are_listed_and_drawn(drawer: Drawer) -> None:
     assert -0.004 < shift[1] < -0.001
 
 
+def test_the_id_of_a_former_merchants_area_is_taken(drawer: Drawer) -> None:
+    place = drawer.loop.places[1]
+    area = drawer.drawn("former", place=place)
+    statement = "UPDATE service_areas SET merchant_id = :m WHERE service_area_id = :a"
+    drawer.write(statement, m=drawer.loop.rival, a=area["service_area_id"])
+    assert code_of(drawer.draws("former", place=place)) == (409, "external-id-taken")
+    assert code_of(drawer.draws("former", place=place, etag=area["etag"])) == (409, "external-id-taken")
+    assert code_of(drawer.send("GET", drawer.path("former", place))) == (404, "not-found")
+    drawer.write(statement, m=drawer.loop.merchant, a=area["service_area_id"])
+
+
 # reviews
 
 

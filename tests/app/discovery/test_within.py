@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from typing import Any
+from uuid import UUID
 
 import pytest
 import shapely
@@ -59,6 +60,26 @@ def test_places_in_several_shapes_with_holes_equal_a_look_at_every_place(planted
     assert found(planted, {"geometries": geometries, "relation": "intersects", "category": ["cafe"]}) == {
         each for each in wanted if points[each][2] == "cafe"
     }
+
+
+def test_mode_all_keeps_merchants_that_have_no_place_outside(planted: Planted) -> None:
+    points = planted.scenes["points"]
+    shape = shapely.box(8.0, 47.0, 8.6, 47.6) - shapely.box(8.2, 47.2, 8.3, 47.3)
+    inside = {each for each, (lon, lat, _) in points.items() if shape.intersects(shapely.Point(lon, lat))}
+    outside = [each for each in points if each not in inside]
+    some = sorted(inside)
+    whole = {some[0], some[1], some[2], some[9]}
+    planted.world.merchant(2, places=[UUID(each) for each in some[:3]])
+    planted.world.merchant(2, places=[UUID(each) for each in (*some[3:6], outside[0])])
+    planted.world.merchant(2, places=[UUID(some[9])])
+    body = {"geometry": shapely.geometry.mapping(shape), "mode": "all", "limit": 3}
+    first = planted.client.post(WITHIN, json=body).get_json()
+    assert (len(first["items"]), first["total"]) == (3, {"value": 4, "relation": "eq"})
+    assert found(planted, body) == whole
+    answer = planted.client.post(WITHIN, json=body | {"category": ["cafe"]})
+    assert (answer.status_code, answer.get_json()["errors"][0]["pointer"]) == (422, "/mode")
+    both = planted.client.post(WITHIN, json=body | {"mode": "any", "category": ["cafe"], "exclude_category": ["cafe"]})
+    assert (both.status_code, both.get_json()["errors"][0]["pointer"]) == (422, "/exclude_category")
 
 
 def test_the_border_counts_and_a_shape_over_180_degrees_is_one(planted: Planted) -> None:
