@@ -48,6 +48,7 @@ class Author:
 
 
 _STATED = text("""
+    /* cross-city: the versions of the world's lists */
     SELECT v.version, a.extent_west, a.extent_south, a.extent_east, a.extent_north,
            c.time_zone, c.calendar, c.country_code,
            coalesce((SELECT w.version FROM active_dataset w WHERE w.city_id = 1 AND w.kind = 'categories'), 0) AS tree,
