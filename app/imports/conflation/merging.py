@@ -58,8 +58,10 @@ _IDENTITIES = text(f"""
 # What a merge changes and its undoing gives back: the key that the merged place came with, corrections that move over.
 _UNDO = text(f"""
     WITH {_GIVEN}
-    SELECT g.review_id, (SELECT min(s.source_key) FROM place_sources s
-                         WHERE s.city_id = :city AND coalesce(s.merged_from, s.place_id) = g.merged) AS key,
+    SELECT g.review_id, coalesce(
+               (SELECT min(s.source_key) FROM place_sources s WHERE s.city_id = :city AND s.merged_from = g.merged),
+               (SELECT min(s.source_key) FROM place_sources s
+                WHERE s.city_id = :city AND s.place_id = g.merged AND s.merged_from IS NULL)) AS key,
            (SELECT coalesce(jsonb_agg(o.overlay_id ORDER BY o.overlay_id), '[]') FROM place_overlays o
             WHERE o.city_id = :city AND o.place_id = g.merged AND o.state = 'live'
               AND o.field NOT IN ('closed', 'hide', 'move', 'duplicate_of')
@@ -78,11 +80,16 @@ _SOURCES = text(f"""
 """)
 # What else was asked about a place that is merged away is no question any more.
 _LAPSE = text(f"""
-    WITH {_GIVEN}
-    UPDATE reviews r SET state = 'lapsed' FROM given g
-    WHERE r.city_id = :city AND r.state = 'open' AND r.kind = 'duplicate' AND r.review_id <> g.review_id
-      AND (r.place_id = g.merged OR r.other_id = g.merged) AND r.review_id <> ALL (CAST(:reviews AS uuid[]))
-    RETURNING g.review_id, r.review_id AS other
+    WITH {_GIVEN},
+    asked AS MATERIALIZED (
+        SELECT r.review_id, r.place_id, r.other_id FROM reviews r LEFT JOIN given g ON g.review_id = r.review_id
+        WHERE r.city_id = :city AND r.state = 'open' AND r.kind = 'duplicate' AND g.review_id IS NULL),
+    about AS (
+        SELECT a.review_id, g.review_id AS by_review FROM asked a JOIN given g ON g.merged = a.place_id
+        UNION SELECT a.review_id, g.review_id FROM asked a JOIN given g ON g.merged = a.other_id)
+    UPDATE reviews r SET state = 'lapsed' FROM about b
+    WHERE r.city_id = :city AND r.state = 'open' AND r.review_id = b.review_id
+    RETURNING b.by_review AS review_id, r.review_id AS other
 """)
 _REOPEN = text("""
     UPDATE reviews SET state = 'open'

@@ -65,8 +65,9 @@ _FRESH = """
                OR o.source_lat <> f.source_lat)),
     pool AS MATERIALIZED (
         SELECT f.place_id, f.names, st_x(f.location::geometry) AS lon, st_y(f.location::geometry) AS lat,
-               false AS gone, EXISTS (SELECT 1 FROM fresh WHERE fresh.place_id = f.place_id) AS fresh
-        FROM place_facts f WHERE f.city_id = :city AND f.version = :version AND NOT f.closed
+               false AS gone, n.place_id IS NOT NULL AS fresh
+        FROM place_facts f LEFT JOIN fresh n ON n.place_id = f.place_id
+        WHERE f.city_id = :city AND f.version = :version AND NOT f.closed
         UNION ALL
         SELECT o.place_id, o.names, st_x(o.location::geometry), st_y(o.location::geometry), true, false
         FROM place_facts o
@@ -131,6 +132,11 @@ _ENTRIES = text("""
     FROM place_facts f
     WHERE f.city_id = :city AND f.version = :version AND f.place_id = ANY (CAST(:places AS uuid[]))
 """)
+_PLANNING = text("""
+    SELECT set_config('enable_nestloop', :loops, true), set_config('jit', :jit, true),
+           set_config('work_mem', :memory, true)
+""")
+_PLANNED = text("SELECT current_setting('enable_nestloop'), current_setting('jit'), current_setting('work_mem')")
 _STATED = text("""
     SELECT f.place_id FROM place_facts f
     WHERE f.city_id = :city AND f.version = :version AND f.place_id = ANY (CAST(:places AS uuid[]))
@@ -197,7 +203,12 @@ def candidates(conn: Connection, city_id: int, version: int, active: int | None)
     height = SQUARE_M / METRES_PER_DEGREE
     squares = {"height": height, "width": height / max(0.02, math.cos(math.radians(min(89.0, lat + 0.01))))}
     streamed = _PAIRS.execution_options(stream_results=True, yield_per=CHUNK)
-    for row in conn.execute(streamed, values | squares):
+    # What is worked out on the way has no statistics: a nested loop over it would look at every pair of places.
+    loops, jit, memory = conn.execute(_PLANNED).one()
+    conn.execute(_PLANNING, {"loops": "off", "jit": "off", "memory": "128MB"})
+    found = conn.execute(streamed, values | squares)
+    conn.execute(_PLANNING, {"loops": loops, "jit": jit, "memory": memory})
+    for row in found:
         yield Candidate(
             row.one_id, row.other_id, row.gone, row.one_names, row.other_names,
             LonLat(row.one_lon, row.one_lat), LonLat(row.other_lon, row.other_lat),
