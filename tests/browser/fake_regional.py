@@ -148,7 +148,7 @@ DIFF: JSON = {
         {"from_m": 2000, "to_m": None, "count": 1},
     ],
     "thresholds": [
-        {"code": "lost-share", "value": 0.0025, "limit": 0.2, "exceeded": False, "needs": "second_person"},
+        {"code": "many-removed", "value": 0.0025, "limit": 0.2, "exceeded": False, "needs": "second_person"},
         {
             "code": "far-moves",
             "value": 0.08,

@@ -175,6 +175,7 @@ export class FactMap {
     const found = this.spots.getSource()?.getFeatures().find((feature) => feature.get("key") === key);
     const at = found?.getGeometry()?.getCoordinates();
     if (at === undefined || !go) return;
+    this.node.scrollIntoView({ block: "nearest" });
     const view = this.map.getView();
     view.animate({ center: at, zoom: Math.max(view.getZoom() ?? 0, 15), duration: still.matches ? 0 : 300 });
   }

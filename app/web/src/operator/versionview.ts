@@ -282,7 +282,8 @@ function draw(bar: ReturnType<typeof progressBar>, version: Version): void {
   bar.name(stageWords(version));
   const shown = (value: number): string => (unit === "bytes" ? size(value) : format.count(value));
   const whole = total === null || total === 0 ? "" : ` / ${shown(total)}`;
-  bar.set(done, total, done === null ? "" : `${shown(done)}${whole}${unit === null || unit === "bytes" ? "" : ` ${maybe(`operator.unit.${unit}`) ?? unit}`}`);
+  // Before the first step nobody knows how far it is.
+  bar.set(done === 0 ? null : done, total, done === null ? "" : `${shown(done)}${whole}${unit === null || unit === "bytes" ? "" : ` ${maybe(`operator.unit.${unit}`) ?? unit}`}`);
 }
 
 export function gateNote(gate: Gate, approved: boolean): HTMLElement {
