@@ -94,6 +94,14 @@ def write(
     return changed, new_hours
 
 
+def forget(conn: Connection, place: Stated, place_ids: Sequence[UUID]) -> None:
+    """Takes search rows and links of places away that the version no longer states, and notes that they went."""
+    if place.searchable:
+        postings.remove(conn, place.city_id, place.version, place_ids)
+    relink(conn, place.city_id, place.version, place_ids)
+    note_changes(conn, place.city_id, place.version, place_ids)
+
+
 def _put_rows(conn: Connection, place: Stated, before: Mapping[UUID, Facts], changed: Sequence[Facts]) -> None:
     live = [one for one in changed if not one.closed]
     gone = [one.place_id for one in changed if one.closed and _live(before.get(one.place_id))]

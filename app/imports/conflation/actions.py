@@ -23,8 +23,7 @@ from app.places.overlays import apply_overlays, show_version
 from app.places.queries import taxonomy
 from app.places.queries_edits import Stated
 from app.places.queries_overlays import bases_of
-from app.places.writing import write
-from app.postings import actions as postings
+from app.places.writing import forget, write
 
 log = logging.getLogger("fujin.conflation")
 MOST_QUESTIONS: Final = 10_000
@@ -94,8 +93,8 @@ def stand_in(conn: Connection, place: Stated, now: datetime, kept: UUID | None =
         before = edits.facts_of(conn, place.city_id, place.version, bases.keys())
         write(conn, place, before, {each: imported(facts, bases[each]) for each, facts in before.items()}, now)
     merging.stand_in(conn, place.city_id, place.version, pairs)
-    if pairs and place.searchable:
-        postings.remove(conn, place.city_id, place.version, merged)
+    if pairs:
+        forget(conn, place, merged)
         after = edits.facts_of(conn, place.city_id, place.version, [stays for stays, _ in pairs])
         before = {place_id: replace(facts, closed=True) for place_id, facts in after.items()}
         write(conn, place, before, after, now)

@@ -21,8 +21,7 @@ from app.places.overlays import begin, refresh
 from app.places.queries_edits import Author, Stated
 from app.places.queries_overlays import Overlay
 from app.places.queries_reviews import Review
-from app.places.writing import write
-from app.postings import actions as postings
+from app.places.writing import forget, write
 
 OFFERED: Final = {
     ("duplicate", "open"): ("merge", "apart"),
@@ -177,9 +176,8 @@ def _give_back(conn: Connection, city_id: int, version: int, stays: UUID, merged
     assert place is not None
     facts = edits.facts_of(conn, city_id, version, [stays])[stays]
     source = imported(facts, queries_overlays.bases_of(conn, city_id, version, [stays]).get(stays, {}))
-    if place.searchable:
-        postings.remove(conn, city_id, version, [stays])
     merging.rename(conn, city_id, version, stays, merged)
+    forget(conn, place, [stays])
     before = replace(edits.facts_of(conn, city_id, version, [merged])[merged], closed=True)
     write(conn, place, {merged: before}, {merged: replace(source, place_id=merged)}, now)
     return facts.closed - source.closed

@@ -65,7 +65,7 @@ def everything(town: Connection) -> dict[str, list[tuple[Any, ...]]]:
     tables = {
         "places": "places", "place_sources": "place_sources", "place_facts": "place_facts", "postings": "postings",
         "place_bases": "place_bases", "place_overlays": "place_overlays WHERE state = 'live'",
-        "active_dataset": "active_dataset WHERE city_id = 7",
+        "active_dataset": "active_dataset WHERE city_id = 7", "place_regions": "place_regions",
     }  # fmt: skip
     return {
         name: sorted((tuple(map(str, row)) for row in town.execute(sa.text(f"SELECT * FROM {table}"))), key=repr)
