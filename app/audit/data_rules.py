@@ -226,6 +226,37 @@ RULES = (
         """,
     ),
     DataRule(
+        "region-successor-known",
+        "house",
+        "an area follows areas of its own city, and not itself",
+        ("region_facts", "regions"),
+        "region_facts",
+        """
+        SELECT 'region ' || f.region_id || ' in v' || f.version || ' of city ' || f.city_id, 'follows ' || e.earlier
+        FROM region_facts f CROSS JOIN LATERAL unnest(f.successor_of) AS e (earlier)
+        LEFT JOIN regions r ON (r.city_id, r.region_id) = (f.city_id, e.earlier)
+        WHERE r.region_id IS NULL OR e.earlier = f.region_id
+        """,
+    ),
+    DataRule(
+        "blocked-not-shown",
+        "house",
+        "readers see no version that its checks blocked, unless somebody at the terminal overrode that and said so",
+        ("active_dataset", "datasets", "dataset_reports", "import_jobs", "dataset_steps"),
+        "active_dataset",
+        """
+        SELECT r.kind || ' ' || r.version || ' of city ' || r.city_id, 'is blocked and shown'
+        FROM dataset_reports r
+        JOIN active_dataset a ON (a.city_id, a.kind, a.version) = (r.city_id, r.kind, r.version)
+        JOIN datasets d ON (d.city_id, d.kind, d.version) = (r.city_id, r.kind, r.version)
+        LEFT JOIN import_jobs j ON (j.city_id, j.dataset_id) = (d.city_id, d.dataset_id)
+        WHERE coalesce(j.gate ->> 'verdict', r.verdict) = 'blocked' AND NOT EXISTS (
+            SELECT 1 FROM dataset_steps s
+            WHERE (s.city_id, s.dataset_id, s.step) = (d.city_id, d.dataset_id, 'activated')
+              AND starts_with(s.note, 'what it lacked was overridden'))
+        """,
+    ),
+    DataRule(
         "hours-resolve",
         "house",
         "the opening hours that a place names exist in its version",

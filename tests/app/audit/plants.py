@@ -265,6 +265,8 @@ PLANTS = {
     "region-shape": "ALTER TABLE region_facts DROP CONSTRAINT region_facts_boundary_ck;"
     " UPDATE region_facts SET boundary = st_translate(boundary, 0, 60) WHERE city_id = {there}",
     "place-point": "UPDATE place_facts SET location = 'SRID=4326;POINT EMPTY' WHERE place_id = '{place3}'",
+    "region-successor-known": "UPDATE region_facts SET successor_of = ARRAY[region_id] WHERE kind = 'neighbourhood'",
+    "blocked-not-shown": "INSERT INTO dataset_reports VALUES ({here}, 'places', 1, NULL, 'blocked', '{{}}', now())",
     "extent-covers": "UPDATE active_dataset SET extent_north = 30.34 WHERE city_id = {here} AND kind = 'places'",
     "place-identity": "ALTER TABLE place_facts DROP CONSTRAINT place_facts_place_fk;"
     " UPDATE place_facts SET place_id = '{new_here}' WHERE place_id = '{place3}'",
