@@ -186,6 +186,7 @@ def layer(name: str) -> JSON:
 
 def review(number: int, kind: str, **more: Any) -> JSON:
     place = {"place_id": f"p-{number}", "name": "外婆家", "location": {"lon": 120.16, "lat": 30.25}, "phone": "0571-1"}
+    place |= {"category": "restaurant", "address": {"street": "湖滨路 28"}}
     other = {**place, "place_id": f"q-{number}", "name": HOSTILE, "location": {"lon": 120.1602, "lat": 30.2501}}
     return {
         "review_id": f"r-{number}",

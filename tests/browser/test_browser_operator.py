@@ -340,6 +340,7 @@ def test_reviews_are_decided_and_undone(desk: Callable[..., Desk]) -> None:
     pair = page.locator("[data-review='r-1']")
     expect(pair).to_contain_text("alike: 94%")
     expect(pair.locator(".side")).to_have_count(2)
+    expect(pair.locator(".side").first).to_contain_text("湖滨路 28")
     pair.locator(".small").click()
     at.visit.settle()
     expect(page.locator(".map-canvas")).to_have_attribute("data-middle", "120.1601,30.2501")

@@ -68,12 +68,14 @@ const asText = (value: unknown): string | null => {
   if (Array.isArray(value)) return value.map(asText).join("; ");
   if (typeof value === "object" && "value" in value && "reports" in value) return `${asText(value.value) ?? "–"} × ${String(value.reports)}`;
   if (typeof value === "object" && "name" in value && typeof value.name === "string") return value.name;
-  return JSON.stringify(value);
+  // An address: its parts, one after the other.
+  const parts = Object.values(value).map(asText).filter((each) => each !== null);
+  return parts.length === 0 ? null : parts.join(", ");
 };
 
 function side(title: string, place: ReviewPlace | null, tone: string): HTMLElement | false {
   if (place === null) return false;
-  const shown = SIDES.filter((name) => name in place).map((name): [string, string | null] => [maybe(`operator.property.${name}`) ?? name, asText(place[name])]);
+  const shown = SIDES.filter((name) => name in place).map((name): [string, string | null] => [maybe(`operator.fact.${name}`) ?? maybe(`operator.property.${name}`) ?? name, asText(place[name])]);
   return el("div", { class: `side side-${tone}` }, el("h4", {}, el("i", { class: `swatch swatch-${tone}`, "aria-hidden": "true" }), title), facts(shown));
 }
 
