@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from sqlalchemy import Connection, Select, Table, func, intersect, select
+from sqlalchemy import Connection, Select, Table, func, intersect, or_, select
 
 from app.cities.tables import basemap_features, datasets
 from app.cities.types import WORLD_CITY_ID
@@ -54,6 +54,18 @@ def rows_of(conn: Connection, city_id: int, kind: str, versions: list[int]) -> i
         datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version == func.any(versions)
     )
     return int(conn.execute(rows).scalar_one())
+
+
+def without_rows(conn: Connection, city_id: int, kind: str, versions: list[int]) -> list[int]:
+    """Which of some versions hold no rows any more, or never did."""
+    empty = or_(datasets.c.purged_at.is_not(None), datasets.c.state.in_(("failed", "validating")))
+    return list(
+        conn.execute(
+            select(datasets.c.version)
+            .where(datasets.c.city_id == city_id, datasets.c.kind == kind, datasets.c.version.in_(versions), empty)
+            .order_by(datasets.c.version)
+        ).scalars()
+    )
 
 
 def too_much_lost(change: Change) -> bool:

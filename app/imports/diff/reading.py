@@ -69,6 +69,9 @@ def too_large(conn: Connection, city_id: int, kind: str, version: int, against: 
 
 
 def _refuse_large(conn: Connection, city_id: int, kind: str, version: int, against: int | None) -> None:
+    gone = comparing.without_rows(conn, city_id, kind, [version, against or version])
+    if gone:
+        raise DiffNotReady(f"version {gone[0]} of {kind} holds no rows to compare with")
     if too_large(conn, city_id, kind, version, against):
         raise DiffNotReady(
             f"versions {against} and {version} are too large to be compared while you wait; whoever runs the server"

@@ -74,6 +74,8 @@ def test_a_dry_run_leaves_its_report_and_difference(town: Town) -> None:
     assert town.get(f"{where}/report").get_json()["verdict"] == "second_person"
     diff = town.get(f"{where}/diff").get_json()
     assert (diff["counts"]["removed"], diff["impact"]["places"]) == (30, 30)
+    gone = town.get(f"{where}/diff?against={told['version']}")
+    assert (gone.status_code, gone.get_json()["code"]) == (409, "diff-not-ready")
 
 
 def test_what_is_not_there_or_not_yours_is_missing(town: Town) -> None:
