@@ -27,7 +27,7 @@ HELP = """Usage: ./dev COMMAND [OPTIONS]
 
   tokens               print one access token a role as JSON (demo)
   otp                  print the one-time codes that were "sent" (demo)
-  passwords            print who can sign in at the till, with their passwords (demo)
+  passwords            print login names and passwords of tills, owners and operators (demo)
   hooks [--follow]     print the webhooks that the demo's receiver got, their signatures verified
   fujin ARGS           any command of the app's own command line (demo)
   db [-- PSQL ARGS]    psql on the demo's database
