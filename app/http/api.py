@@ -308,7 +308,8 @@ def _document(
     if body is not None:
         manual["requestBody"] = {"required": True, "content": {JSON: {"schema": body}}}
     if file is not None:
-        content = {file.media_type: {"schema": {"type": "string", "description": file.description}}}
+        media = "application/octet-stream" if file.media_type == "*/*" else file.media_type
+        content = {media: {"schema": {"type": "string", "description": file.description}}}
         manual["requestBody"] = {"required": True, "content": content}
     if parameters:
         document["arguments"] = {"parameters": parameters}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import Schema, ValidationError, fields, validate
 
 from app.cities.tables import DATASET_STATES
 from app.http.fields import Choice, Flag, Text
@@ -14,6 +14,7 @@ from app.imports.tables_jobs import OUTCOMES, STAGES, TASKS
 
 MOST_MAPPED = 64
 LONGEST_NAME = 200
+WEB_ADDRESS = "^https?://[!-~]+$"
 VERDICTS = ("open", "note", "second_person", "blocked")
 
 
@@ -76,7 +77,11 @@ class UploadQuery(DeclaredSchema):
     source_name = Text(longest=300, required=True, metadata={"description": "who made the data"})
     licence = Text(longest=300, required=True, metadata={"description": "on what terms it may be used"})
     attribution = Text(longest=300, required=True, metadata={"description": "what has to be shown to readers"})
-    source_url = Text(longest=2000, metadata={"description": "where it came from", "pattern": "^https?://"})
+    source_url = Text(
+        longest=2000,
+        validate=validate.Regexp(WEB_ADDRESS, error="begin with https:// or http://, without spaces"),
+        metadata={"description": "where it came from", "pattern": WEB_ADDRESS},
+    )
     retrieved_on = Day(metadata={"description": "the day it was fetched"})
     mapping = Mapping_(as_text=True)
     dry_run = Flag(metadata={"description": "go the whole way, tell everything, keep nothing"})

@@ -127,6 +127,12 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "GET /v1/places/search": {"query": {"q": "cafe", "city": cities[0]}},
             "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
             "POST /v1/auth/token": {"body": partner},
+            "POST /v1/datasets/{city}/{kind}/versions": {
+                **_keyed(b"[]"),
+                "media_type": "application/octet-stream",
+                "query": {"filename": "a.json", "source_name": "x", "licence": "x", "attribution": "x"},
+            },
+            f"POST {VERSION}/activate": {"body": {}},
             **{f"GET /v1/{name}": {"query": {"city": cities[0]}} for name in ("reviews", "overlays")},
             "POST /v1/places/{place_id}/reports": _keyed({"field": "phone", "value": "+86 571 8700 0000"}),
             "POST /v1/overlays": _keyed(
@@ -159,6 +165,11 @@ def _paths(
         "/v1/merchants/{merchant_id}/staff": [{"merchant_id": one} for one in merchants],
         "/v1/regions/{region_id}": [{"region_id": one} for one in regions],
         "/v1/datasets/{city}/{kind}/versions": versions,
+        "/v1/datasets/{city}/{kind}/rollback": versions,
+        **{
+            f"{VERSION}/{step}": [{**one, "version": 1} for one in versions]
+            for step in ("approve", "activate", "discard", "reload")
+        },
         VERSION: [{**one, "version": 1} for one in versions],
         **{f"{VERSION}/{part}": [{**one, "version": 1} for one in versions] for part in REPORTS},
         "/v1/tiles/{layer}/{z}/{x}/{y}.mvt": tiles,

@@ -53,6 +53,10 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
     ("GET /v1/flags",): frozenset({"owner", "operator", "admin"}),
     ("GET /v1/datasets",): frozenset({"operator", "admin"}),
     (
+        *("POST /v1/datasets/{city}/{kind}/versions", "POST /v1/datasets/{city}/{kind}/rollback"),
+        *(f"POST {VERSION}/{step}" for step in ("approve", "activate", "discard", "reload")),
+    ): frozenset({"operator", "admin"}),
+    (
         *("GET /v1/reviews", "POST /v1/reviews/{review_id}", "GET /v1/overlays", "POST /v1/overlays"),
         "POST /v1/overlays/{overlay_id}/withdraw",
     ): frozenset({"operator", "admin"}),
@@ -105,6 +109,10 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
 NOT_BY_DATA: dict[str, str] = {
     "POST /v1/providers/{provider}/notify": "a provider's signature can't be guessed",
     "POST /v1/flow/notify": "the flow is this installation's own",
+    f"POST {VERSION}/approve": "no version waits for it",
+    f"POST {VERSION}/discard": "readers see every version that the runs know of",
+    f"POST {VERSION}/reload": "the seeds keep no file",
+    "POST /v1/datasets/{city}/{kind}/rollback": "the seeds have one version each",
 }
 
 
