@@ -102,6 +102,13 @@ class DiskFull(AppError):
     title = "There is no room for the file"
 
 
+class UploadCut(AppError):
+    """The body ended before its declared length."""
+
+    code = "bad-request"
+    title = "The body ended early"
+
+
 class EmptyFile(AppError):
     """An upload without a byte."""
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any, BinaryIO, Final
 
-from flask import g
+from flask import g, request
 from sqlalchemy import Connection
 
 from app.cities.types import Origin
@@ -77,7 +77,8 @@ def upload_dataset_version(city: str, kind: str, query: Mapping[str, Any], body:
     with parts.database.read_primary() as conn:
         city_id = life.own_city(conn, city, kind, by)
     folder = uploads.folder_of(parts.settings)
-    received = uploads.receive(body, folder, query["filename"], parts.settings.upload_max_bytes, uploads.refuse_at_once)
+    longest, declared = parts.settings.upload_max_bytes, request.content_length
+    received = uploads.receive(body, folder, query["filename"], longest, uploads.refuse_at_once, declared)
     told = {name: str(value) for name, value in sorted(query.items())} | {"sha256": received.sha256.hex()}
     scope = key_scope(f"upload_dataset_version {city_id} {kind}", city_id, told)
     origin = Origin(

@@ -19,7 +19,7 @@ from uuid import UUID
 from app.core.ids import new_id
 from app.core.settings import Settings
 from app.http.media import UnsupportedMediaType
-from app.imports.errors import DiskFull, EmptyFile, FileTooLarge
+from app.imports.errors import DiskFull, EmptyFile, FileTooLarge, UploadCut
 from app.imports.types_jobs import Upload
 
 CHUNK: Final = 1 << 20
@@ -67,10 +67,13 @@ def path_of(folder: Path, key: UUID, name: str) -> Path:
     return folder / f"{key}.{ending_of(name) or 'file'}"
 
 
-def receive(stream: BinaryIO, folder: Path, name: str, longest: int, sniff: Sniff) -> Upload:
+def receive(
+    stream: BinaryIO, folder: Path, name: str, longest: int, sniff: Sniff, declared: int | None = None
+) -> Upload:
     """Writes a stream to disk whole or not at all; FileTooLarge, DiskFull, EmptyFile, and what ``sniff`` raises.
 
-    A stream that breaks off raises its own error, and nothing of it stays.
+    A stream that breaks off raises its own error, or, where a server ends it as if it were whole, UploadCut by its
+    ``declared`` length; nothing of it stays.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     key = new_id()
@@ -90,6 +93,8 @@ def receive(stream: BinaryIO, folder: Path, name: str, longest: int, sniff: Snif
                     raise FileTooLarge(f"send at most {longest:,} bytes")
                 digest.update(chunk)
                 file.write(chunk)
+            if declared is not None and size < declared:
+                raise UploadCut(f"the body ended after {size:,} of {declared:,} bytes; send it again")
             if not size:
                 raise EmptyFile("send the file's bytes as the body")
             if size < HEAD:
