@@ -20,7 +20,7 @@ from app.http.openapi import open_answers
 from app.http.problems import problem_list
 from app.http.services import services
 
-MIGRATED_TO = "0042"
+MIGRATED_TO = "0044"
 METRICS = "text/plain; version=1.0.0; charset=utf-8"
 
 

@@ -28,7 +28,7 @@ from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, P
 from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
 from app.places.queries_links import show_links
 from app.postings.charts import slot_of
-from app.postings.queries import hold_rows
+from app.postings.queries import hold_rows, measured
 from geo.bbox import Bbox
 
 MEND: Final = "nothing of the file was kept; mend it and send it again, or reload it with other declarations"
@@ -230,12 +230,14 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
     old = cities.active_version(conn, city_id, kind)
     if old is not None:
         cities.set_state(conn, city_id, kind, old.version, state="retired", only_from=("active",))
-    if kind == "places":
-        conflation.show(conn, city_id, version, now)
-    extent, rows = _extent(conn, city_id, kind, version)
+    if kind == "places" and found[0].state == "retired":
+        queries.read_hours_again(conn, city_id, version)
+    changed = conflation.show(conn, city_id, version, now) if kind == "places" else 0
+    # Counted when it was loaded; while a version is shown, people move, open and close places in it.
+    counted = measured(conn, city_id, version) if kind == "places" and found[0].state == "staged" else None
+    extent, rows = _extent(conn, city_id, kind, version) if changed or counted is None else counted
     cities.point_at(conn, city_id, kind, version, extent=extent, row_count=rows, now=now)
     if kind in ("places", "regions"):
-        queries.refresh_statistics(conn, FACTS[kind])
         show_links(conn, city_id, now)
         queries.rewrite_coupon_places(conn, city_id)
         places = version if kind == "places" else queries.active_version_of(conn, city_id, "places")

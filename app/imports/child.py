@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final, cast
@@ -55,7 +55,9 @@ def bounds_of(path: Path, unpacked_bytes: int = 8 << 30) -> Bounds:
     return Bounds(allowance, 60.0 + 4.0 * allowance.cpu_s)
 
 
-def messages(request: ReadRequest, bounds: Bounds | None = None, scratch: Path | None = None) -> Iterator[Frame]:
+def messages(
+    request: ReadRequest, bounds: Bounds | None = None, scratch: Path | None = None
+) -> Generator[Frame, None, None]:
     """What a process of its own says of a file, up to its end; UnreadableFile when it doesn't get that far.
 
     Unpacked copies go to a folder in ``scratch`` that is removed in any case.

@@ -10,7 +10,7 @@ written after the savepoint, so that it stays in any case.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +24,7 @@ from app.imports import child, copy_lines, hooks, incoming, queries, reader, sea
 from app.imports.checks.actions import Checked
 from app.imports.checks.types import Report
 from app.imports.errors import UnreadableFile
-from app.imports.frames import Frame
+from app.imports.fact_tables import FACTS
 from app.imports.incoming import Incoming, Told
 from app.imports.reader import ReadRequest
 from app.imports.reading.types import SourceFacts
@@ -40,7 +40,7 @@ from app.imports.staging_areas import (
 from app.imports.tables import place_staging, region_staging
 from app.imports.tally import Tally, Target
 from app.imports.types import LoadRequest
-from app.places.tables import brands, categories, category_aliases, place_facts
+from app.places.tables import brands, categories, category_aliases
 from geo.grid_shift import Datum
 
 _HEAD: Final = ("city_id", "version")
@@ -100,7 +100,7 @@ def run(
         hooks.keep(conn, checked)
         if failure is None:
             return Staged(tally, report)
-        tally.stored = 0
+        tally.stored = tally.created = 0
         return Staged(tally, report, failure.code, failure.detail)
     except UnreadableFile as error:
         savepoint.rollback()
@@ -142,15 +142,21 @@ class _Road:
         """The file's rows into the version; single rows are checked on the way."""
         conn, request, target = self.conn, self.request, self.target
         asked = _asked(conn, request, target)
-        said: Iterator[Frame] = reader.messages(asked) if request.trusted else child.messages(asked, bounds, scratch)
-        _read(conn, request, target, tally, Incoming(said, tally, self.told))
+        if self.told is not None:
+            self.told(incoming.READING, 0, request.path.stat().st_size, "bytes")
+        said = reader.messages(asked) if request.trusted else child.messages(asked, bounds, scratch)
+        with closing(said):  # however it ends, the reading process ends with it
+            _read(conn, request, target, tally, Incoming(said, tally, self.told))
         self.tell(CHECKING)
         if request.kind == "places":
             active = cities.active_version(conn, target.city_id, "places")
-            place_rows(conn, target, tally, None if active is None else active.version)
-            queries.refresh_statistics(conn, place_facts)
+            with queries.rows_unknown(conn):
+                place_rows(conn, target, tally, None if active is None else active.version)
         elif request.kind == "regions":
             region_rows(conn, target, tally)
+        if tally.carried:
+            queries.read_hours_again(conn, target.city_id, target.version)
+        queries.refresh_statistics(conn, FACTS[request.kind])
 
     def check(self, tally: Tally) -> Checked:
         """The version as a whole."""
@@ -169,7 +175,8 @@ class _Road:
         if self.request.kind == "places":
             # From here on nobody moves the pointer: it decides which slot of the search rows is free.
             cities.lock_versions(conn, city_id)
-            search_rows.build_staged(conn, city_id, version, self.target.now, tally.declared, self.told)
+            with queries.rows_unknown(conn):
+                search_rows.build_staged(conn, city_id, version, self.target.now, tally.declared, self.told)
             clear_places(conn, city_id, version)
         elif self.request.kind == "regions":
             clear_regions(conn, city_id, version)

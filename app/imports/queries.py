@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 from uuid import UUID
 
 import shapely
-from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, text
+from sqlalchemy import Connection, Double, Table, and_, delete, func, insert, null, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 
 from app.cities.tables import active_dataset
 from app.core import spatial
 from app.coupons.tables import coupon_places, coupon_scopes, coupon_versions, coupons
 from app.merchants.tables import place_operators
-from app.places.tables import brands, categories, place_facts, place_sources
+from app.places.opening_hours import parse_ok
+from app.places.tables import brands, categories, hours_patterns, place_facts, place_sources
 from app.regions.queries import stands_for
 from app.regions.tables import region_facts
 from app.service_areas.tables import service_area_versions, service_areas
@@ -115,12 +117,49 @@ def count_rows(conn: Connection, table: Table, version: int, city_id: int | None
 
 
 def refresh_statistics(conn: Connection, *tables: Table) -> None:
-    """Tells the planner about rows that were just copied in; a role that doesn't own the tables gets a warning only.
+    """Tells the planner about rows that were just copied in.
 
     Without it a statement in the same transaction is planned for an empty table, and joins of millions never end.
     """
     for table in tables:
-        conn.execute(text(f"ANALYZE {table.name}"))
+        conn.execute(select(func.gather_statistics(table.name)))
+
+
+def read_hours_again(conn: Connection, city_id: int, version: int) -> int:
+    """Marks hours of a version that could not be read when they were stored, and can be by now; how many."""
+    stored = select(hours_patterns.c.hours_no, hours_patterns.c.opening_hours).where(
+        hours_patterns.c.city_id == city_id,
+        hours_patterns.c.version == version,
+        hours_patterns.c.parsed.is_(False),
+    )
+    found = [row.hours_no for row in conn.execute(stored) if parse_ok(row.opening_hours)]
+    if found:
+        conn.execute(
+            update(hours_patterns)
+            .where(
+                hours_patterns.c.city_id == city_id,
+                hours_patterns.c.version == version,
+                hours_patterns.c.hours_no == func.any(found),
+            )
+            .values(parsed=True)
+        )
+    return len(found)
+
+
+@contextmanager
+def rows_unknown(conn: Connection) -> Iterator[None]:
+    """Statements over rows that were just copied in, of which the planner knows too little: it joins them by hashing.
+
+    A nested loop is what it would take for the few rows it expects. Look-ups that are to go by an index say so
+    themselves (LATERAL with OFFSET 0, a subquery for one value).
+    """
+    conn.execute(text("SET LOCAL enable_nestloop = off"))
+    conn.execute(text("SET LOCAL enable_mergejoin = off"))
+    conn.execute(text("SET LOCAL work_mem = '128MB'"))
+    yield
+    conn.execute(text("SET LOCAL enable_nestloop = on"))
+    conn.execute(text("SET LOCAL enable_mergejoin = on"))
+    conn.execute(text("SET LOCAL work_mem = DEFAULT"))
 
 
 def active_version_of(conn: Connection, city_id: int, kind: str) -> int | None:

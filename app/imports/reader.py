@@ -6,7 +6,7 @@ Runs in a process of its own for strangers' files (``reader_main``), and in the 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -75,7 +75,7 @@ class ReadRequest:
         )
 
 
-def messages(request: ReadRequest) -> Iterator[Frame]:
+def messages(request: ReadRequest) -> Generator[Frame, None, None]:
     """Everything that is to be said of a file: its facts, rows and refused rows as they come, its end or its failure.
 
     Facts come before the first row, and complete with the end.

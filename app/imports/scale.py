@@ -191,7 +191,7 @@ def _put_territory(
         progress(size)
     counts = (count, count, 0)
     cities.set_state(conn, city_id, "places", version, state="staged", only_from=("validating",), counts=counts)
-    queries.refresh_statistics(conn, *COUPON_TABLES)
+    queries.refresh_statistics(conn, place_facts, *COUPON_TABLES)
     actions.activate(conn, city_id, "places", version, now)
     return count
 

@@ -14,16 +14,18 @@ from app.coupons.search_rows import put_coupon_lanes
 from app.imports import search_waiting
 from app.imports.copying import copy_rows
 from app.imports.incoming import Told
-from app.imports.queries import refresh_statistics
+from app.imports.queries import places_extent, refresh_statistics
+from app.imports.tables import place_staging
 from app.imports.types import Progress
 from app.places.queries import taxonomy
 from app.places.search_rows import BATCH, live_places
+from app.places.tables import place_sources
 from app.postings import queries
 from app.postings.charts import slot_of
-from app.postings.tables import postings
+from app.postings.tables import postings, search_facets
 from app.postings.types import FacetKey, Listed
 
-ROWS_A_TURN: Final = 20_000
+ROWS_A_TURN: Final = 50_000
 MOST_NUMBERS: Final = 200_000
 
 
@@ -56,13 +58,16 @@ def build_staged(
     if active is not None and slot_of(active.version) == slot_of(version):
         return
     queries.clear_slot(conn, city_id, slot_of(version))
+    refresh_statistics(conn, place_staging, place_sources)
     for after in range(0, last_row, ROWS_A_TURN):
         upto = min(after + ROWS_A_TURN, last_row)
         search_waiting.put_waiting(conn, city_id, version, after, upto)
         if told is not None:
             told("search_rows", upto, last_row, "rows")
+    refresh_statistics(conn, postings, search_facets)
     _put_left_out(conn, city_id, version)
-    queries.mark_slot(conn, city_id, version, now)
+    extent, live = places_extent(conn, city_id, version)
+    queries.mark_slot(conn, city_id, version, now, live_places=live, extent=extent)
 
 
 def _put_left_out(conn: Connection, city_id: int, version: int) -> None:

@@ -13,46 +13,47 @@ from sqlalchemy import Connection, text
 
 from app.postings.charts import lane_y, slot_of
 
-_WORDS: Final = """
-    SELECT DISTINCT CASE left(u.word, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
-               WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END AS kind, substr(u.word, 2) AS key
-    FROM place_staging s CROSS JOIN LATERAL unnest(s.facets) AS u (word)
-    WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto
+_KIND: Final = """CASE left({word}, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
+    WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END"""
+# What a range of places is found by, each once, with its number if it has one.
+_NUMBERED: Final = f"""
+    SELECT w.word, f.facet
+    FROM (SELECT DISTINCT u.word FROM place_staging s CROSS JOIN LATERAL unnest(s.facets) AS u (word)
+          WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto) AS w
+    LEFT JOIN search_facets f ON f.city_id = :city AND f.kind = {_KIND.format(word="w.word")}
+         AND f.key = substr(w.word, 2)
 """
-# Numbers are drawn at random; one that is taken is drawn anew by the next turn.
+# Numbers are drawn at random; one that is taken is drawn anew by the next turn. How many were without one before.
 _NUMBER = text(f"""
-    INSERT INTO search_facets (city_id, kind, key, facet)
-    SELECT :city, w.kind, w.key, 1 + floor(random() * 16777214)
-    FROM ({_WORDS}) AS w
-    WHERE NOT EXISTS (SELECT 1 FROM search_facets f WHERE f.city_id = :city AND f.kind = w.kind AND f.key = w.key)
-    ON CONFLICT DO NOTHING
+    WITH missing AS MATERIALIZED (SELECT n.word FROM ({_NUMBERED}) AS n WHERE n.facet IS NULL),
+    put AS (
+        INSERT INTO search_facets (city_id, kind, key, facet)
+        SELECT :city, {_KIND.format(word="m.word")}, substr(m.word, 2), 1 + floor(random() * 16777214) FROM missing m
+        ON CONFLICT DO NOTHING)
+    SELECT count(*) FROM missing
 """)
-_MISSING = text(f"""
-    SELECT EXISTS (SELECT 1 FROM ({_WORDS}) AS w WHERE NOT EXISTS (
-        SELECT 1 FROM search_facets f WHERE f.city_id = :city AND f.kind = w.kind AND f.key = w.key))
-""")
-_PUT = text("""
+_PUT = text(f"""
     WITH waiting AS MATERIALIZED (
         SELECT s.row_no, f.place_id, s.facets, s.spots, coalesce(f.hours_no, 0) AS hours_no,
                coalesce(f.price_level, 0) AS price_level,
                round(st_x(f.location::geometry) * 1e7)::integer AS lon7,
                round(st_y(f.location::geometry) * 1e7)::integer AS lat7
         FROM place_staging s
-        JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
-        JOIN place_facts f ON f.city_id = :city AND f.version = :version
-         AND f.place_id = coalesce(k.merged_from, k.place_id)
+        CROSS JOIN LATERAL (
+            SELECT coalesce(p.merged_from, p.place_id) AS place_id FROM place_sources p
+            WHERE p.city_id = :city AND p.source_key = s.source_key OFFSET 0) AS k
+        CROSS JOIN LATERAL (
+            SELECT f.* FROM place_facts f
+            WHERE f.city_id = :city AND f.version = :version AND f.place_id = k.place_id OFFSET 0) AS f
         WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto
           AND NOT f.closed AND NOT s.closed AND f.category_id = s.category_id
           AND f.alternate_category_ids = s.alternate_category_ids AND f.brand_id IS NOT DISTINCT FROM s.brand_id
           AND f.phone IS NOT DISTINCT FROM s.phone AND f.names = s.names AND f.attributes = s.attributes
           AND f.location = s.location),
+    numbered AS MATERIALIZED ({_NUMBERED}),
     pair AS MATERIALIZED (
-        SELECT w.row_no, f.facet
-        FROM (SELECT s.row_no, CASE left(u.word, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand'
-                     WHEN 'a' THEN 'attribute' WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END AS kind,
-                     substr(u.word, 2) AS key
-              FROM waiting s CROSS JOIN LATERAL unnest(s.facets) AS u (word)) AS w
-        JOIN search_facets f ON f.city_id = :city AND f.kind = w.kind AND f.key = w.key),
+        SELECT w.row_no, n.facet
+        FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) JOIN numbered n ON n.word = u.word),
     signed AS MATERIALIZED (
         SELECT w.row_no, w.place_id, w.hours_no, w.price_level, w.lon7, w.lat7,
                w.spots[3 * n + 1]::smallint AS image, w.spots[3 * n + 2] AS x, w.spots[3 * n + 3] AS y,
@@ -70,18 +71,11 @@ _PUT = text("""
 """)
 _LEFT_OUT = text("""
     SELECT f.place_id FROM place_facts f
-    WHERE f.city_id = :city AND f.version = :version AND NOT f.closed AND NOT EXISTS (
-        SELECT 1 FROM postings p
-        WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = f.place_id AND p.facet = 0)
+    WHERE f.city_id = :city AND f.version = :version AND NOT f.closed AND (
+        SELECT true FROM postings p
+        WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = f.place_id AND p.facet = 0 LIMIT 1) IS NULL
     ORDER BY f.place_id LIMIT :limit
 """)
-
-
-def number_waiting(conn: Connection, values: dict[str, Any]) -> None:
-    """Numbers everything that places of a range of rows are found by."""
-    conn.execute(_NUMBER, values)
-    while conn.execute(_MISSING, values).scalar_one():
-        conn.execute(_NUMBER, values)
 
 
 def put_waiting(conn: Connection, city_id: int, version: int, after: int, upto: int) -> int:
@@ -95,7 +89,8 @@ def put_waiting(conn: Connection, city_id: int, version: int, after: int, upto: 
         "after": after,
         "upto": upto,
     }
-    number_waiting(conn, values)
+    while conn.execute(_NUMBER, values).scalar_one():
+        pass  # until nothing is without a number
     return conn.execute(_PUT, values).rowcount
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from app.postings.charts import LANE_M, lane_y, slot_of, spots_of
 from app.postings.tables import postings, search_facets, search_slots
 from app.postings.types import EVERY_PLACE, FacetKey, Listed, signature
+from geo.bbox import Bbox
 
 MOST_FACETS: Final = 1 << 24
 MOST_BEGINNINGS: Final = 2_000
@@ -222,11 +223,34 @@ def clear_slot(conn: Connection, city_id: int, slot: int) -> None:
     conn.execute(delete(search_slots).where(search_slots.c.city_id == city_id, search_slots.c.slot == slot))
 
 
-def mark_slot(conn: Connection, city_id: int, version: int, now: datetime) -> None:
-    """Says that a slot holds a version now."""
-    values = {"version": version, "built_at": now}
+def mark_slot(
+    conn: Connection,
+    city_id: int,
+    version: int,
+    now: datetime,
+    *,
+    live_places: int | None = None,
+    extent: Bbox | None = None,
+) -> None:
+    """Says that a slot holds a version now; with the box and the number of its live places where they are known."""
+    values: dict[str, Any] = {"version": version, "built_at": now, "live_places": live_places}
+    for side in ("west", "south", "east", "north"):
+        values[side] = None if extent is None else getattr(extent, side)
     statement = upsert(search_slots).values(city_id=city_id, slot=slot_of(version), **values)
     conn.execute(statement.on_conflict_do_update(index_elements=["city_id", "slot"], set_=values))
+
+
+def measured(conn: Connection, city_id: int, version: int) -> tuple[Bbox | None, int] | None:
+    """The box and the number of live places that a version had when its search rows were built; None if unknown."""
+    row = conn.execute(
+        select(
+            search_slots.c.west, search_slots.c.south, search_slots.c.east, search_slots.c.north,
+            search_slots.c.live_places,
+        ).where(search_slots.c.city_id == city_id, search_slots.c.version == version)
+    ).one_or_none()  # fmt: skip
+    if row is None or row.live_places is None:
+        return None
+    return (None if row.west is None else Bbox(row.west, row.south, row.east, row.north)), row.live_places
 
 
 def facets_of(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID]) -> dict[UUID, set[FacetKey]]:

@@ -9,6 +9,7 @@ from sqlalchemy import (
     CheckConstraint,
     Column,
     DateTime,
+    Double,
     Index,
     Integer,
     PrimaryKeyConstraint,
@@ -54,9 +55,15 @@ search_slots = declare(
     Column("slot", SmallInteger, nullable=False),
     Column("version", Integer, nullable=False),
     Column("built_at", DateTime(timezone=True), nullable=False),
+    Column("live_places", Integer),
+    Column("west", Double),
+    Column("south", Double),
+    Column("east", Double),
+    Column("north", Double),
     PrimaryKeyConstraint("city_id", "slot", name="search_slots_pk"),
     foreign_key("search_slots_city_fk", ["city_id"], "cities"),
     CheckConstraint("slot = version % 4", name="slot"),
+    CheckConstraint("num_nonnulls(west, south, east, north) in (0, 4)", name="box_whole"),
 )
 
 postings = declare(

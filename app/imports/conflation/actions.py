@@ -76,13 +76,12 @@ def run(conn: Connection, target: Target) -> Conflated:
 def show(conn: Connection, city_id: int, version: int, now: datetime) -> int:
     """Corrects a version that is about to be shown and makes its merges; how many places are otherwise than loaded."""
     place = edits.stated(conn, city_id, version)
-    if place is not None:
-        stand_in(conn, place, now)
-    done = show_version(conn, city_id, version, now)
+    done = 0 if place is None else len(stand_in(conn, place, now))
+    done += show_version(conn, city_id, version, now)
     plans = [merging.Merge(*plan) for plan in queries.planned(conn, city_id, version)]
     for part in batches(plans, CHUNK):
         merging.merge(conn, city_id, version, part, "a load", None, now)
-    return done + (apply_overlays(conn, city_id, version, now) if plans else 0)
+    return done + len(plans) + (apply_overlays(conn, city_id, version, now) if plans else 0)
 
 
 def stand_in(conn: Connection, place: Stated, now: datetime, kept: UUID | None = None) -> tuple[tuple[UUID, UUID], ...]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
@@ -54,3 +56,10 @@ def region(key: str = "r", ring: list[list[float]] | None = None, **properties: 
 def only_row(conn: Connection, statement: str, **values: Any) -> Any:
     """The one row of a statement."""
     return conn.execute(sa.text(statement), values).one()
+
+
+def reading_processes(loader: int | None = None) -> list[int]:
+    """The processes that read files for a loader, this one unless said."""
+    pid = loader or os.getpid()
+    found = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [int(child) for child in found if "reader_main" in Path(f"/proc/{child}/cmdline").read_text()]

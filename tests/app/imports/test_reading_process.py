@@ -20,7 +20,7 @@ from app.imports.errors import UnreadableFile
 from app.imports.frames import BrokenStream, Frame
 from app.imports.reader import ReadRequest
 from app.imports.reading.limits import Allowance
-from tests.app.imports.loadfiles import place
+from tests.app.imports.loadfiles import place, reading_processes
 
 WIDE = Bounds(Allowance(), 60.0)
 
@@ -85,7 +85,7 @@ def test_a_killed_process_makes_the_file_unreadable(tmp_path: Path) -> None:
     path = written(tmp_path / "rows.geojsonl", 50_000)
     said = child.messages(asked(path), WIDE)
     assert next(said).kind == frames.FACTS
-    (pid,) = children()
+    (pid,) = reading_processes()
     os.kill(pid, signal.SIGSEGV)
     with pytest.raises(UnreadableFile, match="broke off"):
         list(said)
@@ -94,8 +94,8 @@ def test_a_killed_process_makes_the_file_unreadable(tmp_path: Path) -> None:
 def test_nobody_is_left_behind_by_a_load_that_stops_early(tmp_path: Path) -> None:
     said = child.messages(asked(written(tmp_path / "rows.geojsonl", 50_000)), WIDE, tmp_path)
     assert next(said).kind == frames.FACTS
-    (pid,) = children()
-    said.close()  # type: ignore[attr-defined]
+    (pid,) = reading_processes()
+    said.close()
     assert not alive(pid)
     assert [found.name for found in tmp_path.iterdir()] == ["rows.geojsonl"]
 
@@ -110,7 +110,7 @@ def test_the_process_dies_with_its_loader(tmp_path: Path) -> None:
     loader = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, cwd=child.ROOT)
     assert loader.stdout is not None
     assert loader.stdout.readline() == b"read\n"
-    (pid,) = children(loader.pid)
+    (pid,) = reading_processes(loader.pid)
     loader.kill()
     loader.wait()
     loader.stdout.close()
@@ -124,10 +124,10 @@ def test_the_process_has_neither_network_nor_secrets(tmp_path: Path, monkeypatch
     monkeypatch.setenv("DATABASE_URL", "postgresql://secret")
     said = child.messages(asked(written(tmp_path / "rows.geojsonl", 50_000)), WIDE)
     assert next(said).kind == frames.FACTS
-    (pid,) = children()
+    (pid,) = reading_processes()
     assert b"secret" not in Path(f"/proc/{pid}/environ").read_bytes()
     devices = [line.split(":")[0].strip() for line in Path(f"/proc/{pid}/net/dev").read_text().splitlines()[2:]]
-    said.close()  # type: ignore[attr-defined]
+    said.close()
     if os.geteuid() != 0 and len(devices) > 1:
         pytest.skip("this machine lets nobody but root take a process off the network")
     assert set(devices) <= {"lo"}
@@ -142,11 +142,6 @@ def test_what_is_no_message_is_refused(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with path.open("rb") as file, pytest.raises(BrokenStream):
         frames.take(file)
-
-
-def children(parent: int | None = None) -> list[int]:
-    found = Path(f"/proc/{parent or os.getpid()}/task/{parent or os.getpid()}/children").read_text().split()
-    return [int(pid) for pid in found if "reader_main" in Path(f"/proc/{pid}/cmdline").read_text()]
 
 
 def alive(pid: int) -> bool:
