@@ -107,6 +107,8 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
             command(*args, **kwargs)
         except (AppError, InvalidSettings) as error:
             click.echo(f"error: {error}", err=True)
+            if hint := getattr(error, "hint", None):
+                click.echo(f"hint: {hint}", err=True)
             sys.exit(USER_FAULT)
         except (SQLAlchemyError, psycopg2.Error) as error:
             click.echo(f"error: the database refused: {getattr(error, 'orig', None) or error}", err=True)

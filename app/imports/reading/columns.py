@@ -148,7 +148,7 @@ def guess(
     if kind == "regions":
         found |= {name: column for name, column in look.pcodes().items() if name not in declared and name not in found}
     if "source_key" not in found and "source_key" not in declared and kind in ("places", "regions"):
-        code = found.get("region_code")
+        code = found.get("region_code") or declared.get("region_code")
         weak = look.named(_KEYS.split(), unique=True) or look.any_key()
         column = code if code is not None and look.is_key(code) else weak or code
         if column is not None:

@@ -127,6 +127,8 @@ def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str],
         lacking = [name for name in lacking if name not in probe]
     if wishes.kind == "regions" and not any(key.startswith("names") for key in used):
         lacking.append("names.local")
+    if wishes.kind == "regions" and "source_key" not in used:
+        lacking.append("source_key")
     if lacking:
         examples = " and ".join(f'"{name}": "{_EXAMPLES.get(name, "a column")}"' for name in lacking)
         raise UnreadableFile(
