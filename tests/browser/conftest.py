@@ -16,6 +16,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, P
 from werkzeug.serving import make_server
 
 from tests.browser.acting import FAILED, at_till
+from tests.browser.desks import Desk
 from tests.browser.fake_api import fake_app
 from tests.browser.fake_shop import Shop
 
@@ -174,3 +175,9 @@ def till(fake: Callable[..., Visit]) -> Visit:
     visit.expected.append(FAILED)
     at_till(visit)
     return visit
+
+
+@pytest.fixture
+def desk(fake: Callable[..., Visit], stand_in: Flask) -> Callable[..., Desk]:
+    """Opens the operator's page; nobody is signed in yet."""
+    return lambda **options: Desk(fake(**options), stand_in)
