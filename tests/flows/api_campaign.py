@@ -135,9 +135,6 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             f"POST {VERSION}/activate": {"body": {}},
             **{f"GET /v1/{name}": {"query": {"city": cities[0]}} for name in ("reviews", "overlays")},
             "POST /v1/places/{place_id}/reports": _keyed({"field": "phone", "value": "+86 571 8700 0000"}),
-            "POST /v1/overlays": _keyed(
-                {"place_id": places[0], "field": "website", "value": "https://example.test", "reason": "a run"}
-            ),
             **area_questions(points[0], cities[0]),
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
@@ -159,6 +156,8 @@ def _paths(
         "/v1/places/{place_id}": [{"place_id": one} for one in places],
         WHY_NOT: [{"place_id": one} for one in places],
         "/v1/places/{place_id}/reports": [{"place_id": one} for one in places],
+        "/v1/reviews/{review_id}": [{"review_id": str(new_city_id(2))}],
+        "/v1/overlays/{overlay_id}/withdraw": [{"overlay_id": str(new_city_id(2))}],
         "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
         "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
         "/v1/merchants/{merchant_id}/places": [{"merchant_id": one} for one in merchants],
@@ -224,6 +223,12 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         f"POST {ENDPOINT}/rotate-secret": {},
         f"POST {ENDPOINT}/test": {},
         "POST /v1/events/{event_id}/redeliver": {},
+        "POST /v1/overlays": {
+            "place_id": ours.place,
+            "field": "website",
+            "value": "https://example.test",
+            "reason": "a run",
+        },
     }
     return {
         **values,

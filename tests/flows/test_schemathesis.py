@@ -113,6 +113,10 @@ NOT_BY_DATA: dict[str, str] = {
     f"POST {VERSION}/discard": "readers see every version that the runs know of",
     f"POST {VERSION}/reload": "the seeds keep no file",
     "POST /v1/datasets/{city}/{kind}/rollback": "the seeds have one version each",
+    **dict.fromkeys(
+        ("POST /v1/reviews/{review_id}", "POST /v1/overlays/{overlay_id}/withdraw"),
+        "each is decided or taken back once; tests/app/places/test_corrections_http.py does",
+    ),
 }
 
 
