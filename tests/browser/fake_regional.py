@@ -273,6 +273,11 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
     def refused(world: World, number: int) -> Answer:
         return Response("row,source_key,reason\r\n17,node/17,unknown category spaceport\r\n", mimetype="text/csv")
 
+    def difference(world: World, number: int) -> Answer:
+        if number == 1 and "against" not in request.args:
+            return problem(409, "diff-not-ready", "version 1 of places holds no rows to compare with")
+        return jsonify({**DIFF, "to": number})
+
     def reviews(world: World) -> Answer:
         state, kind = request.args.get("state"), request.args.get("kind")
         found = [each for each in world.reviews if each["state"] == state and kind in (None, each["kind"])]
@@ -296,7 +301,7 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         f"{path}/<int:number>": (one, "GET"),
         f"{path}/<int:number>/report": (lambda world, number: jsonify(REPORT), "GET"),
         f"{path}/<int:number>/refused.csv": (refused, "GET"),
-        f"{path}/<int:number>/diff": (lambda world, number: jsonify({**DIFF, "to": number}), "GET"),
+        f"{path}/<int:number>/diff": (difference, "GET"),
         f"{path}/<int:number>/diff.geojson": (lambda world, number: jsonify(layer(request.args["layer"])), "GET"),
         f"{path}/<int:number>/<any(approve,activate,discard,reload):what>": (act, "POST"),
         "/v1/datasets/<city>/<kind>/rollback": (back, "POST"),

@@ -76,6 +76,12 @@ def test_what_changes_is_counted_measured_and_drawn_in_layers(desk: Callable[...
     expect(page.locator(".map-canvas")).to_have_attribute("data-middle", "120.1800,30.2700")
 
 
+def test_what_cannot_be_compared_is_said_on_the_page_of_the_version(desk: Callable[..., Desk]) -> None:
+    at = desk().at("#/hangzhou/places/1/changes")
+    expect(at.page.locator(".note-wait")).to_contain_text("version 1 of places holds no rows to compare with")
+    expect(at.page.locator(".version-tabs")).to_be_visible()
+
+
 def test_reviews_are_decided_and_undone(desk: Callable[..., Desk]) -> None:
     at = desk(width=1280).at("#/hangzhou/reviews")
     page = at.page

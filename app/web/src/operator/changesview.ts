@@ -2,7 +2,7 @@
 import { el } from "../dom";
 import { note } from "../form";
 import * as format from "../format";
-import { wasAborted } from "../request";
+import { ApiProblem, wasAborted } from "../request";
 import { DRAWN, impacts, LAYERS, layerName } from "./changewords";
 import type { Desk } from "./desk";
 import { FactMap, type Spot, type Tone } from "./factmap";
@@ -10,12 +10,22 @@ import * as api from "./operatorapi";
 import { facts, section, smallButton, table, versionTabs, versionTitle } from "./parts";
 import type { Diff, DiffItem, Territory, Threshold } from "./regionaltypes";
 import { crumbsOf } from "./versionview";
-import { maybe, refused, t } from "./words";
+import { faultLines, maybe, refused, t } from "./words";
 
 const TONES: Record<string, Tone> = { added: "added", removed: "removed", moved: "moved", renamed: "moved", reshaped: "new", changed: "info" };
 
 export async function changesView(desk: Desk, territory: Territory, where: api.Where, number: number, signal: AbortSignal): Promise<void> {
-  const [{ value: version }, diff] = await Promise.all([api.version(where, number, signal), api.diff(where, number, null, signal)]);
+  const { value: version } = await api.version(where, number, signal);
+  let diff: Diff;
+  try {
+    diff = await api.diff(where, number, null, signal);
+  } catch (error) {
+    // Rows that were cleared away, or too many to be compared while one waits: the server says which.
+    if (!(error instanceof ApiProblem) || error.status !== 409) throw error;
+    const title = t("operator.changes_of", { version: versionTitle(territory, version) });
+    desk.show({ title, crumbs: crumbsOf(territory, where, number), content: [versionTabs(where, number, "changes"), note("wait", refused(error), faultLines(error))] });
+    return;
+  }
   const map = new FactMap(territory.centre, territory.zoom, t("operator.map_changes"), (key) => choose(key, true));
   const rows = new Map<string, HTMLElement>();
   const spots: Spot[] = [];
