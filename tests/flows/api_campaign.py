@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
-from tests.flows import geofence_cases
+from tests.flows import correction_cases, geofence_cases
 from tests.flows.campaign_words import CONFIG, NO_COVERAGE, SIGN_OUT
 from tests.flows.made_things import REFUND, Made, Spares
 from tests.flows.partner_cases import FIRST, area_questions, merchant_paths, merchant_spares
@@ -88,9 +88,7 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
         regions = column("SELECT region_id FROM region_facts ORDER BY 1 LIMIT 60")
         cities = column("SELECT slug FROM cities WHERE city_id IN (SELECT city_id FROM place_facts) ORDER BY 1")
         categories = column("SELECT category_id FROM categories ORDER BY 1")
-        near = (
-            "SELECT source_lat, source_lon FROM place_facts WHERE md5(place_id::text) LIKE '01%' ORDER BY 1, 2 LIMIT 80"
-        )
+        near = "SELECT source_lat, source_lon FROM place_facts WHERE md5(place_id::text) LIKE '01%' ORDER BY 1 LIMIT 80"
         operated = conn.execute(sa.text("SELECT merchant_id::text, place_id::text FROM place_operators ORDER BY 1, 2"))
         run_by: dict[str, list[dict[str, str]]] = {}
         for merchant_id, place_id in operated:
@@ -116,13 +114,13 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "/v1/places/search region": regions,
             "/v1/places/search city": cities,
             "/v1/coupons/nearby region": regions,
-            **dict.fromkeys(("/v1/regions city", "/v1/service-areas/reviews city"), cities),
-            **dict.fromkeys(("/v1/reviews city", "/v1/overlays city"), cities),
+            **dict.fromkeys(correction_cases.CITY_LISTS, cities),
             "/v1/regions parent": regions,
             "/v1/categories parent": categories,
         },
         "points": points,
-        "first": {
+        "first": correction_cases.questions(cities[0])
+        | {
             **{f"GET {path}": here for path in (*AROUND_A_POINT, WHY_NOT)},
             "GET /v1/places/search": {"query": {"q": "cafe", "city": cities[0]}},
             "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
@@ -133,8 +131,6 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
                 "query": {"filename": "a.json", "source_name": "x", "licence": "x", "attribution": "x"},
             },
             f"POST {VERSION}/activate": {"body": {}},
-            **{f"GET /v1/{name}": {"query": {"city": cities[0]}} for name in ("reviews", "overlays")},
-            "POST /v1/places/{place_id}/reports": _keyed({"field": "phone", "value": "+86 571 8700 0000"}),
             **area_questions(points[0], cities[0]),
             "PATCH /v1/me": {"headers": {"If-Match": "*"}, "body": {"display_name": "林晓"}},
         },
@@ -152,12 +148,9 @@ def _paths(
         for layer in ("places", "regions", "areas", "basemap")
         for z, x, y in ((0, 0, 0), (9, 426, 210), (12, 2200, 1343), (14, 13660, 6750))
     ]
-    return {
+    return correction_cases.paths(places) | {
         "/v1/places/{place_id}": [{"place_id": one} for one in places],
         WHY_NOT: [{"place_id": one} for one in places],
-        "/v1/places/{place_id}/reports": [{"place_id": one} for one in places],
-        "/v1/reviews/{review_id}": [{"review_id": str(new_city_id(2))}],
-        "/v1/overlays/{overlay_id}/withdraw": [{"overlay_id": str(new_city_id(2))}],
         "/v1/coupons/{coupon_id}": [{"coupon_id": one} for one in coupons],
         "/v1/merchants/{merchant_id}": [{"merchant_id": one} for one in merchants],
         "/v1/merchants/{merchant_id}/places": [{"merchant_id": one} for one in merchants],
@@ -209,7 +202,7 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         **merchant_paths(ours.merchant, ours.coupon, ours.place, ours.area),
         **geofence_cases.paths(ours.fence, ours.fence_event),
     }
-    first = {
+    first = correction_cases.first(ours.place) | {
         "POST /v1/claims": {"coupon_id": ours.many},
         "POST /v1/claims/{claim_id}/cancel": {},
         "POST /v1/groups": {"coupon_id": ours.many},
@@ -223,12 +216,6 @@ def with_made(values: Mapping[str, Any], ours: Made, theirs: Made) -> dict[str, 
         f"POST {ENDPOINT}/rotate-secret": {},
         f"POST {ENDPOINT}/test": {},
         "POST /v1/events/{event_id}/redeliver": {},
-        "POST /v1/overlays": {
-            "place_id": ours.place,
-            "field": "website",
-            "value": "https://example.test",
-            "reason": "a run",
-        },
     }
     return {
         **values,
