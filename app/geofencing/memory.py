@@ -7,6 +7,7 @@ build the tree anew.
 
 from __future__ import annotations
 
+import gc
 import logging
 import threading
 from collections.abc import Iterable, Sequence
@@ -142,6 +143,9 @@ class FenceMemory:
             epoch = next((each.epoch for each in queries_sets.fence_sets(conn) if each.city_id == city_id), 0)
             found = self._read(conn, city_id, epoch)
         self._keep(city_id, found)
+        if len(found.order) > READ_AT_ONCE:
+            # Hundreds of thousands of objects that stay: the collector would walk over all of them again and again.
+            gc.freeze()
         return len(found.order)
 
     def _keep(self, city_id: int, found: KeptFences) -> KeptFences:
