@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import itertools
 import random
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Final
 from urllib.request import urlopen
 
@@ -21,8 +23,8 @@ GOAL: Final = 2.0
 
 def searches_meanwhile(settings: Settings, load: Callable[[], Any]) -> bool:
     """Offers searches over a seeded town at rest and beside a load; prints both, tells whether the goal is met."""
-    with running_server(settings) as server:
-        port = server.port
+    with tempfile.TemporaryDirectory() as folder, running_server(settings, Path(folder) / "server.log") as url:
+        port = int(url.rsplit(":", 1)[1])
         most = _greatest_rate(port)
         rate = most / 2
         offer(port, _questions(), rate=rate, seconds=2.0)
