@@ -28,7 +28,8 @@ def main() -> None:
     options.add_argument("--kills", type=int, default=20)
     given = options.parse_args()
     with own_database(os.environ["DATABASE_OWNER_URL"]) as url, tempfile.TemporaryDirectory() as folder:
-        os.environ["FUJIN_RATE_LIMIT_PER_MINUTE"] = "1000000"
+        # nobody waits here: a crowded machine may take its time
+        os.environ |= {"FUJIN_RATE_LIMIT_PER_MINUTE": "1000000", "FUJIN_DATABASE_DEADLINE_S": "0"}
         settings = settings_over(url, Path(folder))
         logging.disable(logging.CRITICAL)
         began = time.monotonic()

@@ -56,6 +56,7 @@ class Mortal(Sender):
         with self._changed:
             dies = self.deaths > 0
             self.deaths -= dies
+            self._stopping = self._stopping or dies
         if dies:
             raise SystemError("killed")
         return super()._ended(parcel, outcome, target)
@@ -165,8 +166,7 @@ def _deliver(database: Database, settings: Settings, receiver: Desk, kills: int)
         clock.ahead += timedelta(minutes=10)
     receiver.up = True
     for _ in range(500):
-        deaths = min(left, draw.randint(0, 2))
-        left -= _turn(database, settings, clock, deaths)
+        left -= _turn(database, settings, clock, min(left, 1))
         with database.read_primary() as conn:
             due = conn.execute(sa.text("SELECT count(*) FROM deliveries WHERE state = 'due'")).scalar_one()
         if not due and not left:
