@@ -49,6 +49,7 @@ READY = {
   Tokens:          ./dev tokens        one access token a role
   One-time codes:  ./dev otp           what a phone would have got
   Till:            {url}/till          sign in with one of ./dev passwords
+  Service areas:   {url}/areas         sign in as owner1 (./dev passwords)
   Regional data:   {url}/operator      sign in as operator1 or admin (./dev passwords)
   Webhooks:        ./dev hooks         what the demo's receiver got
   Payments:        no real money: a test wallet, and fakepay as Alipay and Stripe (docs/payments.md)

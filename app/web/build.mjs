@@ -35,6 +35,7 @@ const result = await build({
     till: "src/till/main.ts",
     group: "src/group/main.ts",
     merchant: "src/merchant/main.ts",
+    areas: "src/areas/main.ts",
     statements: "src/statements/main.ts",
     operator: "src/operator/main.ts",
     docs: "src/docs.ts",

@@ -16,7 +16,7 @@ _HERE: Final = Path(__file__).parent
 _BUILD: Final = _HERE / "static" / "build"
 _ICONS: Final = _HERE / "static" / "icons"
 LANGUAGES: Final = ("en", "zh-CN")
-_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group", ".statements", ".operator")
+_WORD_FILES: Final = ("", ".claims", ".merchant", ".till", ".group", ".statements", ".operator", ".areas")
 
 _SECURITY: Final = {
     "Content-Security-Policy": "; ".join(
@@ -143,6 +143,13 @@ def statements() -> Response:
     return answer
 
 
+def areas() -> Response:
+    """Where a merchant's places serve: areas are drawn, published and taken back; what is shown stands after the #."""
+    answer = _html("areas.html")
+    answer.headers["Permissions-Policy"] = _NO_PERMISSIONS
+    return answer
+
+
 def operator() -> Response:
     """Regional data: versions are loaded, looked at, shown and taken back; what is shown stands after the #."""
     answer = _html("operator.html")
@@ -234,6 +241,7 @@ def create_pages() -> Blueprint:
     pages.add_url_rule("/till", view_func=till)
     pages.add_url_rule("/group/<uuid:group_id>", view_func=group)
     pages.add_url_rule("/merchant", view_func=merchant)
+    pages.add_url_rule("/areas", view_func=areas)
     pages.add_url_rule("/statements", view_func=statements)
     pages.add_url_rule("/operator", view_func=operator)
     pages.add_url_rule("/docs", view_func=docs)

@@ -21,7 +21,7 @@ WEB = Path(pages.__file__).parent
 @pytest.fixture
 def built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> FlaskClient:
     """A client of the pages over a build folder of one script and one style sheet."""
-    entries = ("page", "till", "docs", "statements", "merchant", "operator")
+    entries = ("page", "till", "docs", "statements", "merchant", "operator", "areas")
     logical = [f"{entry}.{kind}" for entry in entries for kind in ("js", "css")]
     names = {name: name.replace(".", "-0123456789ab.") for name in logical}
     names |= {"swagger-ui.js": "swagger-ui-0.js", "swagger-ui.css": "swagger-ui-0.css"}
@@ -65,6 +65,7 @@ def test_language_is_asked_for_or_negotiated(built: FlaskClient, query: str, acc
         "/till",
         "/statements",
         "/merchant",
+        "/areas",
         "/operator",
         "/docs",
         "/manifest.webmanifest",
@@ -91,6 +92,7 @@ def test_every_answer_carries_the_security_headers(built: FlaskClient, path: str
         ("/till", "(self)", "()"),
         ("/statements", "()", "()"),
         ("/merchant", "()", "()"),
+        ("/areas", "()", "()"),
         ("/operator", "()", "()"),
     ],
 )
@@ -120,11 +122,11 @@ def test_the_map_page_links_the_till(built: FlaskClient) -> None:
 @pytest.mark.parametrize(("demo", "marked"), [(True, True), (False, False)])
 def test_only_a_demo_says_where_its_codes_are(built: FlaskClient, demo: bool, marked: bool) -> None:
     built.application.config["DEMO"] = demo
-    for path in ("/", "/till", "/statements", "/merchant", "/operator"):
+    for path in ("/", "/till", "/statements", "/merchant", "/areas", "/operator"):
         assert ("data-demo" in built.get(path).text) is marked
 
 
-@pytest.mark.parametrize("path", ["/", "/till", "/statements", "/merchant", "/operator", "/docs"])
+@pytest.mark.parametrize("path", ["/", "/till", "/statements", "/merchant", "/areas", "/operator", "/docs"])
 def test_no_page_holds_inline_script_style_or_a_foreign_address(built: FlaskClient, path: str) -> None:
     html = built.get(path).text
     assert re.findall(r"<script(?![^>]*\ssrc=)", html) == []
