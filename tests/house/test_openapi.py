@@ -98,6 +98,8 @@ def test_every_success_shows_its_shape(operations: dict[str, dict[str, Any]]) ->
     bare = {"GET /metrics", "GET /openapi.json"}  # not JSON of ours
     bare |= {"GET /v1/tiles/{layer}/{z}/{x}/{y}.mvt", "GET /v1/claims/{claim_id}/qr.svg"}
     bare |= {"GET /v1/settlements/{settlement_id}/lines.csv"}
+    bare |= {"GET /v1/datasets/{city}/{kind}/versions/{version}/refused.csv"}
+    bare |= {"GET /v1/datasets/{city}/{kind}/versions/{version}/diff.geojson"}  # RFC 7946 says its shape
     bare |= {"POST /v1/providers/{provider}/notify"}  # the one word that a provider waits for
     for label, one in operations.items():
         for status, said in one["responses"].items():

@@ -15,8 +15,9 @@ PLANTS = {
     "pair-timer-in-time": "UPDATE followed_pairs SET due_at = '{now}'::timestamptz - interval '16 minutes'",
     "fence-version-there": "UPDATE geofence_versions SET boundary = st_translate(boundary, 0.02, 0)",
     "saved-areas-watched": "UPDATE area_watches SET watch = ARRAY['new_place']",
-    "offer-of-its-merchant": "UPDATE geofences SET merchant_id = (SELECT merchant_id FROM merchants"
-    " WHERE merchant_id <> '{merchant}' ORDER BY 1 LIMIT 1)",
+    "offer-of-its-merchant": "WITH other AS (INSERT INTO merchants SELECT (jsonb_populate_record(m,"
+    " jsonb_build_object('merchant_id', gen_random_uuid()))).* FROM merchants m LIMIT 1 RETURNING merchant_id)"
+    " UPDATE geofences SET merchant_id = (SELECT merchant_id FROM other)",
     "fences-counted": "UPDATE geofence_sets SET east = 0.009",
 }
 ORPHANS = (

@@ -13,7 +13,9 @@ from click.testing import CliRunner
 from app.audit.actions import audit_data, rules_of
 from app.audit.cli import audit
 from app.audit.cli_ledger import ledger
+from app.audit.queries import run_rule
 from app.audit.rules import DURABILITY
+from app.audit.types import DataRule
 from app.core.clock import system_clock
 from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
@@ -71,6 +73,38 @@ def broken(conn: sa.Connection) -> dict[str, int]:
     return {result.rule: len(result.violations) for result in results if result.violations}
 
 
+def prepared(conn: sa.Connection) -> list[str | DataRule]:
+    """Names of prepared statements, and the rules that aren't one, for the schema as it is migrated.
+
+    Planning costs most, and each plant is held against every rule; statements stay with their connection.
+    """
+    if "rules" not in conn.info:
+        conn.info["rules"] = kept = []
+        conn.exec_driver_sql("SET plan_cache_mode = force_generic_plan")
+        for rule in rules_of(conn):
+            if rule.name == DURABILITY:
+                continue
+            if rule.check is None:
+                sql = rule.sql.replace(":now", "$1").replace("\\:", ":").replace("%", "%%")
+                conn.exec_driver_sql(
+                    f'PREPARE "{rule.name}" (timestamptz) AS SELECT * FROM ({sql}) AS found LIMIT 1000'
+                )
+            kept.append(rule.name if rule.check is None else rule)
+        conn.commit()
+    return list(conn.info["rules"])
+
+
+def broken_of(conn: sa.Connection, rules: list[str | DataRule]) -> dict[str, int]:
+    """Which of the prepared rules find something, and how much."""
+    found = {}
+    for rule in rules:
+        if isinstance(rule, str):
+            found[rule] = len(conn.exec_driver_sql(f'EXECUTE "{rule}" (%s)', (NOW,)).all())
+        else:
+            found[rule.name] = len(run_rule(conn, rule, NOW, 1000, count=False).violations)
+    return {name: count for name, count in found.items() if count}
+
+
 def test_sound_world_is_silent_and_every_rule_read_rows(planted: tuple[sa.Engine, str, Tidy]) -> None:
     engine, _, _ = planted
     with engine.connect() as conn:
@@ -85,9 +119,10 @@ def test_sound_world_is_silent_and_every_rule_read_rows(planted: tuple[sa.Engine
 def test_rule_names_its_planted_violation(planted: tuple[sa.Engine, str, Tidy], rule: str) -> None:
     engine, _, tidy = planted
     with engine.connect() as conn:
+        rules = prepared(conn)
         for statement in PLANTS[rule].format(**words(tidy)).split("; "):
             conn.exec_driver_sql(statement)
-        found = broken(conn)
+        found = broken_of(conn, rules)
     assert found == {rule: 1} | COMPANIONS.get(rule, {})
 
 
