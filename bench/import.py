@@ -5,7 +5,7 @@ conflated, search rows written. The limit is COPY of exactly the rows that the l
 facets, search rows) into tables like ours, in one transaction: once with indexes and foreign keys in place, as every
 table has them that somebody reads meanwhile, and once into bare tables whose indexes are built afterwards. Steps that
 no COPY has (checks of the whole, conflation, links) are told apart. Then the version is shown and found, and a second
-load goes on while searches come at half of the greatest rate. ``./dev bench imports``, shorter with ``--rows 100000``.
+load goes on while searches come at half of the greatest rate. ``./dev bench import``, shorter with ``--rows 100000``.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def load(url: str, path: Path) -> dict[str, Any]:
 
 def loaded(url: str, path: Path) -> dict[str, Any]:
     """The same in a process of its own, whose memory is the load's alone."""
-    words = [sys.executable, "-m", "bench.imports", "--load", str(path), "--url", url]
+    words = [sys.executable, "-m", "bench.import", "--load", str(path), "--url", url]
     said = subprocess.run(words, capture_output=True, text=True, check=False)
     if said.returncode:
         raise SystemExit(f"bench: the load failed\n{said.stderr[-3000:]}")
@@ -148,7 +148,7 @@ def tell(done: dict[str, Any], rows: int, limit: dict[str, float], visible: floa
 
 def main() -> int:
     """The command."""
-    parser = argparse.ArgumentParser(prog="./dev bench imports", description=__doc__)
+    parser = argparse.ArgumentParser(prog="./dev bench import", description=__doc__)
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--searches", type=int, default=100_000, help="places of the load beside searches; 0: none")
     parser.add_argument("--load", type=Path, help=argparse.SUPPRESS)
