@@ -67,12 +67,12 @@ class _Databases:
         finally:
             self._scopes.pop()
 
-    def make(self, source: str) -> str:
+    def make(self, source: str, lasting: bool) -> str:
         assert self._admin is not None
         name = f"t_{os.getpid()}_{uuid.uuid4().hex[:10]}"
         with self._admin.connect() as conn:
             conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
-        self._made.append((self._scopes[-1] if self._scopes else "session", name))
+        self._made.append((self._scopes[-1] if self._scopes and not lasting else "session", name))
         return name
 
     def drop(self, *scopes: str) -> None:
@@ -130,11 +130,14 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="session")
 def make_database(owner_url: URL) -> Iterator[MakeDatabase]:
-    """Makes databases from a template, dropped with the fixture or test they are made in; returns the owner's URL."""
+    """Makes databases from a template, dropped with the fixture or test they are made in; returns the owner's URL.
+
+    What is copied again and again is asked for as ``lasting``, until the end of the run.
+    """
     _databases.open(owner_url)
 
-    def make(template: str | None = None) -> str:
-        name = _databases.make(template or os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template"))
+    def make(template: str | None = None, *, lasting: bool = False) -> str:
+        name = _databases.make(template or os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template"), lasting)
         return owner_url.set(database=name).render_as_string(hide_password=False)
 
     yield make

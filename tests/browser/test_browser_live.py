@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Response
+from playwright.sync_api import Response, expect
 
 from tests.browser.acting import assert_accessible, assert_fits
 
@@ -166,7 +166,7 @@ def test_the_api_page_lists_the_operations(live: Live) -> None:
     document = answer_of(f"{visit.origin}/openapi.json")
     visit.page.locator(".opblock").first.wait_for()
     operations = sum(len({"get", "post", "put", "patch", "delete"} & set(path)) for path in document["paths"].values())
-    assert visit.page.locator(".opblock").count() == operations
+    expect(visit.page.locator(".opblock")).to_have_count(operations, timeout=20_000)
 
 
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

@@ -28,7 +28,7 @@ def migrate(url: str, *revisions: str, standin: bool = False) -> None:
 
 @cache
 def _standin_template(make_database: MakeDatabase) -> str:
-    url = make_database()
+    url = make_database(lasting=True)
     migrate(url, "head", standin=True)
     return str(make_url(url).database)
 

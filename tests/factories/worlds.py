@@ -90,7 +90,11 @@ class World:
         )
 
     def dataset(self, city_id: int, kind: str, version: int, stored: int = 0) -> None:
-        """A staged version."""
+        """A staged version; one that was staged before gives way, since a kind has one at a time."""
+        self.run(
+            "UPDATE datasets SET state = 'retired' WHERE city_id = :city AND kind = :kind AND state = 'staged'",
+            {"city": city_id, "kind": kind},
+        )
         self.run(
             "INSERT INTO datasets (city_id, dataset_id, kind, version, state, source_name, source_sha256, licence,"
             " attribution, rows_declared, rows_stored, rows_refused, created_at) VALUES (:city, :id, :kind, :version,"

@@ -126,7 +126,7 @@ def seeded_values(settings: Settings) -> dict[str, Any]:
             "POST /v1/places/search": {"body": {"q": "cafe", "city": cities[0]}},
             "POST /v1/auth/token": {"body": partner},
             "POST /v1/datasets/{city}/{kind}/versions": {
-                **_keyed(b"[]"),
+                **_keyed("[]"),
                 "media_type": "application/octet-stream",
                 "query": {"filename": "a.json", "source_name": "x", "licence": "x", "attribution": "x"},
             },
