@@ -16,8 +16,9 @@ from devtools.frontend import MODULES, WEB
 from devtools.state import PYTHON, ROOT, VENV, State
 from devtools.terminal import Stopped, Trouble, die_with_parent, mark, say, span, tail, work
 
-# A module's tests stay in one process, so that what they share is made once; longest modules don't begin last.
-PARALLEL = ("-n", "2", "--dist", "loadscope", "--no-loadscope-reorder")
+# A module's tests stay in one process, so that what they share is made once; longest modules don't begin last. Three
+# processes keep two cores busy, since tests wait for browsers and servers.
+PARALLEL = ("-n", "3", "--dist", "loadscope", "--no-loadscope-reorder")
 OWN_WAY = ("-n", "--numprocesses", "--pdb", "-s", "--capture=no", "--trace", "--co", "--collect-only", "--dist")
 
 

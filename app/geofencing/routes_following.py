@@ -66,7 +66,10 @@ def _member_id() -> UUID:
     body=PositionsBody,
     answer=PositionsAnswer,
     takes={"Idempotency-Key": HeaderOf("may be left out: a fix of a time counts once anyway", pattern=KEY_PATTERN)},
-    problems=("consent-required", *(code for code in KEY_PROBLEMS if code != "idempotency-key-missing")),
+    problems=(
+        *("consent-required", "invalid-coordinate"),
+        *(code for code in KEY_PROBLEMS if code != "idempotency-key-missing"),
+    ),
 )
 def send_positions(body: dict[str, Any]) -> Answer:
     """Up to a hundred fixes of a member become events of fences; kept for a day, never shown to merchants."""

@@ -87,6 +87,7 @@ class ProblemSchema(Schema):
     retryable = fields.Boolean(metadata={"description": "the same request with the same key may succeed later"})
     request_no = fields.String(metadata={"description": "the till's number, where one was sent"})
     payment_id = fields.UUID(metadata={"description": "the payment that is under way or done, where one is"})
+    geofence_id = fields.UUID(metadata={"description": "the fence that is there already, where one is"})
     verdict = fields.String(
         metadata={"enum": ["challenge", "deny"], "description": "on a position: whether anything would answer it"}
     )

@@ -36,7 +36,8 @@ WRITES = {*AREA_WRITES, *REVIEW_WRITES, f"POST {TOGETHER}", f"PUT {PLAN}"}
 ANY_JSON = ("json-number", "json-text", "json-too-deep", "json-too-many-members")
 # Well-formed data that the ground, the city's money or the area's history says no to.
 SAYS_NO: dict[str, tuple[str, ...]] = {
-    # members of one's own may be any JSON, which we read strictly; which cities there are
+    # members of one's own may be any JSON, which we read strictly; which cities and places there are
+    "service_areas_containing": ("invalid-parameter",),
     "service_areas_check": (*ANY_JSON, "invalid-body"),
     "places_within": (*ANY_JSON, "invalid-body", "invalid-geometry", "geometry-too-large", "conflicting-parameters"),
     "put_service_area": (

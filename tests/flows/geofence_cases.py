@@ -8,6 +8,7 @@ from typing import Any
 
 from app.core.clock import system_clock
 from app.core.ids import new_city_id
+from tests.flows.area_cases import ANY_JSON
 
 FENCE, EVENT = "/v1/geofences/{geofence_id}", "/v1/geofence-events/{event_id}"
 SAVED, OFFER = "/v1/me/saved/{saved_id}", f"{FENCE}/offer"
@@ -29,12 +30,14 @@ WRITES = {label for label in (*MEMBERS, *MERCHANTS) if not label.startswith("GET
 CHOICES = {"positions": True, "offers": True, "time_zone": "Asia/Shanghai"}
 LON, LAT = 120.16, 30.25
 # What well-formed data may be refused with: which drawings are valid, which names are taken, who agreed.
+# A drawing may be any JSON, which we read strictly.
+DRAWN = (*ANY_JSON, "invalid-body", "invalid-geometry", "geometry-too-large")
 SAYS_NO = {
-    "create_geofence": ("invalid-body", "invalid-geometry", "geometry-too-large", "geofence-exists", "geofence-limit"),
-    "change_geofence": ("invalid-body", "invalid-geometry", "geometry-too-large", "geofence-over"),
+    "create_geofence": (*DRAWN, "geofence-exists", "geofence-limit"),
+    "change_geofence": (*DRAWN, "geofence-over"),
     "choose_location": ("invalid-body",),
     "send_positions": ("consent-required",),
-    "save_area": ("invalid-body", "invalid-geometry", "geometry-too-large", "saved-limit"),
+    "save_area": (*DRAWN, "saved-limit"),
     "offer_in_geofence": ("coupon-not-published",),
 }
 
