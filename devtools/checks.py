@@ -59,7 +59,7 @@ def run_linters(state: State, env: Mapping[str, str]) -> list[Result]:
 
 
 def pytest_options(arguments: Sequence[str]) -> list[str]:
-    """Return the options before the person's own: two processes, unless they want one or named single tests."""
+    """Return the options before the person's own: three processes, unless they want one or named single tests."""
     named = [word for word in arguments if not word.startswith("-")]
     single = bool(named) and all("::" in word for word in named)
     own = any(word.split("=")[0] in OWN_WAY or word in OWN_WAY or word[:2] == "-n" for word in arguments)

@@ -277,7 +277,7 @@ def test_stopping_nothing_is_no_error(tmp_path: Path) -> None:
 
 
 # Tests of tests.
-PARALLEL = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+PARALLEL = ["-n", "3", "--dist", "loadscope", "--no-loadscope-reorder"]
 
 
 @pytest.mark.parametrize(
