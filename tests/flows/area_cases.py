@@ -122,10 +122,6 @@ def area_first(ids: Mapping[str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
         if spare in ids:
             paths[label] = [{"place_id": ids["area_place"], "external_id": ids[spare]}]
             first[label] = {"headers": _headers(), **({} if body is None else {"body": body})}
-    if "all_area" in ids:
-        label = f"POST {TOGETHER}"
-        paths[label] = [{"place_id": ids["area_place"]}]
-        first[label] = {"headers": _headers(), "body": {}}
     if "approve_area" in ids:
         paths[f"PUT {PLAN}"] = [{"merchant_id": ids["area_merchant"]}]
         first[f"PUT {PLAN}"] = {"body": {"max_area_km2": 1000, "review": False}}

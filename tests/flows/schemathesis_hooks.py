@@ -286,6 +286,7 @@ def before_add_examples(context: Any, examples: list[Any]) -> None:
         given = {**first, "path_parameters": path_values} if path_values else dict(first)
         if "body" in given and "media_type" not in given:
             given["media_type"] = "application/json"
+        given = geofence_cases.fresh(operation.label, given)
         examples.append(operation.Case(**given))
 
 

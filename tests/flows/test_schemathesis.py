@@ -109,15 +109,15 @@ FOR: dict[tuple[str, ...], frozenset[str]] = {
 NOT_BY_DATA: dict[str, str] = {
     "POST /v1/providers/{provider}/notify": "a provider's signature can't be guessed",
     "POST /v1/flow/notify": "the flow is this installation's own",
+    f"POST {TOGETHER}": "it would publish what waits for other cases; test_access_writes does",
     f"POST {VERSION}/approve": "no version waits for it",
     f"POST {VERSION}/discard": "readers see every version that the runs know of",
     f"POST {VERSION}/reload": "the seeds keep no file",
     "POST /v1/datasets/{city}/{kind}/rollback": "the seeds have one version each",
-    **dict.fromkeys(
-        ("POST /v1/reviews/{review_id}", "POST /v1/overlays/{overlay_id}/withdraw"),
-        "each is decided or taken back once; tests/app/places/test_corrections_http.py does",
-    ),
+    "POST /v1/reviews/{review_id}": "each is decided once; tests/app/places/test_corrections_http.py does",
 }
+# What succeeds when a generated case meets what an earlier one made; tests/app/places/test_corrections_http.py does.
+BY_CHANCE = {"POST /v1/overlays/{overlay_id}/withdraw"}
 
 
 def first_admitted(label: str, operation: dict[str, Any]) -> str:
@@ -187,10 +187,8 @@ def test_nothing_fails_and_whatever_may_work_works(
         found = run(tmp_path, live_server_url, given, campaign, token, spare)
     assert not found.failures, "\n".join([*found.failures, found.output])
     assert set(found.statuses) == set(operations), "an operation was never called"
-    never = {label: found.statuses[label] for label in found.never_2xx()}
-    assert set(never) == never_2xx(principal), {
-        label: found.statuses[label] for label in set(never) ^ never_2xx(principal)
-    }
+    wrong = (set(found.never_2xx()) ^ never_2xx(principal)) - BY_CHANCE
+    assert not wrong, {label: found.statuses[label] for label in wrong}
     assert not any(status >= 500 for counts in found.statuses.values() for status in counts)
 
 
