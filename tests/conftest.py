@@ -10,6 +10,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -33,6 +34,7 @@ from tests.servers import fujin, running_server
 
 ROOT = Path(__file__).parent.parent
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+RENEWED_S = 300.0  # a token lasts fifteen minutes
 MakeDatabase = Callable[..., str]
 
 
@@ -262,11 +264,25 @@ def live_server_url(seeded_settings: Settings, tmp_path_factory: pytest.TempPath
         yield address
 
 
+class _DemoTokens(dict[str, dict[str, str]]):
+    """One principal and token per demo role; asked for anew before they end, since a run takes longer than that."""
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self._settings = settings
+        self._begin = -RENEWED_S
+
+    def __getitem__(self, name: str) -> dict[str, str]:
+        if time.monotonic() - self._begin >= RENEWED_S:
+            self._begin = time.monotonic()
+            self.update(json.loads(fujin(self._settings, "tokens")))
+        return super().__getitem__(name)
+
+
 @pytest.fixture(scope="session")
 def demo_tokens(seeded_settings: Settings, live_server_url: str) -> dict[str, dict[str, str]]:
     """One principal and token per demo role, as ``./dev tokens`` prints them, for the running server."""
-    found: dict[str, dict[str, str]] = json.loads(fujin(replace(seeded_settings, public_url=live_server_url), "tokens"))
-    return found
+    return _DemoTokens(replace(seeded_settings, public_url=live_server_url))
 
 
 @pytest.fixture(scope="session")

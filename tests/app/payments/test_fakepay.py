@@ -145,7 +145,6 @@ def test_it_is_steered_over_its_socket(bench: Bench, tmp_path: Path) -> None:
 def test_a_call_ends_in_its_time_however_slowly_the_other_side_drips(bench: Bench) -> None:
     import socket
     import threading
-    import time
 
     listener = socket.create_server(("127.0.0.1", 0))
     stop = threading.Event()
@@ -163,10 +162,9 @@ def test_a_call_ends_in_its_time_however_slowly_the_other_side_drips(bench: Benc
 
     thread = threading.Thread(target=drip, daemon=True)
     thread.start()
-    began = time.monotonic()
-    with pytest.raises(CallFailed, match="in time"):
+    with pytest.raises(CallFailed, match="in time"):  # its thousand bytes take 20 s
         over_http(Call("GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", {}, b""), 0.3)
-    assert time.monotonic() - began < 1
+    assert thread.is_alive(), "it was given up before its end"
     stop.set()
     thread.join()
     listener.close()
