@@ -11,7 +11,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from http.client import HTTPConnection
 from pathlib import Path
@@ -22,6 +22,14 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from app.core.settings import Settings
 
 ROOT = Path(__file__).parent.parent
+
+
+def until(question: Callable[[], object], within_s: float = 60.0) -> None:
+    """Waits until the answer is true."""
+    end = time.monotonic() + within_s
+    while not question():
+        assert time.monotonic() < end, "it never came"
+        time.sleep(0.05)
 
 
 def free_port() -> int:
@@ -140,6 +148,12 @@ class Worker:
                 self._command, cwd=ROOT, env=self._environment, stdout=output, stderr=subprocess.STDOUT
             )
 
+    @property
+    def pid(self) -> int:
+        """Of the process that runs now."""
+        assert self.process is not None
+        return self.process.pid
+
     def kill(self) -> None:
         """Ends it with kill -9."""
         if self.process is not None:
@@ -165,9 +179,10 @@ def end(process: subprocess.Popen[bytes], grace_s: float = 10.0) -> bool:
 
 
 def children_of(pid: int) -> list[int]:
-    """The pids of a process's children; none when it is gone (Linux, proc(5))."""
+    """The pids of a process's children, whichever thread started them; none when it is gone (Linux, proc(5))."""
     try:
-        return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+        threads = list(Path(f"/proc/{pid}/task").iterdir())
+        return [int(child) for thread in threads for child in (thread / "children").read_text().split()]
     except OSError:
         return []
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -26,6 +25,7 @@ from app.imports.errors import UnreadableFile
 from app.imports.frames import BrokenStream, Frame
 from app.imports.reader import ReadRequest
 from app.imports.reading.limits import ENVIRONMENT, Allowance
+from app.imports.scratch import folder
 
 _log = logging.getLogger(__name__)
 ROOT: Final = Path(__file__).parent.parent.parent
@@ -63,12 +63,8 @@ def messages(
     Unpacked copies go to a folder in ``scratch`` that is removed in any case.
     """
     limits = bounds or bounds_of(Path(request.path), request.unpacked_bytes)
-    folder = tempfile.mkdtemp(prefix="fujin-load-", dir=scratch)
-    try:
-        with tempfile.TemporaryFile() as said:
-            yield from _Child(replace(request, scratch=folder), limits, said).messages()
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+    with folder(scratch) as copies, tempfile.TemporaryFile() as said:
+        yield from _Child(replace(request, scratch=str(copies)), limits, said).messages()
 
 
 class _Child:

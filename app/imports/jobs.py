@@ -7,11 +7,12 @@ row that anybody sees, and the work is taken again when the lease is over; after
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -39,6 +40,12 @@ TOLD_EVERY_S: Final = 0.5
 RENEWED_EVERY_S: Final = 5.0
 MOST_TRIES: Final = {"load": 3, "activate": 20, "purge": 20}
 PAUSE: Final = timedelta(seconds=5)
+NO_ROOM: Final = Failure(
+    "no-room",
+    "there is no more room on a disk of this installation; nothing of the file was kept",
+    "ask whoever runs it to make room, then reload the version",
+)
+_DISK_FULL: Final = "53100"  # the server's own word for it
 
 
 class LeaseLost(Exception):
@@ -127,6 +134,9 @@ def work(
         return "lease lost"
     except Exception as error:
         log.exception("work on a version failed", extra={"task": job.task, "reason": type(error).__name__})
+        if job.task == "load" and _is_full(error):
+            with suppress(SQLAlchemyError):
+                return _fail(engine, job, by, clock, kept_for, NO_ROOM)
         with engine.begin() as conn:
             queries_jobs.hand_back(conn, job, by, clock() + PAUSE)
         return "will be tried again"
@@ -212,6 +222,13 @@ def _keep_file(conn: Connection, job: Job, now: datetime, state: str, kept_for: 
         queries_jobs.set_result(conn, job.city_id, job.dataset_id, file_until=until)
 
 
+def _is_full(error: Exception) -> bool:
+    """Whether a disk is: the database's, or one that this process writes to."""
+    if isinstance(error, OSError):
+        return error.errno in (errno.ENOSPC, errno.EDQUOT)
+    return getattr(getattr(error, "orig", error), "pgcode", None) == _DISK_FULL  # COPY raises the driver's own
+
+
 def _give_up(engine: Engine, job: Job, by: str, clock: Clock, kept_for: timedelta) -> str:
     """After too many tries: a load has failed, an activation is no longer asked for."""
     failure = Failure(
@@ -219,12 +236,19 @@ def _give_up(engine: Engine, job: Job, by: str, clock: Clock, kept_for: timedelt
         f"the work was begun {MOST_TRIES[job.task]} times and never came to its end",
         "look into the worker's log; then reload the version, or ask again",
     )
+    if job.task == "load":
+        return _fail(engine, job, by, clock, kept_for, failure)
     with engine.begin() as conn:
-        if job.task == "load":
-            opened = Opened(job.version, job.dataset_id, unchanged=False)
-            actions.close_failed(conn, job.city_id, job.kind, opened, failure, clock())
-            _keep_file(conn, job, clock(), "failed", kept_for)
-        else:
-            queries_jobs.set_result(conn, job.city_id, job.dataset_id, failure=asdict(failure))
+        queries_jobs.set_result(conn, job.city_id, job.dataset_id, failure=asdict(failure))
         queries_jobs.finish(conn, job, by)
-    return "failed" if job.task == "load" else job.state
+    return job.state
+
+
+def _fail(engine: Engine, job: Job, by: str, clock: Clock, kept_for: timedelta, failure: Failure) -> str:
+    """Ends a load of which nothing was kept."""
+    with engine.begin() as conn:
+        opened = Opened(job.version, job.dataset_id, unchanged=False)
+        actions.close_failed(conn, job.city_id, job.kind, opened, failure, clock())
+        _keep_file(conn, job, clock(), "failed", kept_for)
+        queries_jobs.finish(conn, job, by)
+    return "failed"

@@ -20,7 +20,7 @@ from typing import Final
 from uuid import UUID
 
 from app.http.services import Services
-from app.imports import purging, queries_jobs, uploads
+from app.imports import purging, queries_jobs, scratch, uploads
 
 log = logging.getLogger("fujin.loads")
 
@@ -44,6 +44,7 @@ class Loaders:
             by = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
             code = self._wait(self._start(city_id, dataset_id, by))
             if code:
+                scratch.sweep()
                 log.warning("work on a version ended early", extra={"exit_code": code, "dataset_id": str(dataset_id)})
                 with self.services.database.write() as conn:
                     queries_jobs.release(conn, city_id, dataset_id, by)
@@ -78,4 +79,5 @@ class Loaders:
                 wanted |= set(queries_jobs.wanted_files(conn, city_id, now))
                 conn.commit()
         uploads.sweep(uploads.folder_of(settings), wanted)
+        scratch.sweep()
         return 0

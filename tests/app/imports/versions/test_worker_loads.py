@@ -5,14 +5,8 @@ from __future__ import annotations
 import json
 import secrets
 import socket
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -21,41 +15,7 @@ from app.factory import create_app
 from app.imports.uploads import folder_of
 from tests.app.imports.loadfiles import place
 from tests.factories.loads import KIND, Town, lines_of
-from tests.servers import ROOT, environment, running_server
-
-MANY = 6_000
-
-
-def until(question: Callable[[], Any], seconds: float = 60.0) -> Any:
-    """The first true answer."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if found := question():
-            return found
-        time.sleep(0.05)
-    raise AssertionError("it never came")
-
-
-@contextmanager
-def a_worker(town: Town) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process; killed at the end if it still runs."""
-    argv = [sys.executable, "-m", "flask", "--app", "wsgi", "fujin", "worker"]
-    child = subprocess.Popen(argv, cwd=ROOT, env=environment(town.settings))
-    try:
-        yield child
-    finally:
-        child.kill()
-        child.wait()
-
-
-def processes_of(parent: int) -> list[int]:
-    """Children of a process that work on versions."""
-    found = []
-    for task in Path(f"/proc/{parent}/task").iterdir():
-        for child in (task / "children").read_text().split():
-            if b"work" in Path(f"/proc/{child}/cmdline").read_bytes():
-                found.append(int(child))
-    return found
+from tests.servers import running_server, until
 
 
 def rows_left(town: Town) -> int:
