@@ -73,7 +73,7 @@ class _Databases:
         assert self._admin is not None
         name = f"t_{os.getpid()}_{uuid.uuid4().hex[:10]}"
         with self._admin.connect() as conn:
-            conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}"'))
+            conn.execute(sa.text(f'CREATE DATABASE "{name}" TEMPLATE "{source}" STRATEGY file_copy'))
         self._made.append((self._scopes[-1] if self._scopes and not lasting else "session", name))
         return name
 

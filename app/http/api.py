@@ -15,7 +15,7 @@ from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from app.http.answers import GEOJSON, JSON, Answer
 from app.http.auth import FOR_USER, Policy, enforce
 from app.http.media import UnsupportedMediaType
-from app.http.openapi import Documents, HeaderOf
+from app.http.openapi import Documents, HeaderOf, LaterApi
 from app.http.parsing import parser, refuse_unread_body
 from app.http.problems import MEDIA_TYPE, PROBLEMS
 from app.http.services import services
@@ -118,7 +118,7 @@ class FileOf:
     description: str
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
+class Api(LaterApi):
     """flask-smorest's API with our problems in place of its error shape."""
 
     ERROR_SCHEMA = ProblemSchema

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any
 
+import flask_smorest
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.common import resolve_schema_instance
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
@@ -85,6 +87,34 @@ class Documents(MarshmallowPlugin):
     """apispec's plugin with our converter."""
 
     Converter = Converter
+
+
+class LaterApi(flask_smorest.Api):  # type: ignore[misc]
+    """flask-smorest's API; its document is written when first asked for, since that takes longer than all the rest."""
+
+    def __init__(self, *given: Any, **options: Any) -> None:
+        self._waiting: list[tuple[flask_smorest.Blueprint, str, list[Any] | None]] = []
+        self._lock = Lock()
+        super().__init__(*given, **options)
+
+    def register_blueprint(
+        self, blp: flask_smorest.Blueprint, *, parameters: list[Any] | None = None, **options: Any
+    ) -> None:
+        """Registers the routes now, and notes their documentation for later."""
+        app, name = self._app, options.get("name", blp.name)
+        app.extensions["flask-smorest"]["blp_name_to_api"][name] = self
+        app.register_blueprint(blp, **options)
+        self._waiting.append((blp, name, parameters))
+
+    def document(self) -> dict[str, Any]:
+        """The API document."""
+        with self._lock:
+            while self._waiting:
+                blueprint, name, parameters = self._waiting.pop(0)
+                blueprint.register_views_in_doc(self, self._app, self.spec, name=name, parameters=parameters)
+                self.spec.tag({"name": name, "description": blueprint.description})
+            whole: dict[str, Any] = self.spec.to_dict()
+        return open_answers(whole)
 
 
 def open_answers(document: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from app.http.answers import Answer
 from app.http.api import Api, Blueprint
 from app.http.auth import PUBLIC
 from app.http.caching import NO_STORE
-from app.http.openapi import open_answers
 from app.http.problems import problem_list
 from app.http.services import services
 
@@ -89,7 +88,7 @@ def create_operations(api: Api) -> Blueprint:
     def openapi() -> Answer:
         """This document."""
         if "json" not in document:
-            document["json"] = Answer(open_answers(api.spec.to_dict())).encoded()
+            document["json"] = Answer(api.document()).encoded()
         return Answer(document["json"])
 
     @blueprint.get("/problems", policy=PUBLIC, answer=ProblemListSchema)

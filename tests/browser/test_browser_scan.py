@@ -56,7 +56,11 @@ def scanning(driver: Playwright, fake_url: str, tmp_path: Path) -> Iterator[Call
     def start(text: str, *, script: str = "") -> Visit:
         path = tmp_path / "qr.y4m"
         path.write_bytes(film(text))
-        camera = ["--use-fake-device-for-media-stream", f"--use-file-for-fake-video-capture={path}"]
+        camera = [
+            "--use-fake-ui-for-media-stream",
+            "--use-fake-device-for-media-stream",
+            f"--use-file-for-fake-video-capture={path}",
+        ]
         browser = driver.chromium.launch(executable_path=CHROMIUM, args=[*FLAGS, *camera])
         context = browser.new_context(
             viewport={"width": 390, "height": 844}, locale="en-GB", permissions=["camera"], reduced_motion="reduce"

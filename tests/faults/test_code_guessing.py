@@ -20,7 +20,7 @@ from app.factory import create_app
 from tests.factories.loops import Loop
 from tests.servers import WebServer
 
-GUESSES = 5_000
+GUESSES = 1_500
 TERMINALS = 10
 A_TERMINAL, A_MERCHANT = 20, 100
 
@@ -48,9 +48,7 @@ def guess(port: int, token: str, place: UUID, codes: list[str], seen: list[tuple
 
 
 @pytest.mark.timeout(180)
-def test_five_thousand_codes_with_right_check_digits_hit_nothing_and_lock_the_merchant(
-    loop: Loop, server: WebServer
-) -> None:
+def test_many_codes_with_right_check_digits_hit_nothing_and_lock_the_merchant(loop: Loop, server: WebServer) -> None:
     coupon = loop.coupon(stock=200)
     members = loop.members(20)
     live = {loop.code(loop.claim(coupon, member)["claim_id"], member) for member in members}
