@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import subprocess
@@ -89,6 +90,38 @@ class _Databases:
 
 
 _databases = _Databases()
+RUN = os.environ.setdefault("FUJIN_TEST_RUN", uuid.uuid4().hex[:10])  # the same in every process of a run
+
+
+def _shared_template(owner_url: URL, folder: Path, name: str, build: Callable[[str], None]) -> str:
+    """Name of a database that the first process of the run to ask for it builds, and all copy from."""
+    database = f"t_{RUN}_{name}"
+    with (folder / f"{database}.lock").open("a+") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.seek(0)
+        if not lock.read():
+            admin = sa.create_engine(owner_url, isolation_level="AUTOCOMMIT")
+            with admin.connect() as conn:
+                _drop(conn, database)  # half of one, if building failed before
+                source = os.environ.get("FUJIN_TEST_TEMPLATE", "fujin_template")
+                conn.execute(sa.text(f'CREATE DATABASE "{database}" TEMPLATE "{source}"'))
+            admin.dispose()
+            build(owner_url.set(database=database).render_as_string(hide_password=False))
+            lock.write("built")
+    return database
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Drops what the processes of the run shared, when the last of them is over."""
+    url = os.environ.get("FUJIN_TEST_OWNER_URL")
+    if hasattr(session.config, "workerinput") or not url:
+        return
+    admin = sa.create_engine(normalised_url(url), isolation_level="AUTOCOMMIT")
+    with admin.connect() as conn:
+        names = sa.text("SELECT datname FROM pg_database WHERE starts_with(datname, :prefix)")
+        for name in conn.execute(names, {"prefix": f"t_{RUN}_"}).scalars().all():
+            _drop(conn, name)
+    admin.dispose()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -168,11 +201,16 @@ def run_alembic(url: str, *arguments: str, **environment: str) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_template(make_database: MakeDatabase) -> str:
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder that all processes of the run know."""
+    own = tmp_path_factory.getbasetemp()
+    return own.parent if "PYTEST_XDIST_WORKER" in os.environ else own
+
+
+@pytest.fixture(scope="session")
+def migrated_template(owner_url: URL, shared_folder: Path) -> str:
     """Name of an empty database at the newest migration, to copy from."""
-    url = make_database()
-    run_alembic(url, "upgrade", "head")
-    return str(make_url(url).database)
+    return _shared_template(owner_url, shared_folder, "migrated", lambda url: run_alembic(url, "upgrade", "head"))
 
 
 def as_role(url: str, role: str) -> str:
@@ -248,13 +286,22 @@ def client(app: Flask) -> FlaskClient:
 
 
 @pytest.fixture(scope="session")
+def seeded_template(owner_url: URL, shared_folder: Path, settings_for: Callable[[str], Settings]) -> str:
+    """Name of a database with the four cities and the demo data, to copy from."""
+
+    def build(url: str) -> None:
+        run_alembic(url, "upgrade", "head")
+        fujin(settings_for(url), "seed")
+
+    return _shared_template(owner_url, shared_folder, "seeded", build)
+
+
+@pytest.fixture(scope="session")
 def seeded_settings(
-    make_database: MakeDatabase, migrated_template: str, settings_for: Callable[[str], Settings]
+    make_database: MakeDatabase, seeded_template: str, settings_for: Callable[[str], Settings]
 ) -> Settings:
     """Settings over a database with the four cities and the demo data, which tests only read."""
-    settings = settings_for(make_database(migrated_template))
-    fujin(settings, "seed")
-    return settings
+    return settings_for(make_database(seeded_template))
 
 
 @pytest.fixture(scope="session")
