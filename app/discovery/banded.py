@@ -77,13 +77,13 @@ def find_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot] =
     asking = _Asking(reading, frozen, settled.epoch, search, coupon_lanes(search))
 
     def asked(city_id: int) -> CouponsAsked:
-        serve = {SERVE: frozen.as_of}
+        serve = {SERVE: frozen.as_of} if search.in_service_area else {}
         return CouponsAsked(
             kinds=search.kinds,
             group_deal=search.group_deal,
             served=search.in_service_area,
             at=frozen.as_of,
-            shut=tuple(schedules_closed(reading, settled, city_id, serve)) if search.in_service_area else (),
+            shut=tuple(schedules_closed(reading, settled, city_id, frozen.origin, serve)),
         )
 
     coupons = {reach.city_id: asked(reach.city_id) for reach in frozen.reaches}
@@ -104,7 +104,7 @@ def find_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot] =
     merged = asking.walk(ring)
     if frozen.total is None:
         merged = replace(merged, total=merge(frozen.reaches, 1, True, count).total)
-    hits, merchants = coupon_hits(reading, settled, merged.hits)
+    hits, merchants = coupon_hits(reading, settled, merged.hits, frozen.origin)
     return found_page(reading, settled, search, merged, hits, merchants)
 
 

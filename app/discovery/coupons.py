@@ -12,6 +12,7 @@ from app.coupons.search_rows import ANY_COUPON, GROUP_DEAL, coupon_kind
 from app.discovery.filters import Filtering
 from app.discovery.merge import Merged, capped, merge, merge_ranked
 from app.discovery.queries_coupons_near import (
+    Among,
     CouponsAsked,
     NearCoupon,
     Use,
@@ -27,6 +28,7 @@ from app.discovery.queries_near import NearQuestion, place_cards
 from app.discovery.redeemable import Redeemable, Setting, own_of, redeemable, shut_at
 from app.discovery.schedules import BRING, SERVE, closed_schedules
 from app.discovery.search import Found, Reading, Settled, asked_for, found_page, settle
+from app.discovery.served import areas_serving
 from app.discovery.steady import unmoved, unmoved_past
 from app.discovery.types import (
     CityPage,
@@ -41,6 +43,7 @@ from app.discovery.types import (
 )
 from app.places.opening_hours import NO_CALENDAR, Calendar
 from app.postings.types import FacetKey
+from geo.coordinates import LonLat
 
 Judge = Callable[[int, Sequence[NearCoupon], Mapping[UUID, PlaceCard]], Mapping[UUID, Redeemable]]
 
@@ -50,14 +53,14 @@ def search_coupons(reading: Reading, search: CouponSearch, slots: Sequence[Slot]
     settled = settle(reading, "coupons/nearby", search, asked_for(search) | what_is_asked(search))
     asking = _Asking(reading, search, settled, slots)
     count = settled.frozen.total is None
-    if search.sort == "distance" and search.collapse == "none":
+    if search.sort == "distance" and search.collapse == "none" and search.serves is None:
         merged = merge(settled.frozen.reaches, search.limit, count, asking.nearest)
     elif search.collapse == "merchant" and len(settled.frozen.reaches) > 1:
         merged = _one_a_merchant(settled.frozen, search.limit, count, asking.all_in_order)
     else:
         merged = merge_ranked(settled.frozen.reaches, search.limit, count, asking.in_order, lambda hit: hit.rank)
     judge = None if search.redeemable is None else asking.verdicts
-    hits, merchants = coupon_hits(reading, settled, merged.hits, judge)
+    hits, merchants = coupon_hits(reading, settled, merged.hits, brought_to(search, settled.frozen), judge)
     after_key = merged.hits[-1].key if merged.hits else None
     return found_page(reading, settled, search, merged, hits, merchants, after_key=after_key)
 
@@ -85,17 +88,27 @@ def coupon_lanes(search: CouponSearch) -> list[FacetKey]:
     return [coupon_kind(kind) for kind in search.kinds] or [GROUP_DEAL if search.group_deal else ANY_COUPON]
 
 
-def schedules_closed(reading: Reading, settled: Settled, city_id: int, instants: Mapping[str, datetime]) -> list[str]:
-    """Schedules of a city's areas at the origin that are closed, in the words of ``CouponsAsked.shut``."""
-    conn, frozen = reading.conn, settled.frozen
-    calendars = reading.caches.calendars(conn, frozen.holidays_version)
-    return [*closed_schedules(conn, settled.active.city(city_id), calendars, frozen.origin, instants)]
+def brought_to(search: CouponSearch, frozen: Frozen) -> LonLat:
+    """Where what a coupon gives is brought: the point to be served, else where the search is."""
+    return frozen.origin if search.serves is None else search.serves.point
+
+
+def schedules_closed(
+    reading: Reading, settled: Settled, city_id: int, point: LonLat, instants: Mapping[str, datetime]
+) -> list[str]:
+    """Schedules of a city's areas at a point that are closed, in the words of ``CouponsAsked.shut``."""
+    conn = reading.conn
+    calendars = reading.caches.calendars(conn, settled.frozen.holidays_version)
+    return [*closed_schedules(conn, settled.active.city(city_id), calendars, point, instants)]
 
 
 def coupon_hits(
-    reading: Reading, settled: Settled, near: Sequence[NearCoupon], judge: Judge | None = None
+    reading: Reading, settled: Settled, near: Sequence[NearCoupon], point: LonLat, judge: Judge | None = None
 ) -> tuple[list[CouponHit], dict[UUID, Mapping[str, str]]]:
-    """What lists show of the coupons found and of the place of each: three statements a city, and ``judge``'s."""
+    """What lists show of the coupons found and of the place of each: three statements a city, and ``judge``'s.
+
+    ``point`` is where they are to be brought.
+    """
     frozen = settled.frozen
     cards: dict[UUID, CouponCard] = {}
     places: dict[UUID, PlaceCard] = {}
@@ -104,8 +117,8 @@ def coupon_hits(
         here = [hit for hit in near if hit.city_id == reach.city_id]
         if here:
             ids, at = [hit.coupon_id for hit in here], frozen.as_of
-            shut = schedules_closed(reading, settled, reach.city_id, {SERVE: at})
-            cards |= coupon_cards(reading.conn, reach.city_id, reach.version, ids, frozen.origin, at, shut)
+            shut = schedules_closed(reading, settled, reach.city_id, point, {SERVE: at})
+            cards |= coupon_cards(reading.conn, reach.city_id, reach.version, ids, point, at, shut)
             there = list(dict.fromkeys(hit.place_id for hit in here))
             places |= place_cards(reading.conn, reach.city_id, reach.version, there, at, shown=0)
             verdicts |= {} if judge is None else judge(reach.city_id, here, places)
@@ -143,6 +156,11 @@ class _Asking:
         self._use = Use(at=use_at, claim_at=claim_at, party=search.party, own=own_of(slots, claim_at, use_at))
         self._calendars = reading.caches.calendars(reading.conn, frozen.holidays_version) if search.redeemable else {}
         self._city_calendars = {city.city_id: city.calendar for city in settled.active.cities}
+        self._point = brought_to(search, frozen)
+        self._serving = None
+        if search.serves is not None:
+            at = self._use.at if search.redeemable else frozen.as_of
+            self._serving = areas_serving(reading, settled.active, frozen.reaches, search.serves, at)
 
     def nearest(self, reach: Reach) -> CityPage[NearCoupon]:
         """The nearest of a city past where the page before ended."""
@@ -158,7 +176,7 @@ class _Asking:
 
     def in_order(self, reach: Reach) -> CityPage[NearCoupon]:
         """The first of a city past where the page before ended, in the order asked for."""
-        frozen, question = self._frozen, self._question(reach)
+        frozen, question, among = self._frozen, self._question(reach), self._among(reach)
         if question is None:
             return CityPage((), 0)
         after = None if frozen.after is None else (frozen.after_key or ("", 0), frozen.after)
@@ -166,7 +184,7 @@ class _Asking:
         limit = search.limit + 1
 
         def fetch(past: tuple[SortKey, Position] | None) -> CityPage[NearCoupon]:
-            page = coupons_within(conn, question, coupons, search.sort, search.collapse, past, limit)
+            page = coupons_within(conn, question, coupons, search.sort, search.collapse, past, limit, among)
             return self._told(reach, page)
 
         return unmoved_past(after, limit, fetch, lambda hit: hit.rank)
@@ -177,9 +195,17 @@ class _Asking:
         if question is None:
             return CityPage((), 0)
         coupons = self._coupons(reach)
-        page = coupons_within(self._reading.conn, question, coupons, search.sort, search.collapse, None, None)
+        conn, among = self._reading.conn, self._among(reach)
+        page = coupons_within(conn, question, coupons, search.sort, search.collapse, None, None, among)
         moved = self._told(reach, page).moved
         return replace(page, hits=[replace(hit, moved=hit.moved or hit.coupon_id in moved) for hit in page.hits])
+
+    def _among(self, reach: Reach) -> Among | None:
+        """The places of a city that serve the point, where that is asked."""
+        if self._serving is None:
+            return None
+        areas = self._serving.get(reach.city_id, ())
+        return Among(tuple((area.place_id, area.service_area_id) for area in areas), self._point)
 
     def _told(self, reach: Reach, page: CityPage[NearCoupon]) -> CityPage[NearCoupon]:
         """A page that says of which of its coupons a place moved since the first page."""
@@ -192,8 +218,8 @@ class _Asking:
         self, city_id: int, hits: Sequence[NearCoupon], places: Mapping[UUID, PlaceCard]
     ) -> dict[UUID, Redeemable]:
         """Whether coupons of a city can be used, each at its place."""
-        point, use, own = self._frozen.origin, self._use, self._calendar_of(city_id)
-        shut = schedules_closed(self._reading, self._settled, city_id, {BRING: use.at})
+        point, use, own = self._point, self._use, self._calendar_of(city_id)
+        shut = schedules_closed(self._reading, self._settled, city_id, point, {BRING: use.at})
         rules = coupon_uses(self._reading.conn, (city_id, point.lon, point.lat), hits, use, shut)
         found = {}
         for hit in hits:
@@ -235,7 +261,7 @@ class _Asking:
         instants = {SERVE: self._frozen.as_of} if self._search.in_service_area else {}
         if self._search.redeemable == "now":
             instants |= {BRING: self._use.at}
-        return schedules_closed(self._reading, self._settled, city_id, instants) if instants else []
+        return schedules_closed(self._reading, self._settled, city_id, self._point, instants) if instants else []
 
     def _shut(self, city_id: int) -> tuple[str, ...]:
         """Hours of use in a city that are closed at the time of use, each after its zone and a space."""

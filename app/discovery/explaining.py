@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -14,6 +14,7 @@ from app.discovery.filters import Filtering, region_of
 from app.discovery.queries_explain import FilterFacts, filter_facts, places_ahead, rows_around
 from app.discovery.queries_near import place_cards
 from app.discovery.search import Found, Reading, Settled, asked_for, settle
+from app.discovery.served import Areas, areas_serving
 from app.discovery.types import AroundSearch, Frozen, NearbySearch, PlaceCard, PlaceHit, Reach
 from app.http.principals import Principal, Role
 from app.places.queries import moved_to
@@ -35,6 +36,7 @@ def page_explained(
     """For each place of a page its verdicts under what was asked (None: not for this caller), and a plan by city."""
     frozen, asked = found.frozen, search.relaxed_from or search
     told: dict[UUID, Json] = {}
+    serving = _serving(reading, frozen, asked, frozen.reaches)
     cards = {hit.card.place.place_id: hit.card for hit in found.hits}
     for reach in frozen.reaches:
         ids = [
@@ -43,28 +45,43 @@ def page_explained(
             if card.place.city_id == reach.city_id and may_explain(caller, card.place.merchant_id)
         ]
         if ids:
-            told |= _explained(reading, frozen, reach, asked, [cards[place_id] for place_id in ids])
+            told |= _explained(reading, frozen, reach, asked, [cards[place_id] for place_id in ids], serving)
     epoch = reading.caches.active(reading.conn)[0]
     filtering = Filtering(reading.conn, reading.caches, frozen, epoch, search)
-    plans = [_plan(reading, filtering, reach) for reach in frozen.reaches]
+    plans = [_plan(reading, filtering, reach, serving) for reach in frozen.reaches]
     return [told.get(hit.card.place.place_id) for hit in found.hits], plans
 
 
+def _serving(reading: Reading, frozen: Frozen, asked: AroundSearch, reaches: Iterable[Reach]) -> Areas | None:
+    """Areas of the cities asked that serve the point that places are to serve; None where none is asked."""
+    if asked.serves is None:
+        return None
+    active = reading.caches.active(reading.conn)[1]
+    return areas_serving(reading, active, reaches, asked.serves, asked.filters.open_at or frozen.as_of)
+
+
 def _explained(
-    reading: Reading, frozen: Frozen, reach: Reach, asked: AroundSearch, cards: Sequence[PlaceCard]
+    reading: Reading,
+    frozen: Frozen,
+    reach: Reach,
+    asked: AroundSearch,
+    cards: Sequence[PlaceCard],
+    serving: Areas | None,
 ) -> dict[UUID, Json]:
     region = region_of(reading.conn, reading.caches, frozen, asked.filters)
     area = None if region is None else region.boundary
     ids = [card.place.place_id for card in cards]
     facts = filter_facts(reading.conn, reach.city_id, reach.version, ids, area)
     terms = _terms(reading, frozen, asked)
-    return {
-        card.place.place_id: {
-            "dataset_version": reach.version,
-            "verdicts": verdicts(_tested(reading, frozen, card, facts[card.place.place_id]), terms),
-        }
-        for card in cards
-    }
+    told = {}
+    for card in cards:
+        place_id = card.place.place_id
+        said = verdicts(_tested(reading, frozen, card, facts[place_id]), terms)
+        if serving is not None:
+            own = [str(area.service_area_id) for area in serving.get(reach.city_id, ()) if area.place_id == place_id]
+            said.append(verdict("serves", bool(own), value=own))
+        told[place_id] = {"dataset_version": reach.version, "verdicts": said}
+    return told
 
 
 def _terms(reading: Reading, frozen: Frozen, asked: AroundSearch) -> Terms:
@@ -86,11 +103,17 @@ def _tested(reading: Reading, frozen: Frozen, card: PlaceCard, facts: FilterFact
     )
 
 
-def _plan(reading: Reading, filtering: Filtering, reach: Reach) -> Json:
-    """How a city is asked: the group of facets that leads, with how many lanes and rows around, up to 400."""
+def _plan(reading: Reading, filtering: Filtering, reach: Reach, serving: Areas | None) -> Json:
+    """How a city is asked: the group of facets that leads, with how many lanes and rows around, up to 400.
+
+    Where places must serve a point, the areas there lead.
+    """
     question = filtering.question(reach)
     if question is None:
         return {"city_id": reach.city_id, "lead": None, "lanes": 0, "rows": 0, "groups": filtering.group_names}
+    if serving is not None:
+        there = len(serving.get(reach.city_id, ()))
+        return {"city_id": reach.city_id, "lead": "serves", "lanes": 1, "rows": there, "groups": filtering.group_names}
     groups = question.groups
     lead, lanes, rows = "every_place", 1, None
     if groups:
@@ -125,9 +148,10 @@ def why_not(reading: Reading, place_id: UUID, search: NearbySearch, caller: Prin
     position = None
     if card is not None and version is not None:
         held = Reach(city_id, version, 0)
-        said += _explained(reading, settled.frozen, held, search, [card])[place_id]["verdicts"]
+        serving = _serving(reading, settled.frozen, search, {*settled.frozen.reaches, held})
+        said += _explained(reading, settled.frozen, held, search, [card], serving)[place_id]["verdicts"]
         if all(each["ok"] for each in said):
-            position, last = _position(reading, settled, search, card)
+            position, last = _position(reading, settled, search, card, serving)
             said.append(last)
     by_distance = search.sort == "distance" and not search.collapse
     first = next((each for each in said if not each["ok"]), None)
@@ -142,7 +166,9 @@ def why_not(reading: Reading, place_id: UUID, search: NearbySearch, caller: Prin
     }
 
 
-def _position(reading: Reading, settled: Settled, search: NearbySearch, card: PlaceCard) -> tuple[int, Json]:
+def _position(
+    reading: Reading, settled: Settled, search: NearbySearch, card: PlaceCard, serving: Areas | None
+) -> tuple[int, Json]:
     """Where a place stands that meets every filter, counted from 1, and whether the search rows hold it."""
     frozen, place = settled.frozen, card.place
     low = high = distance_mm(frozen.origin, place.location)
@@ -153,7 +179,8 @@ def _position(reading: Reading, settled: Settled, search: NearbySearch, card: Pl
     for reach in frozen.reaches:
         question = filtering.question(reach)
         if question is not None and reach.lower_mm <= high:
-            here, is_here = places_ahead(reading.conn, question, low, high, place.place_id)
+            ids = None if serving is None else [area.place_id for area in serving.get(reach.city_id, ())]
+            here, is_here = places_ahead(reading.conn, question, low, high, place.place_id, ids)
             ahead, itself = ahead + here, itself or is_here
     return ahead + 1, verdict("search_rows", itself)
 

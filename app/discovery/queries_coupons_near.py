@@ -54,6 +54,14 @@ class CouponsAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class Among:
+    """Places that serve a point, each with one of the areas that do; what is brought goes to the point."""
+
+    pairs: tuple[tuple[UUID, UUID], ...]
+    point: LonLat
+
+
+@dataclass(frozen=True, slots=True)
 class NearCoupon:
     """A coupon's id with the nearest place where it can be used, before anything else is known of it.
 
@@ -93,12 +101,10 @@ _NEAREST = call(
     *_ASKED,
     *("lower", "after_mm", "after_id", "limit", "first", "budget"),
 )
-_WITHIN = call(
-    "coupons_within",
-    "coupon_id, place_id, merchant_id, fresh, moved, part, rank, distance_mm, total",
-    *_ASKED,
-    *("sort", "collapse_by", "after_part", "after_rank", "after_mm", "after_id", "limit"),
-)
+_IN_ORDER: Final = ("sort", "collapse_by", "after_part", "after_rank", "after_mm", "after_id", "limit")
+_SHOWN: Final = "coupon_id, place_id, merchant_id, fresh, moved, part, rank, distance_mm, total"
+_WITHIN = call("coupons_within", _SHOWN, *_ASKED, *_IN_ORDER)
+_SERVED = call("coupons_served", _SHOWN, *_ASKED, *_IN_ORDER, *("places", "areas", "to_lon", "to_lat"))
 
 
 def coupons_nearest(
@@ -127,10 +133,12 @@ def coupons_within(
     collapse: str,
     after: tuple[SortKey, Position] | None,
     limit: int | None,
+    among: Among | None = None,
 ) -> CityPage[NearCoupon]:
     """The first ``limit`` coupons (None: all) of one city past ``after`` in an order; reads all within the circle.
 
-    ``collapse`` keeps the first one of each place or merchant. The total counts what the whole list holds.
+    ``collapse`` keeps the first one of each place or merchant, ``among`` those at places that serve a point. The total
+    counts what the whole list holds.
     """
     (part, rank), (mm, last) = after or (("", 0), (None, None))
     given = _given(asked, coupons) | {
@@ -142,7 +150,14 @@ def coupons_within(
         "after_id": last,
         "limit": limit,
     }
-    rows = conn.execute(_WITHIN, given).all()
+    if among is not None:
+        given |= {
+            "places": [place_id for place_id, _ in among.pairs],
+            "areas": [area_id for _, area_id in among.pairs],
+            "to_lon": among.point.lon,
+            "to_lat": among.point.lat,
+        }
+    rows = conn.execute(_WITHIN if among is None else _SERVED, given).all()
     city_id = asked.reach.city_id
     hits = [
         NearCoupon(

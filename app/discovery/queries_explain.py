@@ -12,7 +12,7 @@ from sqlalchemy import Connection, LargeBinary, bindparam, text
 from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 
-from app.discovery.queries_near import FacetGroup, NearQuestion, call, parameters
+from app.discovery.queries_near import FacetGroup, NearQuestion, call, parameters, places_among
 
 MANY: Final = 400
 """So many rows around are as good as any number when a leading lane is chosen."""
@@ -70,11 +70,23 @@ _AHEAD = call(
 )
 
 
-def places_ahead(conn: Connection, asked: NearQuestion, low_mm: int, high_mm: int, place_id: UUID) -> tuple[int, bool]:
-    """How many places of a city stand before one, and whether it is among them itself.
+def places_ahead(
+    conn: Connection,
+    asked: NearQuestion,
+    low_mm: int,
+    high_mm: int,
+    place_id: UUID,
+    among: Sequence[UUID] | None = None,
+) -> tuple[int, bool]:
+    """How many places of a city stand before one, and whether it is among them itself; of all, or of some.
 
     Distances from ``low_mm`` to ``high_mm`` count as equal, so that ids decide.
     """
+    if among is not None:
+        hits = places_among(conn, asked, among, None, len(among)).hits
+        ids = [hit.place_id for hit in hits if low_mm <= hit.distance_mm <= high_mm]
+        nearer = sum(hit.distance_mm < low_mm for hit in hits)
+        return nearer + sum(each < place_id for each in ids), place_id in ids
     given = parameters(asked) | {"cap": 2_000_000_000, "low": low_mm, "high": high_mm, "place": str(place_id)}
     row = conn.execute(_AHEAD, given).one()
     return row.ahead, row.itself > 0

@@ -89,6 +89,8 @@ _TYPES: Final[Mapping[str, Any]] = {
     "shut": ARRAY(TEXT),
     "held": ARRAY(PGUUID(as_uuid=True)),
     "full": ARRAY(PGUUID(as_uuid=True)),
+    "places": ARRAY(PGUUID(as_uuid=True)),
+    "areas": ARRAY(PGUUID(as_uuid=True)),
 }
 _CASTS: Final[Mapping[str, str]] = {
     "slot": "smallint", "facets": "integer[]", "starts": "integer[]", "masks": "bigint[]", "avoid": "integer[]",
@@ -100,7 +102,7 @@ _CASTS: Final[Mapping[str, str]] = {
     "after_score": "bigint", "wanted": "text[]",
     "bands": "bigint[]",
     "use_at": "timestamptz", "claim_at": "timestamptz", "shut": "text[]", "party": "integer", "held": "uuid[]",
-    "full": "uuid[]",
+    "full": "uuid[]", "places": "uuid[]", "areas": "uuid[]", "to_lon": "double precision", "to_lat": "double precision",
     "after_rank": "bigint",
 }  # fmt: skip
 
@@ -196,6 +198,24 @@ def _given(asked: NearQuestion, after: Position | None, limit: int, count: bool)
         "limit": limit,
         "budget": BUDGET if count else 0,
     }
+
+
+_AMONG = call("places_among", "place_id, distance_mm, total", *("places", "after_mm", "after_id", "limit"))
+
+
+def places_among(
+    conn: Connection, asked: NearQuestion, place_ids: Sequence[UUID], after: Position | None, limit: int
+) -> CityPage[NearPlace]:
+    """The first ``limit`` of some places of one city past ``after`` that a question asks for; the total is exact."""
+    given = parameters(asked) | {
+        "places": list(place_ids),
+        "after_mm": None if after is None else after[0],
+        "after_id": None if after is None else after[1],
+        "limit": limit,
+    }
+    rows = conn.execute(_AMONG, given).all()
+    hits = [NearPlace(row.distance_mm, asked.reach.city_id, row.place_id) for row in rows]
+    return CityPage(hits, rows[0].total if rows else 0)
 
 
 _WITHIN = call("places_within", "place_id, distance_mm, hours_no, price_level", "cap")

@@ -1,4 +1,4 @@
-"""Parameters that several searches share beside their filters: field masks, lists of words, cells."""
+"""Parameters that several searches share beside their filters: field masks, lists of words, cells, points."""
 
 from __future__ import annotations
 
@@ -13,10 +13,13 @@ from app.discovery.schemas import DatumQuery, PlaceView, told
 from app.discovery.shapes_details import PlaceDetailSchema
 from app.http.fields import Text, fault
 from geo.cells import parse_cell
+from geo.coordinates import LonLat
 from geo.errors import GeoError
 from geo.grid_shift import Datum
 
 MOST_WORDS = 50
+_FRACTION = r"(\.[0-9]{1,15})?"
+LAT_LON = rf"^-?(90(\.0{{1,15}})?|[1-8]?[0-9]{_FRACTION}),-?(180(\.0{{1,15}})?|(1[0-7][0-9]|[1-9]?[0-9]){_FRACTION})$"
 
 
 def members_of(shape: type[Schema], *, without: Collection[str] = ()) -> tuple[str, ...]:
@@ -51,6 +54,20 @@ class Words(Text):
         if len(given) > MOST_WORDS:
             raise fault(f"give at most {MOST_WORDS}", "invalid-parameter")
         return tuple(dict.fromkeys(given))
+
+
+class LatLon(Text):
+    """A latitude and a longitude in degrees with a comma between them."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(longest=60, metadata={"pattern": LAT_LON}, **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Mapping[str, Any] | None, **options: Any) -> Any:
+        given = super()._deserialize(value, attr, data, **options)
+        if not re.fullmatch(LAT_LON, given, re.ASCII):
+            raise fault("give latitude,longitude in degrees, as in 30.25,120.16", "invalid-coordinate")
+        lat, lon = given.split(",")
+        return LonLat(float(lon) + 0.0, float(lat) + 0.0).rounded()
 
 
 class Mask(Words):

@@ -12,11 +12,12 @@ from app.discovery.ranking import DEFAULT_WEIGHTS, MAX_BUCKET_M, POPULARITY_ALON
 from app.discovery.relaxing import RELAX
 from app.discovery.schemas import PointQuery, point_of, told
 from app.discovery.schemas_filters import FilterFields, WithAttributes, attributes_in, filters_of, refused
-from app.discovery.schemas_more import CellCode, Mask, Words
+from app.discovery.schemas_more import CellCode, LatLon, Mask, Words
 from app.discovery.shapes import FLAGS, PlaceHitSchema
-from app.discovery.types import FACETS, CouponSearch, NearbySearch
+from app.discovery.types import FACETS, CouponSearch, NearbySearch, Serves
 from app.http.fields import Choice, DecimalNumber, Flag, Instant, Text, WholeNumber, fault, latitude, longitude
-from geo.grid_shift import Datum
+from app.service_areas.types import KINDS as AREA_KINDS
+from geo.grid_shift import Datum, to_wgs84
 
 MAX_RADIUS_M = 50_000
 DEFAULT_RADIUS_M = 3_000
@@ -52,6 +53,17 @@ class AroundQuery(WithAttributes, FilterFields, PointQuery):
         f"radius in metres, 1 to {MAX_RADIUS_M}, at most three decimals; its edge is inside",
         DEFAULT_RADIUS_M,
     )
+    serves = told(
+        LatLon(load_default=None),
+        "`latitude,longitude`, in the same datum: only what is offered by places that serve this point with a published"
+        " area that covers it, border included, and whose schedule is not closed then; one may search elsewhere",
+        "30.25,120.16",
+    )
+    serves_kind = told(
+        fields.List(Choice(*AREA_KINDS), load_default=list),
+        "with `serves`: by areas of these kinds; any of them, all kinds when left out",
+        ["delivery"],
+    )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
     def _point_or_cell(self, data: Mapping[str, Any], original: Any, **_: Any) -> None:
@@ -84,7 +96,19 @@ def _around(data: Mapping[str, Any], original: Any) -> dict[str, Any]:
         "filters": filters_of(data, attributes_in(original)),
         "limit": data["limit"],
         "cursor": data["cursor"],
+        "serves": _serves(data),
     }
+
+
+def _serves(data: Mapping[str, Any]) -> Serves | None:
+    given, kinds = data["serves"], tuple(dict.fromkeys(data["serves_kind"]))
+    if given is None:
+        if kinds:
+            raise refused("serves_kind", "this goes with serves alone; give a point, or leave it out")
+        return None
+    if data["cell"] is not None:
+        raise refused("serves", "serves goes with lat and lon, not with a cell", "conflicting-parameters")
+    return Serves(given, to_wgs84(given, Datum(data["datum"])).rounded(), kinds)
 
 
 class PlacesNearbyQuery(AroundQuery):
@@ -138,6 +162,9 @@ class PlacesNearbyQuery(AroundQuery):
 
     @post_load(pass_original=True)
     def _search(self, data: dict[str, Any], original: Any, **_: Any) -> NearbySearch:
+        if data["serves"] is not None and (data["sort"] != "distance" or data["collapse"] != "none" or data["facets"]):
+            said = "other orders, collapse and facets don't go with serves; the nearest come first"
+            raise refused("serves", said, "conflicting-parameters")
         return NearbySearch(
             sort=data["sort"],
             ranking=_ranking(data),
@@ -181,7 +208,9 @@ class CouponsNearbyQuery(AroundQuery):
     kind = told(fields.List(Choice(*COUPON_KINDS), load_default=list), "kinds of coupon; any of them", ["amount_off"])
     group_deal = told(Flag(load_default=None), "`true`: only group deals; `false`: none of them; left out: both")
     in_service_area = told(
-        Flag(load_default=False), "only coupons with a published service area that covers the point, border included"
+        Flag(load_default=False),
+        "only coupons whose terms name a published service area that covers the point (that of `serves` where it is"
+        " given), border included",
     )
     sort = told(
         Choice(*COUPON_SORTS, load_default="distance"),

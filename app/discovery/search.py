@@ -307,6 +307,7 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         "cell": search.cell,
         "category": sorted(set(filters.categories)),
         "region": None if filters.region_id is None else str(filters.region_id),
+        "serves": None if search.serves is None else [search.serves.given.xy, sorted(search.serves.kinds)],
     }
     rest: dict[str, Any] = {
         "exclude_category": sorted(set(filters.excluded)),

@@ -26,6 +26,7 @@ from app.discovery.search import (
     place_hits,
     settle,
 )
+from app.discovery.served import search_served
 from app.discovery.steady import unmoved, unmoved_past
 from app.discovery.types import TOTAL_CAP, CityPage, Frozen, NearbySearch, PlaceHit, Position, Reach
 from app.ranks.queries import snapshots_of
@@ -34,7 +35,9 @@ SCOPE = "places/nearby"
 
 
 def find_places(reading: Reading, search: NearbySearch) -> Found[PlaceHit]:
-    """Places around a point in the order asked for, or around a cell."""
+    """Places around a point in the order asked for, around a cell, or those that serve a point."""
+    if search.serves is not None:
+        return search_served(reading, search, search.serves)
     if search.ranking is not None:
         return _search_ranked(reading, search, search.ranking)
     return _search_collapsed(reading, search) if search.collapse else banded.find_places(reading, search)

@@ -3,32 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from app.cities.queries import everything_active
-from app.cities.types import ActiveDatasets
 from app.core.errors import Fault, InvalidBody, InvalidParameter
 from app.core.ids import city_of
 from app.core.paging import ExpiredCursor
 from app.discovery.catalogue import attributions, listing
+from app.discovery.covering import Covering, Versions
 from app.discovery.present import Json, View, localised, money, total_json
 from app.discovery.queries_catalogue import kept_versions
 from app.discovery.schemas_serving import ContainingSearch, PointAsked, ServingCheck
 from app.discovery.search import Reading, World
 from app.discovery.types import TOTAL_CAP, Total
-from app.places.opening_hours import NO_CALENDAR, Calendar, OpenState
 from app.places.types import Taxonomy
-from app.service_areas.drafts import schedule_state
 from app.service_areas.queries import (
     Asked,
     Kin,
     Near,
     NearQuestion,
     Shown,
-    areas_at,
     extents,
     kin_of,
     near_by_degrees,
@@ -44,7 +41,6 @@ from geo.distance import distance_to_bbox_m
 from geo.geofence import border_distance_m
 from geo.grid_shift import Datum
 
-Versions = dict[int, int]
 MAX_NEAREST_M: Final = 50_000.0
 MOST_OTHERS: Final = 5
 MOST_PER_POINT: Final = 20
@@ -65,44 +61,8 @@ def confidence_of(border_m: float, accuracy_m: float | None) -> str | None:
 
 
 @dataclass
-class _Serving:
-    """One question, put to the cities that have areas near its points."""
-
-    reading: Reading
-    active: ActiveDatasets
-    kinds: tuple[str, ...] | None
-    versions: Versions
-    boxes: Mapping[int, Bbox]
-    states: dict[tuple[int, str, datetime], OpenState] = field(default_factory=dict)
-
-    def covering(self, asked: Sequence[Asked]) -> dict[int, list[CoveringArea]]:
-        """Areas in force whose schedule is not closed, by the number of the point; a statement a city."""
-        found: dict[int, list[CoveringArea]] = {each.number: [] for each in asked}
-        at = {each.number: each.at for each in asked}
-        for city_id, version in sorted(self.versions.items()):
-            here = [each for each in asked if _holds(self.boxes.get(city_id), each.point)]
-            if here:
-                for number, areas in areas_at(self.reading.conn, city_id, version, here, self.kinds).items():
-                    found[number] += [area for area in areas if self.state(area, at[number]) != "closed"]
-        return found
-
-    def state(self, area: CoveringArea | Near, at: datetime) -> OpenState:
-        """Whether an area's schedule is open at an instant, on the clock of its city."""
-        if area.schedule is None:
-            return "open"
-        key = (area.city_id, area.schedule, at)
-        if key not in self.states:
-            city = self.active.city(area.city_id)
-            zone = "UTC" if city is None else city.time_zone
-            self.states[key] = schedule_state(area.schedule, zone, self._calendar(area.city_id), at)
-        return self.states[key]
-
-    def _calendar(self, city_id: int) -> Calendar:
-        city = self.active.city(city_id)
-        if city is None or city.calendar is None:
-            return NO_CALENDAR
-        calendars = self.reading.caches.calendars(self.reading.conn, self.active.world.holidays)
-        return calendars.get(city.calendar, NO_CALENDAR)
+class Serving(Covering):
+    """Areas that cover points, and what is told of them."""
 
     def nearest(self, point: LonLat, at: datetime, place_id: UUID | None = None) -> tuple[Near, float] | None:
         """The area whose border is nearest, and how far that is; within 50 km unless it is of one place."""
@@ -156,21 +116,15 @@ class _Serving:
         return found
 
 
-def _holds(box: Bbox | None, point: LonLat) -> bool:
-    if box is None or not box.south <= point.lat <= box.north:
-        return False
-    return box.contains_lon(point.lon) or (abs(point.lon) == 180.0 and box.contains_lon(-point.lon))
-
-
-def _opened(reading: Reading, kinds: tuple[str, ...] | None, versions: Versions | None = None) -> _Serving:
+def _opened(reading: Reading, kinds: tuple[str, ...] | None, versions: Versions | None = None) -> Serving:
     active = everything_active(reading.conn)
     asked = versions
     if asked is None:
         asked = {city.city_id: city.places_version for city in active.cities if city.places_version is not None}
-    return _Serving(reading, active, kinds, asked, extents(reading.conn))
+    return Serving(reading, active, kinds, asked, extents(reading.conn))
 
 
-def _view(serving: _Serving, languages: Sequence[str], datum: Datum) -> View:
+def _view(serving: Serving, languages: Sequence[str], datum: Datum) -> View:
     cities = {city.city_id: city for city in serving.active.cities}
     return View(languages, datum, World(cities, Taxonomy(0, {}, {}), {}, {}, serving.reading.now))
 
@@ -266,7 +220,7 @@ def _unanswered(given: Mapping[str, Any], error: Json) -> Json:
     }
 
 
-def _verdict(serving: _Serving, asked: PointAsked, areas: Sequence[CoveringArea], place_id: UUID | None) -> Json:
+def _verdict(serving: Serving, asked: PointAsked, areas: Sequence[CoveringArea], place_id: UUID | None) -> Json:
     """Whether the place asked for (or anybody) serves a point; if not, whose border is nearest and who else does."""
     served = bool(areas) if place_id is None else any(area.place_id == place_id for area in areas)
     nearest, others = None, []
@@ -303,7 +257,7 @@ def _near(found: tuple[Near, float], accuracy_m: float | None) -> Json:
 
 
 def _area(
-    serving: _Serving,
+    serving: Serving,
     each: Ranked,
     shown: Mapping[UUID, Shown],
     view: View,
@@ -340,7 +294,7 @@ def _position(each: Ranked) -> list[Any]:
     return [city_id, str(place_id), *rank, str(area_id)]
 
 
-def _applied(serving: _Serving, search: ContainingSearch, instant: datetime, found: Sequence[Ranked]) -> Json:
+def _applied(serving: Serving, search: ContainingSearch, instant: datetime, found: Sequence[Ranked]) -> Json:
     used = {each.area.city_id: serving.versions[each.area.city_id] for each in found}
     cities = [city for city in serving.active.cities if city.city_id in used]
     return {
@@ -353,12 +307,12 @@ def _applied(serving: _Serving, search: ContainingSearch, instant: datetime, fou
     }
 
 
-def _refuse_purged(serving: _Serving) -> None:
+def _refuse_purged(serving: Serving) -> None:
     now = {city.city_id: city.places_version for city in serving.active.cities}
     old = [(city_id, "places", version) for city_id, version in serving.versions.items() if now.get(city_id) != version]
     if old and kept_versions(serving.reading.conn, old) != set(old):
         raise ExpiredCursor("the data that this cursor reads were replaced; ask for the first page again")
 
 
-def _known(serving: _Serving, place_id: UUID | None) -> bool:
+def _known(serving: Serving, place_id: UUID | None) -> bool:
     return place_id is None or serving.active.city(city_of(place_id)) is not None

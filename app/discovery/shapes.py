@@ -9,6 +9,7 @@ from marshmallow import INCLUDE, Schema, fields
 from app.coupons.tables import COUPON_KINDS
 from app.discovery.redeemable import CLOSED, REASONS
 from app.http.fields import Choice
+from app.service_areas.types import KINDS as AREA_KINDS
 
 
 def nullable(kind: type[fields.Field[Any]] = fields.String, **options: Any) -> fields.Field[Any]:
@@ -227,9 +228,18 @@ class AppliedSchema(Schema):
     attribution = fields.List(fields.String(), required=True)
 
 
+class ServesSchema(Schema):
+    """The point that places were to serve, in the datum of the request, and by which kinds of area; none: any."""
+
+    lat = fields.Float(required=True)
+    lon = fields.Float(required=True)
+    kinds = fields.List(Choice(*AREA_KINDS), required=True)
+
+
 class AppliedToPlacesSchema(AppliedSchema):
     """As for every search around a point, and the filters of places."""
 
+    serves = nullable(fields.Nested, nested=ServesSchema)
     open_now = fields.Boolean(required=True)
     include_unknown = fields.Boolean(required=True)
     has_coupon = fields.Boolean(required=True)
@@ -251,6 +261,7 @@ class AppliedWithMaskSchema(AppliedToPlacesSchema):
 class AppliedToCouponsSchema(AppliedSchema):
     """As for every search around a point, and the filters of coupons."""
 
+    serves = nullable(fields.Nested, nested=ServesSchema)
     kinds = fields.List(fields.String(), required=True)
     group_deal = nullable(fields.Boolean)
     in_service_area = fields.Boolean(required=True)

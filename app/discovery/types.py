@@ -43,6 +43,15 @@ class PlaceFilters:
     has_coupon: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Serves:
+    """A point, as given and in WGS 84, that a place's areas must cover; ``kinds`` of areas, none: any."""
+
+    given: LonLat
+    point: LonLat
+    kinds: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AroundSearch:
     """What both searches around a point share.
@@ -51,7 +60,7 @@ class AroundSearch:
 
     ``given`` are the digits as they came, in ``datum``; ``origin`` is the same point in WGS 84, seven decimals.
     The radius is in whole millimetres and its edge is inside. ``relaxed_from`` is what was asked where this is wider.
-    ``area`` is one that the caller drew.
+    ``area`` is one that the caller drew; ``serves`` keeps to places that serve a point.
     """
 
     given: LonLat
@@ -64,6 +73,7 @@ class AroundSearch:
     cell: str | None = None
     relaxed_from: AroundSearch | None = None
     area: RegionFilter | None = None
+    serves: Serves | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,6 +12,7 @@ from flask.testing import FlaskClient
 from app.core.db import Database, open_database
 from app.core.settings import Settings
 from app.factory import create_app
+from app.service_areas.queries_owned import measure_extents
 from tests.conftest import MakeDatabase
 from tests.plans.guard import Recording, recorded
 from tests.servers import fujin
@@ -118,6 +119,43 @@ def test_a_page_reads_no_more_entries_than_it_has_to(
     second = asked(large, f"/v1/places/nearby?{crowded}&radius_m=20000&cursor={first['next_cursor']}")
     # Without a total: 21 rows past the first 20, twelve to spare, all of them sorted; a tie may ask once more.
     assert touched(owner, second).entries["postings_spot_ix"] <= 200
+
+
+# Three hundred places of a city, each with an area around a point.
+AREAS_AROUND = sa.text("""
+    WITH few AS (
+        SELECT f.city_id, f.place_id, o.merchant_id, gen_random_uuid() AS area_id FROM place_facts f
+        JOIN place_operators o ON o.city_id = f.city_id AND o.place_id = f.place_id
+        WHERE f.city_id >= 100 AND NOT f.closed
+        ORDER BY f.location <-> st_setsrid(st_makepoint(:lon, :lat), 4326)::geography LIMIT 300),
+    areas AS (
+        INSERT INTO service_areas (city_id, service_area_id, place_id, merchant_id, external_id, kind, created_at)
+        SELECT city_id, area_id, place_id, merchant_id, 'plan', 'delivery', now() FROM few)
+    INSERT INTO service_area_versions (city_id, service_area_id, version, state, names, boundary, area_m2, priority,
+        currency, fee_minor, min_order_minor, effective_from, created_at)
+    SELECT city_id, area_id, 1, 'published', '{}',
+        st_multi(st_expand(st_setsrid(st_makepoint(:lon, :lat), 4326), 0.01)),
+        1, 0, 'CNY', 0, 0, now() - interval '1 day', now() FROM few
+""")
+
+
+@pytest.mark.parametrize("path", ["places", "coupons"])
+def test_those_that_serve_a_point_are_read_by_their_keys(
+    large: tuple[FlaskClient, Database, sa.Engine], crowded: str, path: str
+) -> None:
+    client, _, owner = large
+    lat, lon = (part.partition("=")[2] for part in crowded.split("&"))
+    with owner.begin() as conn:
+        if not conn.exec_driver_sql("SELECT count(*) FROM service_areas WHERE external_id = 'plan'").scalar_one():
+            conn.execute(AREAS_AROUND, {"lon": float(lon), "lat": float(lat)})
+            measure_extents(conn)
+    wanted = f"/v1/{path}/nearby?{crowded}&radius_m=50000&serves={lat},{lon}&serves_kind=delivery"
+    found = touched(owner, asked(large, wanted))
+    assert not found.read_whole
+    assert "postings_spot_ix" not in found.entries
+    assert client.get(wanted).get_json()["total"]["value"] > 0
+    # One look at each place for the page and its total; of coupons' places the lanes of coupons too.
+    assert found.entries["postings_pk"] <= {"places": 300, "coupons": 3000}[path]
 
 
 @pytest.mark.parametrize("more", ["", "&kind=amount_off", "&category=food"])
