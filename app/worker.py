@@ -27,6 +27,7 @@ from app.cities.queries import city_ids
 from app.core.db import Database, install_deadline, patience
 from app.core.errors import AppError
 from app.coupons.actions import tell_sold_out
+from app.coupons.area_changes import follow_areas
 from app.coupons.search_rows import follow_places
 from app.flow.gateway import FlowGateway
 from app.fraud.actions import look
@@ -45,6 +46,7 @@ from app.payments import rules
 from app.places.overlays import expire
 from app.places.queries_reviews import forget_reporters
 from app.ranks.actions import take_due
+from app.service_areas.succession import switch
 
 log = logging.getLogger("fujin.worker")
 
@@ -207,11 +209,14 @@ class Worker:
         return made
 
     def follow_drawings(self) -> int:
-        """Fences that follow service areas and regions are drawn as those are now; how many were."""
+        """Service areas that were to begin later have begun, and fences are drawn as what they follow; how many."""
         with self._database.read_primary() as conn:
             cities = city_ids(conn)
         done = 0
         for city_id in cities:
+            with self._database.write() as conn:
+                done += switch(conn, city_id, self._now(), follow_areas)
+                conn.commit()
             with self._database.write() as conn:
                 done += actions_fences.follow_sources(conn, city_id, self._now())
                 conn.commit()

@@ -11,25 +11,40 @@ _COUPON: Final = "'coupon ' || c.coupon_id || ' of city ' || c.city_id"
 _WAITING: Final = "state IN ('draft', 'validated', 'pending_review')"
 
 
-def _single(name: str, title: str, where: str, what: str) -> DataRule:
-    return DataRule(
-        name,
+RULES: Final = (
+    DataRule(
+        "service-area-one-in-force",
         "house",
-        title,
+        "of an area's published versions one is in force at a time, and another one that begins later follows it",
+        ("service_area_versions",),
+        "service_area_versions WHERE state = 'published'",
+        f"""
+        SELECT {_AREA}, 'versions ' || s.version || ' and ' || w.version || ' don''t follow each other'
+        FROM service_area_versions s
+        JOIN service_area_versions w ON (w.city_id, w.service_area_id, w.state)
+           = (s.city_id, s.service_area_id, 'published') AND w.version > s.version
+        WHERE s.state = 'published'
+          AND NOT coalesce(s.followed_by = w.version AND s.effective_until <= w.effective_from, false)
+          AND NOT coalesce(w.followed_by = s.version AND w.effective_until <= s.effective_from, false)
+        UNION ALL
+        SELECT {_AREA}, 'version ' || s.version || ' is followed by ' || s.followed_by || ', which is not published'
+        FROM service_area_versions s
+        WHERE s.state = 'published' AND s.followed_by IS NOT NULL AND NOT EXISTS (
+            SELECT 1 FROM service_area_versions w WHERE (w.city_id, w.service_area_id, w.version, w.state)
+                = (s.city_id, s.service_area_id, s.followed_by, 'published'))
+        """,
+    ),
+    DataRule(
+        "service-area-one-waiting",
+        "house",
+        "an area has one version that waits at most",
         ("service_area_versions",),
         "service_area_versions",
         f"""
-        SELECT {_AREA}, count(*) || ' of its versions {what}' FROM service_area_versions s WHERE {where}
+        SELECT {_AREA}, count(*) || ' of its versions wait' FROM service_area_versions s WHERE {_WAITING}
         GROUP BY s.city_id, s.service_area_id HAVING count(*) > 1
         """,
-    )
-
-
-RULES: Final = (
-    _single(
-        "service-area-one-published", "an area has one version in force at most", "state = 'published'", "are published"
     ),
-    _single("service-area-one-waiting", "an area has one version that waits at most", _WAITING, "wait"),
     DataRule(
         "service-area-told",
         "I07",

@@ -30,6 +30,7 @@ from app.service_areas.queries import (
     kin_of,
     near_by_degrees,
     near_in_box,
+    shown_at,
     shown_of,
 )
 from app.service_areas.rules import Ranked, ranked
@@ -107,9 +108,9 @@ class Serving(Covering):
                 found += kin_of(self.reading.conn, (city_id, version), place, point, ids[:_LOOKED_AT], MOST_OTHERS)
         return [(each, winners[each.place_id]) for each in sorted(found)[:MOST_OTHERS]]
 
-    def shown(self, areas: Sequence[CoveringArea]) -> dict[UUID, Shown]:
-        """What lists show of areas: a statement a city."""
-        found: dict[UUID, Shown] = {}
+    def shown(self, areas: Sequence[CoveringArea]) -> dict[UUID, tuple[Shown, ...]]:
+        """What lists show of the published versions of areas: a statement a city."""
+        found: dict[UUID, tuple[Shown, ...]] = {}
         for city_id in sorted({area.city_id for area in areas}):
             ids = [area.service_area_id for area in areas if area.city_id == city_id]
             found |= shown_of(self.reading.conn, city_id, ids)
@@ -259,7 +260,7 @@ def _near(found: tuple[Near, float], accuracy_m: float | None) -> Json:
 def _area(
     serving: Serving,
     each: Ranked,
-    shown: Mapping[UUID, Shown],
+    shown: Mapping[UUID, tuple[Shown, ...]],
     view: View,
     asked: ContainingSearch | PointAsked,
     instant: datetime,
@@ -267,7 +268,7 @@ def _area(
     drawn: bool = False,
 ) -> Json:
     area = each.area
-    more = shown[area.service_area_id]
+    more = shown_at(shown[area.service_area_id], instant)
     border = border_distance_m(more.boundary, asked.origin)
     return {
         "service_area_id": str(area.service_area_id),

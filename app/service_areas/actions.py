@@ -8,9 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy import Connection
 
@@ -23,23 +21,12 @@ from app.service_areas.drafts import Draft
 from app.service_areas.errors import ExternalIdTaken, NothingWaits, NotInReview, OwnWork, VersionWaits
 from app.service_areas.events import told
 from app.service_areas.shapes import Shape
+from app.service_areas.succession import Author, into_force, move, placed, step, versions_of, withdraw
 from app.service_areas.types import EDGES, WAITING, Area, PlaceRun, State, Version
 from geo.grid_shift import Datum
 
 Expected = Callable[[Area], bool]
 """Whether an area is still as the caller saw it."""
-Follow = Callable[[Connection, int, Sequence[UUID]], None]
-"""What coupons do in the same transaction when published drawings of some areas changed; holds the search rows."""
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who acts, when and in which trace, and who follows what changed."""
-
-    member_id: UUID
-    now: datetime
-    trace: str | None
-    follow: Follow
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +60,8 @@ def save(
     waiting = _waiting(conn, area)
     number = waiting.version if waiting else queries_owned.last_version(conn, place.city_id, area.service_area_id) + 1
     version = _version_of(area, place, drawn, number, by)
-    faults = checks.faults_of(conn, area, version, drawn.draft.datum)
+    published = versions_of(conn, [area], ("published",))
+    faults = checks.faults_of(conn, area, placed(published, version, by), drawn.draft.datum)
     if faults and not drawn.draft.unfinished:
         checks.refuse(faults)
     version = replace(version, state="draft" if drawn.draft.unfinished else "validated")
@@ -81,7 +69,7 @@ def save(
         queries_owned.insert_version(conn, place.city_id, version)
     elif not _edge(waiting.state, version.state) or not queries_owned.replace_waiting(conn, place.city_id, version):
         raise PreconditionFailed("somebody changed it meanwhile; read it again")
-    changed = area if fresh else _step(conn, area, told_count=0)
+    changed = area if fresh else step(conn, area, told_count=0)
     return Saved(changed, fresh, faults.told)
 
 
@@ -106,7 +94,7 @@ def publish_all(
     ]
     if not expected(areas):
         raise PreconditionFailed("an area of the place changed meanwhile; read them again")
-    waiting = {each.service_area_id for each in _versions(conn, areas, WAITING)}
+    waiting = {each.service_area_id for each in versions_of(conn, areas, WAITING)}
     ready = [area for area in areas if area.service_area_id in waiting]
     if not ready:
         raise NothingWaits("no area of the place has a drawing that waits; save one first")
@@ -129,7 +117,10 @@ def revert(conn: Connection, place: PlaceRun, external_id: str, to: int, expecte
         state="validated",
         based_on=to,
         brand_key=place.brand_key if area.kind == "territory" else None,
-        effective_from=by.now if earlier.effective_until is None else earlier.effective_from,
+        effective_from=by.now if earlier.said_until is None else earlier.effective_from,
+        effective_until=earlier.said_until,
+        followed_by=None,
+        declared_until=None,
         created_at=by.now,
         edited_by=by.member_id,
         edited_at=by.now,
@@ -145,26 +136,29 @@ def revert(conn: Connection, place: PlaceRun, external_id: str, to: int, expecte
 
 
 def discard(conn: Connection, place: PlaceRun, external_id: str, expected: Expected, by: Author) -> Area:
-    """Gives up the version that waits, which stays in the history; what is in force stays in force. NothingWaits."""
+    """Gives up the version that waits, else the one that is to begin later; both stay in the history. NothingWaits.
+
+    What is in force stays so, for as long as it would be without the other.
+    """
     area = _locked(conn, place, external_id, expected)
     waiting = _waiting(conn, area)
-    if waiting is None:
-        raise NothingWaits("no drawing waits")
-    _move(conn, area, waiting, "archived", ended_at=by.now)
-    return _step(conn, area, told_count=0)
+    if waiting is not None:
+        move(conn, area, waiting, "archived", ended_at=by.now)
+        return step(conn, area, told_count=0)
+    return withdraw(conn, area, by)
 
 
 def archive(conn: Connection, place: PlaceRun, external_id: str, expected: Expected, by: Author) -> Area:
     """The area serves nobody any more; everything of it is kept. Again is as good as once."""
     area = _locked(conn, place, external_id, expected)
-    ending = _versions(conn, [area], (*WAITING, "published"))
+    ending = versions_of(conn, [area], (*WAITING, "published"))
     if not ending:
         return area
     hold_rows(conn, place.city_id)
     for version in ending:
-        _move(conn, area, version, "archived", ended_at=by.now)
-    gone = next((version for version in ending if version.state == "published"), None)
-    changed = _step(conn, area, told_count=1 if gone else 0)
+        move(conn, area, version, "archived", ended_at=by.now)
+    gone = next((version for version in reversed(ending) if version.state == "published"), None)
+    changed = step(conn, area, told_count=1 if gone else 0)
     if gone is not None:
         append(conn, told(changed, "archived", gone.version, by.now, by.trace))
         by.follow(conn, area.city_id, [area.service_area_id])
@@ -176,15 +170,15 @@ def approve(conn: Connection, area: Area, note: str | None, expected: Expected, 
     held, version = _reviewed(conn, area, expected, by)
     hold_rows(conn, area.city_id)
     review = {"reviewed_by": by.member_id, "reviewed_at": by.now, "review_note": note}
-    return _into_force(conn, [(held, version)], by, **review)[0]
+    return into_force(conn, [(held, version)], by, **review)[0]
 
 
 def reject(conn: Connection, area: Area, note: str, expected: Expected, by: Author) -> Area:
     """An operator sends a drawing back to its merchant with a note; NotInReview, OwnWork."""
     held, version = _reviewed(conn, area, expected, by)
     review = {"reviewed_by": by.member_id, "reviewed_at": by.now, "review_note": note}
-    _move(conn, held, version, "draft", **review)
-    changed = _step(conn, held, told_count=1)
+    move(conn, held, version, "draft", **review)
+    changed = step(conn, held, told_count=1)
     append(conn, told(changed, "rejected", version.version, by.now, by.trace))
     return changed
 
@@ -194,51 +188,25 @@ def reject(conn: Connection, area: Area, note: str, expected: Expected, by: Auth
 
 def _publish(conn: Connection, areas: Sequence[Area], by: Author) -> list[Area]:
     """What waits of some areas of one merchant; the search rows are held."""
-    waiting = {each.service_area_id: each for each in _versions(conn, areas, WAITING)}
+    waiting = {each.service_area_id: each for each in versions_of(conn, areas, WAITING)}
     missing = [area.external_id for area in areas if area.service_area_id not in waiting]
     if missing:
         raise NothingWaits(f"{missing[0]} has no drawing that waits; save one first")
     pairs = [(area, waiting[area.service_area_id]) for area in areas]
     if not queries_owned.plan_of(conn, areas[0].merchant_id).review:
-        return _into_force(conn, pairs, by)
+        return into_force(conn, pairs, by)
     submitted = []
     for area, version in pairs:
-        checks.refuse(checks.faults_of(conn, area, version, Datum(version.source_datum)))
+        published = versions_of(conn, [area], ("published",))
+        checks.refuse(checks.faults_of(conn, area, placed(published, version, by), Datum(version.source_datum)))
         if version.state != "pending_review":
-            _move(conn, area, version, "pending_review")
-            sent = _step(conn, area, told_count=1)
+            move(conn, area, version, "pending_review")
+            sent = step(conn, area, told_count=1)
             append(conn, told(sent, "submitted", version.version, by.now, by.trace))
             submitted.append(sent)
         else:
             submitted.append(area)
     return submitted
-
-
-def _into_force(conn: Connection, pairs: Sequence[tuple[Area, Version]], by: Author, **review: Any) -> list[Area]:
-    """Each version takes the place of the one before; those before end first, so that borders between them can move."""
-    city_id = pairs[0][0].city_id
-    before = {each.service_area_id: each for each in _versions(conn, [area for area, _ in pairs], ("published",))}
-    for area, _ in pairs:
-        if area.service_area_id in before:
-            _move(conn, area, before[area.service_area_id], "superseded", ended_at=by.now)
-    done = []
-    for area, version in pairs:
-        checks.refuse(checks.faults_of(conn, area, version, Datum(version.source_datum), now=by.now))
-        # Somebody's clock may have gone back a little since the drawing was saved.
-        begins = min(version.effective_from, by.now) if version.effective_from == version.edited_at else None
-        more = review if begins is None else review | {"effective_from": begins}
-        _move(conn, area, version, "published", published_at=by.now, **more)
-        queries_owned.widen_extent(conn, city_id, version.boundary)
-        changed = _step(conn, area, told_count=1)
-        data = {
-            "effective_from": version.effective_from.isoformat(),
-            "effective_until": version.effective_until and version.effective_until.isoformat(),
-            "replaces": before[area.service_area_id].version if area.service_area_id in before else None,
-        }
-        append(conn, told(changed, "published", version.version, by.now, by.trace, **data))
-        done.append(changed)
-    by.follow(conn, city_id, [area.service_area_id for area, _ in pairs])
-    return done
 
 
 def _area_to_edit(
@@ -296,32 +264,11 @@ def _reviewed(conn: Connection, area: Area, expected: Expected, by: Author) -> t
 
 
 def _waiting(conn: Connection, area: Area) -> Version | None:
-    return next(iter(_versions(conn, [area], WAITING)), None)
-
-
-def _versions(conn: Connection, areas: Sequence[Area], states: Sequence[State]) -> tuple[Version, ...]:
-    if not areas:
-        return ()
-    ids = [area.service_area_id for area in areas]
-    return queries_owned.versions_in(conn, areas[0].city_id, ids, states)
+    return next(iter(versions_of(conn, [area], WAITING)), None)
 
 
 def _edge(before: State, after: State) -> bool:
     return before == after or (before, after) in EDGES
-
-
-def _move(conn: Connection, area: Area, version: Version, to: State, **columns: Any) -> None:
-    if (version.state, to) not in EDGES:
-        raise PreconditionFailed(f"a version can't go from {version.state} to {to}")
-    if not queries_owned.move(conn, area.city_id, version, to, **columns):
-        raise PreconditionFailed("somebody changed it meanwhile; read it again")
-
-
-def _step(conn: Connection, area: Area, *, told_count: int) -> Area:
-    moved = queries_owned.step(conn, area, told=told_count)
-    if moved is None:
-        raise PreconditionFailed("somebody changed it meanwhile; read it again")
-    return moved
 
 
 def _version_of(area: Area, place: PlaceRun, drawn: Drawn, number: int, by: Author) -> Version:

@@ -10,7 +10,7 @@ from app.outbox.types import Event
 from app.service_areas.types import KINDS as AREA_KINDS
 from app.service_areas.types import Area
 
-What = Literal["submitted", "published", "rejected", "archived"]
+What = Literal["submitted", "published", "withdrawn", "rejected", "archived"]
 
 _OF_ALL: Final[dict[str, Shape]] = {
     "service_area_id": ID,
@@ -31,11 +31,12 @@ KINDS: Final = (
     _kind("submitted", "A drawing waits for an operator's review; the one before stays in force."),
     _kind(
         "published",
-        "A drawing came into force, in place of the one before.",
+        "A drawing came into force in place of the one before, or will at `effective_from`.",
         effective_from=TIME,
         effective_until=said(nullable(TIME), "the first instant at which it is not in force any more"),
-        replaces=said(nullable(COUNT), "the version that was in force until now"),
+        replaces=said(nullable(COUNT), "the version that is in force until then"),
     ),
+    _kind("withdrawn", "A drawing that was to come into force later will not; the one in force stays."),
     _kind("rejected", "An operator did not let a drawing pass; the one before stays in force."),
     _kind("archived", "The area serves nobody any more; its drawings are kept."),
 )

@@ -116,10 +116,11 @@ class Shown:
     fee_minor: int
     min_order_minor: int
     boundary: MultiPolygon
+    effective_until: datetime | None
 
 
-def shown_of(conn: Connection, city_id: int, area_ids: Sequence[UUID]) -> dict[UUID, Shown]:
-    """Names, money and drawings of some published areas of a city, by id."""
+def shown_of(conn: Connection, city_id: int, area_ids: Sequence[UUID]) -> dict[UUID, tuple[Shown, ...]]:
+    """Names, money and drawings of the published versions of some areas of a city, by id; the last one at the end."""
     drawings = service_area_versions
     rows = conn.execute(
         select(
@@ -129,16 +130,25 @@ def shown_of(conn: Connection, city_id: int, area_ids: Sequence[UUID]) -> dict[U
             drawings.c.fee_minor,
             drawings.c.min_order_minor,
             as_wkb(drawings.c.boundary).label("drawing"),
-        ).where(
+            drawings.c.effective_until,
+        )
+        .where(
             drawings.c.city_id == city_id,
             drawings.c.service_area_id.in_(list(area_ids)),
             drawings.c.state == "published",
         )
+        .order_by(drawings.c.service_area_id, drawings.c.effective_from)
     )
-    return {
-        row.service_area_id: Shown(row.names, row.currency, row.fee_minor, row.min_order_minor, _drawing(row.drawing))
-        for row in rows
-    }
+    found: dict[UUID, tuple[Shown, ...]] = {}
+    for area_id, names, currency, fee, least, drawing, until in rows:
+        shown = Shown(names, currency, fee, least, _drawing(drawing), until)
+        found[area_id] = (*found.get(area_id, ()), shown)
+    return found
+
+
+def shown_at(versions: Sequence[Shown], at: datetime) -> Shown:
+    """Of an area's versions the one in force at an instant at which there is one."""
+    return next(each for each in versions if each.effective_until is None or each.effective_until > at)
 
 
 @dataclass(frozen=True, slots=True)

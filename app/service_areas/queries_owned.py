@@ -161,7 +161,7 @@ def versions_in(
             drawings.c.state.in_(list(states)),
         )
         .order_by(drawings.c.service_area_id, drawings.c.version)
-        .limit(2 * (MOST_AREAS + 1))
+        .limit(3 * (MOST_AREAS + 1))
     )
     return tuple(_version(row) for row in rows)
 
@@ -221,6 +221,49 @@ def move(conn: Connection, city_id: int, version: Version, to: State, **columns:
         .values(state=to, **columns)
     )
     return done.rowcount == 1
+
+
+def put_window(conn: Connection, city_id: int, version: Version) -> None:
+    """Until when a published version is in force, and what follows it."""
+    conn.execute(
+        update(service_area_versions)
+        .where(*_one(city_id, version.service_area_id, version.version), service_area_versions.c.state == "published")
+        .values(
+            effective_until=version.effective_until,
+            followed_by=version.followed_by,
+            declared_until=version.declared_until,
+        )
+    )
+
+
+def areas_to_switch(conn: Connection, city_id: int, now: datetime) -> tuple[Area, ...]:
+    """Areas of which a version that was to begin later has begun, by id and locked; not those that others are at."""
+    before, after = service_area_versions.alias("before"), service_area_versions.alias("after")
+    begun = (
+        select(before.c.service_area_id)
+        .join(
+            after,
+            and_(
+                after.c.city_id == before.c.city_id,
+                after.c.service_area_id == before.c.service_area_id,
+                after.c.version == before.c.followed_by,
+            ),
+        )
+        .where(
+            before.c.city_id == city_id,
+            before.c.state == "published",
+            before.c.followed_by.is_not(None),
+            after.c.effective_from <= now,
+        )
+    )
+    rows = conn.execute(
+        select(*_AREA)
+        .where(service_areas.c.city_id == city_id, service_areas.c.service_area_id.in_(begun))
+        .order_by(service_areas.c.service_area_id)
+        .limit(MOST_AREAS)
+        .with_for_update(key_share=True, skip_locked=True)
+    )
+    return tuple(Area(*tuple(row)) for row in rows)
 
 
 # plans and extents

@@ -26,7 +26,7 @@ from app.http.problems import request_id
 from app.http.services import services
 from app.http.steps import Plan, run_plan
 from app.service_areas import actions, drafts, queries_owned
-from app.service_areas.actions import Author, Expected, Follow
+from app.service_areas.actions import Expected
 from app.service_areas.drawing import drawn
 from app.service_areas.isochrones import Isochrones
 from app.service_areas.schemas import (
@@ -41,6 +41,7 @@ from app.service_areas.schemas import (
     AreaStepBody,
     SavedAreaAnswer,
 )
+from app.service_areas.succession import Author, Follow
 from app.service_areas.types import Area, PlaceRun
 from app.service_areas.views import area_json, areas_json, faults_json, remarks_json, version_json
 from geo.grid_shift import Datum
@@ -128,13 +129,14 @@ def area_of(conn: Connection, place: PlaceRun, external_id: str) -> Area:
 
 def shown(conn: Connection, area: Area, datum: Datum = Datum.WGS84, *, status: int = 200, **more: Any) -> Answer:
     """An area with its ETag."""
-    return Answer(area_json(conn, area, datum) | more, status, headers={"ETag": tag_of(area), **NO_STORE})
+    body = area_json(conn, area, datum, services().clock()) | more
+    return Answer(body, status, headers={"ETag": tag_of(area), **NO_STORE})
 
 
 def feature_of(area: dict[str, Any]) -> dict[str, Any]:
-    """An area as a Feature: what is in force, else what waits; its terms are its properties."""
-    version = area["published"] or area["waiting"]
-    properties = {name: value for name, value in area.items() if name not in ("published", "waiting")}
+    """An area as a Feature: what is in force, else what is to be, else what waits; its terms are its properties."""
+    version = area["published"] or area["scheduled"] or area["waiting"]
+    properties = {name: value for name, value in area.items() if name not in ("published", "scheduled", "waiting")}
     rest = (
         {} if version is None else {name: value for name, value in version.items() if name not in ("geometry", "state")}
     )
@@ -166,7 +168,7 @@ def place_service_areas(place_id: UUID, query: dict[str, Any]) -> Answer:
         place = place_of(conn, place_id, signed_in())
         found = queries_owned.areas_of_place(conn, place.city_id, place_id)
         areas = [each for each in found if each.merchant_id == place.merchant_id]
-        items = areas_json(conn, areas, datum)
+        items = areas_json(conn, areas, datum, services().clock())
     headers = {"ETag": tag_of_all(areas), **NO_STORE}
     rest = {
         "next_cursor": None,
@@ -187,7 +189,7 @@ def service_area(place_id: UUID, external_id: str, query: dict[str, Any]) -> Ans
     datum = Datum.WGS84 if geojson else Datum(query["datum"])
     with services().database.read_primary() as conn:
         area = area_of(conn, place_of(conn, place_id, signed_in()), external_id)
-        body = area_json(conn, area, datum)
+        body = area_json(conn, area, datum, services().clock())
     headers = {"ETag": tag_of(area), **NO_STORE}
     if geojson:
         return Answer(feature_of(body), headers=headers, media_type=GEOJSON)
@@ -244,7 +246,7 @@ def put_service_area(place_id: UUID, external_id: str, query: dict[str, Any], bo
     problems=(*KEY_PROBLEMS, *MATCH_PROBLEMS, *CHECKED, "no-version-waits", "external-id-taken"),
 )
 def publish_service_area(place_id: UUID, external_id: str, body: dict[str, Any]) -> Answer:
-    """What waits comes into force at once, or goes to an operator first where the merchant's plan wants it."""
+    """What waits comes into force when it is to begin, or goes to an operator first where the plan wants it."""
     wanted, by = expected(), author(signed_in())
 
     def step(conn: Connection, place: PlaceRun) -> Area:
@@ -275,7 +277,7 @@ def publish_service_areas(place_id: UUID, body: dict[str, Any]) -> Answer:
         found = queries_owned.areas_of_place(conn, place.city_id, place_id)
         areas = [each for each in found if each.merchant_id == place.merchant_id]
         shown_now = {
-            "items": areas_json(conn, areas, Datum.WGS84),
+            "items": areas_json(conn, areas, Datum.WGS84, by.now),
             "next_cursor": None,
             "total": {"value": len(areas), "relation": "eq"},
             "applied": {"place_id": str(place_id), "datum": Datum.WGS84.value},
@@ -336,7 +338,7 @@ def revert_service_area(place_id: UUID, external_id: str, body: dict[str, Any]) 
     problems=(*MATCH_PROBLEMS, "no-version-waits", "external-id-taken"),
 )  # fmt: skip
 def discard_service_area_draft(place_id: UUID, external_id: str) -> Answer:
-    """Gives up the drawing that waits; what is in force stays in force."""
+    """Gives up the drawing that waits, else the one that is to begin later; what is in force stays in force."""
     return _without_answer(place_id, external_id, actions.discard)
 
 

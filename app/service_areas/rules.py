@@ -1,13 +1,14 @@
-"""Which of several areas of one place serves a point; pure."""
+"""Which of several areas of one place serves a point, and how versions of one area follow each other; pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Literal
 from uuid import UUID
 
-from app.service_areas.types import CoveringArea
+from app.service_areas.types import CoveringArea, Version
 
 Why = Literal["only", "priority", "area", "newest", "id"]
 
@@ -52,3 +53,44 @@ def _decided_by(best: CoveringArea, other: CoveringArea) -> Why:
     if best.area_m2 != other.area_m2:
         return "area"
     return "newest" if best.created_at != other.created_at else "id"
+
+
+def joined(published: Iterable[Version], fresh: Version, now: datetime) -> tuple[Version, ...]:
+    """The published versions of an area once a fresh one is among them, each with the window that is left to it.
+
+    One that begins later stands behind the one in force, in place of any that was to begin later; one that begins at
+    once takes the place of the one in force, and what is to begin later stays. Those that are not in it end now.
+    """
+    if fresh.effective_from > now:
+        return lined(*(each for each in published if _holds(each, now)), fresh)
+    return lined(fresh, *(each for each in published if each.effective_from > now))
+
+
+def lined(*versions: Version) -> tuple[Version, ...]:
+    """Versions in the order in which they begin, each in force until the next one begins at the latest."""
+    found = []
+    for each, after in zip(versions, (*versions[1:], None), strict=True):
+        said = each.said_until
+        if after is None:
+            found.append(replace(each, effective_until=said, followed_by=None, declared_until=None))
+        else:
+            until = after.effective_from if said is None else min(said, after.effective_from)
+            found.append(replace(each, effective_until=until, followed_by=after.version, declared_until=said))
+    return tuple(found)
+
+
+def grown(before: Version, after: Version) -> bool:
+    """Whether a version is in force for longer than it was."""
+    was, now = before.effective_until, after.effective_until
+    return was is not None and (now is None or now > was)
+
+
+def standing(published: Sequence[Version], now: datetime) -> tuple[Version | None, Version | None]:
+    """Of an area's published versions the one that has begun last, and the one that is to begin later."""
+    begun = [each for each in published if each.effective_from <= now]
+    later = [each for each in published if each.effective_from > now]
+    return (max(begun, key=lambda each: each.effective_from) if begun else None), (later[0] if later else None)
+
+
+def _holds(version: Version, now: datetime) -> bool:
+    return version.effective_from <= now and (version.effective_until is None or version.effective_until > now)

@@ -287,7 +287,7 @@ class AreaVersionAnswer(Schema):
 
 
 class AreaAnswer(Schema):
-    """An area as its merchant runs it: what is in force, and what waits."""
+    """An area as its merchant runs it: what is in force, what is published to begin later, and what waits."""
 
     service_area_id = fields.UUID(required=True)
     city_id = fields.Integer(required=True)
@@ -299,6 +299,7 @@ class AreaAnswer(Schema):
     revision = fields.Integer(required=True)
     created_at = fields.DateTime(required=True)
     published = _null(fields.Nested, nested=AreaVersionAnswer)
+    scheduled = _null(fields.Nested, nested=AreaVersionAnswer)
     waiting = _null(fields.Nested, nested=AreaVersionAnswer)
     next_actions = fields.List(fields.String(), required=True)
     datum = fields.String(required=True)

@@ -1,4 +1,4 @@
-"""Areas a place serves: identity, and immutable versions of which one at most is published."""
+"""Areas a place serves: identity, and immutable versions of which one at most is in force at a time."""
 
 from __future__ import annotations
 
@@ -85,6 +85,9 @@ service_area_versions = declare(
     Column("reviewed_by", Uuid),
     Column("reviewed_at", DateTime(timezone=True)),
     Column("review_note", Text),
+    # the version that takes its place when its time begins, and until when it would have been in force without that
+    Column("followed_by", Integer),
+    Column("declared_until", DateTime(timezone=True)),
     PrimaryKeyConstraint("city_id", "service_area_id", "version", name="service_area_versions_pk"),
     foreign_key("service_area_versions_area_fk", ["city_id", "service_area_id"], "service_areas"),
     foreign_key("service_area_versions_currency_fk", ["currency"], "currencies"),
@@ -105,13 +108,26 @@ service_area_versions = declare(
     CheckConstraint("cardinality(tags) <= 20", name="tags"),
     CheckConstraint("jsonb_typeof(metadata) = 'object'", name="metadata"),
     CheckConstraint("num_nonnulls(reviewed_by, reviewed_at) in (0, 2)", name="review"),
+    CheckConstraint(
+        "case when followed_by is null then declared_until is null"
+        " else effective_until is not null and effective_until <= coalesce(declared_until, 'infinity') end",
+        name="followed",
+    ),
 )
+# One published version stands at the end of an area's line, and one at most before it.
 Index(
-    "service_area_versions_published_uq",
+    "service_area_versions_last_uq",
     service_area_versions.c.city_id,
     service_area_versions.c.service_area_id,
     unique=True,
-    postgresql_where=service_area_versions.c.state == "published",
+    postgresql_where=text("state = 'published' AND followed_by IS NULL"),
+)
+Index(
+    "service_area_versions_followed_uq",
+    service_area_versions.c.city_id,
+    service_area_versions.c.service_area_id,
+    unique=True,
+    postgresql_where=text("state = 'published' AND followed_by IS NOT NULL"),
 )
 Index(
     "service_area_versions_boundary_ix",

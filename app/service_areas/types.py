@@ -54,7 +54,11 @@ class Area:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """One drawing with its terms; ``boundary`` is WGS 84, ``outline`` says how it came about where nobody drew it."""
+    """One drawing with its terms; ``boundary`` is WGS 84, ``outline`` says how it came about where nobody drew it.
+
+    Where it is ``followed_by`` another, it is in force until that begins at the latest, and ``declared_until`` is what
+    its merchant said.
+    """
 
     service_area_id: UUID
     version: int
@@ -83,6 +87,13 @@ class Version:
     reviewed_by: UUID | None
     reviewed_at: datetime | None
     review_note: str | None
+    followed_by: int | None = None
+    declared_until: datetime | None = None
+
+    @property
+    def said_until(self) -> datetime | None:
+        """Until when its merchant wants it to be in force, whatever follows."""
+        return self.effective_until if self.followed_by is None else self.declared_until
 
 
 @dataclass(frozen=True, slots=True)

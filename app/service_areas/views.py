@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import shapely
 from sqlalchemy import Connection
 
 from app.core.errors import Fault
 from app.service_areas import queries_owned
+from app.service_areas.rules import standing
 from app.service_areas.shapes import geometry_json
 from app.service_areas.types import WAITING, Area, Version
 from geo.grid_shift import Datum
@@ -49,20 +52,27 @@ def version_json(version: Version, datum: Datum) -> Json:
     }
 
 
-def areas_json(conn: Connection, areas: Sequence[Area], datum: Datum) -> list[Json]:
-    """Some areas of one place, each with what is in force and what waits: one statement."""
+def areas_json(conn: Connection, areas: Sequence[Area], datum: Datum, now: datetime) -> list[Json]:
+    """Some areas of one place, each with what is in force, what is to begin later and what waits: one statement."""
     if not areas:
         return []
     ids = [area.service_area_id for area in areas]
-    found: dict[Any, dict[str, Version]] = {}
+    found: dict[UUID, list[Version]] = {area_id: [] for area_id in ids}
     for each in queries_owned.versions_in(conn, areas[0].city_id, ids, (*WAITING, "published")):
-        found.setdefault(each.service_area_id, {})["waiting" if each.state in WAITING else "published"] = each
-    return [_area_json(area, found.get(area.service_area_id, {}), datum) for area in areas]
+        found[each.service_area_id].append(each)
+    return [_area_json(area, _by_role(found[area.service_area_id], now), datum) for area in areas]
 
 
-def area_json(conn: Connection, area: Area, datum: Datum) -> Json:
+def _by_role(versions: Sequence[Version], now: datetime) -> dict[str, Version]:
+    current, later = standing([each for each in versions if each.state == "published"], now)
+    waiting = next((each for each in versions if each.state in WAITING), None)
+    known = {"published": current, "scheduled": later, "waiting": waiting}
+    return {role: version for role, version in known.items() if version is not None}
+
+
+def area_json(conn: Connection, area: Area, datum: Datum, now: datetime) -> Json:
     """One area."""
-    return areas_json(conn, [area], datum)[0]
+    return areas_json(conn, [area], datum, now)[0]
 
 
 def review_json(area: Area, version: Version, datum: Datum) -> Json:
@@ -90,14 +100,17 @@ def faults_json(faults: Iterable[Fault]) -> list[Json]:
 
 
 def state_of(versions: dict[str, Version]) -> str:
-    """The state of an area: that of what is in force, else of what waits."""
-    if "published" in versions:
+    """The state of an area: that of what is published, else of what waits."""
+    if "published" in versions or "scheduled" in versions:
         return "published"
     return versions["waiting"].state if "waiting" in versions else "archived"
 
 
 def _area_json(area: Area, versions: dict[str, Version], datum: Datum) -> Json:
-    published, waiting = versions.get("published"), versions.get("waiting")
+    shown = {
+        role: None if role not in versions else version_json(versions[role], datum)
+        for role in ("published", "scheduled", "waiting")
+    }
     return {
         "service_area_id": str(area.service_area_id),
         "city_id": area.city_id,
@@ -108,8 +121,7 @@ def _area_json(area: Area, versions: dict[str, Version], datum: Datum) -> Json:
         "state": state_of(versions),
         "revision": area.revision,
         "created_at": area.created_at,
-        "published": None if published is None else version_json(published, datum),
-        "waiting": None if waiting is None else version_json(waiting, datum),
+        **shown,
         "next_actions": next_actions(versions),
         "datum": datum.value,
     }
@@ -122,9 +134,10 @@ def next_actions(versions: dict[str, Version]) -> list[str]:
     if waiting is not None:
         if waiting.state != "pending_review":
             found.append("publish")
-        found.append("discard")
     else:
         found.append("revert")
+    if waiting is not None or "scheduled" in versions:
+        found.append("discard")
     if versions:
         found.append("archive")
     return found

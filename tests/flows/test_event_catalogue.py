@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from jsonschema import Draft202012Validator
 
+from app.core.clock import system_clock
 from app.core.db import Database
 from app.core.settings import Settings
 from app.coupons.actions import tell_sold_out
@@ -42,7 +43,7 @@ PROMISED = {
         "fraud": "flagged",
         "geofence": "entered dwelled exited crossed",
         "webhook": "test",
-        "service_area": "submitted published rejected archived",
+        "service_area": "submitted published withdrawn rejected archived",
     }.items()
     for what in all_of_it.split()
 }
@@ -195,7 +196,7 @@ def _coupons(loop: Loop) -> None:
 
 
 def _areas(loop: Loop) -> None:
-    """An area that an operator rejects and then lets pass, and that ends."""
+    """An area that an operator rejects and then lets pass, one that was to begin later and does not, and its end."""
     drawer = Drawer(loop, bounded=False)
     plan = f"/v1/merchants/{loop.merchant}/service-area-plan"
     wanted = {"max_area_km2": 1000, "review": True}
@@ -203,6 +204,14 @@ def _areas(loop: Loop) -> None:
     area = drawer.acted(drawer.drawn("told"), "publish")
     area = drawer.acted(area, "reject", {"note": "draw it anew"}, by=drawer.operator)
     area = drawer.acted(drawer.acted(area, "publish"), "approve", by=drawer.operator)
+    tomorrow = {"from": (system_clock() + timedelta(days=1)).isoformat(), "until": None}
+    later = drawer.acted(drawer.drawn("told", etag=area["etag"], effective=tomorrow), "publish")
+    later = drawer.acted(later, "approve", by=drawer.operator)
+    assert (later["published"]["version"], later["scheduled"]["version"], later["waiting"]) == (1, 2, None)
+    assert drawer.ends(later, "/draft").status_code == 204
+    area = drawer.area("told")
+    assert (area["published"]["version"], area["scheduled"]) == (1, None)
+    assert area["published"]["effective"]["until"] is None
     assert drawer.ends(area).status_code == 204
 
 

@@ -243,7 +243,7 @@ PLANTS = {
     " WHERE city_id = {here} AND kind = 'places'",
     "service-area-shape": "ALTER TABLE service_area_versions DROP CONSTRAINT service_area_versions_boundary_ck;"
     " UPDATE service_area_versions SET boundary = {bow_tie}",
-    "service-area-one-published": "DROP INDEX service_area_versions_published_uq;"
+    "service-area-one-in-force": "DROP INDEX service_area_versions_last_uq;"
     " INSERT INTO service_area_versions SELECT city_id, service_area_id, 2, state, names, boundary, area_m2, schedule,"
     " priority, currency, fee_minor, min_order_minor, effective_from, effective_until, created_at"
     " FROM service_area_versions WHERE service_area_id = '{service_area}'",
