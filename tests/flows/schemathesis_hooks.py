@@ -119,6 +119,7 @@ SHAPES: tuple[tuple[str, Any], ...] = (
     ("restrict", {"circle": {"center": {"lon": 13.4, "lat": 52.5}, "radius_m": 3000.5}}),
     ("restrict", {"polygon": {"type": "Polygon", "coordinates": [[[120, 30], [121, 30], [120, 31], [120, 30]]]}}),
 )
+NOT_WITH_SERVES = ("sort", "weights", "distance_bucket_m", "collapse", "facets")
 NOT_WITH_A_CELL = ("lat", "lon", "datum", "sort", "weights", "distance_bucket_m", "collapse")
 
 
@@ -181,6 +182,7 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
             query = {name: value for name, value in query.items() if name not in NOT_WITH_A_CELL}
         else:
             query = {"lat": 0.0, "lon": 0.0} | {name: value for name, value in query.items() if name != "cell"}
+        query = _serving(query, draw)
     if "lat" in query and "lon" in query and draw.random() < 0.7:
         query["lat"], query["lon"] = draw.choice(VALUES["points"])
     for name in [name for name in ("at", "open_at") if name in query]:
@@ -213,6 +215,15 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
     if set(query.get("category") or ()) & set(query.get("exclude_category") or ()):
         query.pop("exclude_category")
     return query
+
+
+def _serving(query: dict[str, Any], draw: random.Random) -> dict[str, Any]:
+    """A point that is to be served goes with the nearest first and with a point alone."""
+    if "serves" not in query or "cell" in query:
+        return {name: value for name, value in query.items() if name not in ("serves", "serves_kind")}
+    if draw.random() < 0.7:
+        query["serves"] = ",".join(f"{degrees:.7f}" for degrees in draw.choice(VALUES["points"]))
+    return {name: value for name, value in query.items() if name not in NOT_WITH_SERVES}
 
 
 def _somewhere(query: dict[str, Any], draw: random.Random) -> dict[str, Any]:
