@@ -13,7 +13,16 @@ from urllib.parse import urlsplit
 
 import pytest
 from flask import Flask
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 from werkzeug.serving import make_server
 
 from tests.browser.acting import FAILED, at_till
@@ -48,6 +57,7 @@ def driver() -> Iterator[Playwright]:
         pytest.skip("no Chromium on this machine: install the package chromium to run the browser tests")
     if not MANIFEST.exists():
         pytest.fail("the page is not built: npm ci && npm run build in app/web")
+    expect.set_options(timeout=15_000)  # a busy machine's answer; a missing one is missing after any time
     with sync_playwright() as playwright:
         yield playwright
 

@@ -13,8 +13,7 @@ Fake = Callable[..., Any]
 STATES = ["/", "/?tab=deals", "/?place=place-0", "/?coupon=coupon-0", "/?category=shop"]
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+@pytest.mark.parametrize(("lang", "dark"), [("zh-CN", False), ("en", True)])
 def test_axe_finds_nothing(fake: Fake, dark: bool, lang: str) -> None:
     visit = fake(dark=dark, locale=lang)
     for path in STATES:

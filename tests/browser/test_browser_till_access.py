@@ -45,8 +45,7 @@ def test_the_whole_day_of_a_till_goes_by_keyboard_alone(fake: Fake) -> None:
     expect(visit.page.locator(".note").first).to_contain_text("Undone")
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+@pytest.mark.parametrize(("lang", "dark"), [("zh-CN", False), ("en", True)])
 def test_axe_finds_nothing_and_nothing_is_cut_off(fake: Fake, dark: bool, lang: str) -> None:
     t = words(lang)
     visit = fake(dark=dark, locale=lang, width=360)

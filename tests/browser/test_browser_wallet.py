@@ -220,8 +220,7 @@ def test_two_tabs_never_refresh_with_one_token(fake: Fake, shop: Shop) -> None:
     assert len([who for who in shop.refresh_tokens.values() if who[0] == subject]) == 1
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("lang", ["zh-CN", "en"])
+@pytest.mark.parametrize(("lang", "dark"), [("zh-CN", False), ("en", True)])
 def test_axe_finds_nothing_on_the_way_from_coupon_to_code(fake: Fake, shop: Shop, dark: bool, lang: str) -> None:
     visit = fake(dark=dark, locale=lang, width=360)
     visit.go("/?wallet=mine")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -40,9 +41,13 @@ def guess(port: int, token: str, place: UUID, codes: list[str], seen: list[tuple
     connection = HTTPConnection("127.0.0.1", port, timeout=30)
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
     for code in codes:
-        connection.request("POST", "/v1/codes/lookup", json.dumps({"code": code, "place_id": str(place)}), headers)
-        answer = connection.getresponse()
-        body = json.loads(answer.read())
+        for _ in range(10):  # a busy server says 503 and when to ask again; it counts no guess then
+            connection.request("POST", "/v1/codes/lookup", json.dumps({"code": code, "place_id": str(place)}), headers)
+            answer = connection.getresponse()
+            body = json.loads(answer.read())
+            if answer.status != 503:
+                break
+            time.sleep(0.5)
         seen.append((answer.status, body.get("code", "hit"), answer.headers.get("Retry-After")))
     connection.close()
 
