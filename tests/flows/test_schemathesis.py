@@ -40,7 +40,7 @@ from tests.flows.partner_cases import EXTERNAL
 from tests.servers import fujin
 
 SEED = 20261122
-EXAMPLES = 4
+EXAMPLES = 2
 
 VERSION = "/v1/datasets/{city}/{kind}/versions/{version}"
 # Whom each operation is for, where it is not for all: the policy refuses everybody else with 403.
