@@ -7,6 +7,7 @@ object, numbers of at most 20 digits, no NUL and no lone surrogate in any string
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from app.core.errors import AppError, Fault
 MAX_DEPTH = 16
 MAX_MEMBERS = 64
 MAX_DIGITS = 20
+_GOOD = frozenset({float, int, bool, type(None)})
 
 
 class UnreadableBody(AppError):
@@ -28,28 +30,25 @@ def _refuse(code: str, detail: str, pointer: str = "") -> NoReturn:
     raise UnreadableBody(detail, faults=[Fault(detail, pointer=pointer, code=code)])
 
 
+# A string with its escapes, to the end of the text where it has none; brackets inside are no depth.
+_STRINGS = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL)
+_BRACKETS = re.compile(r"[\[{]+|[\]}]+")
+
+
 def _depth_of(text: str) -> int:
     depth = deepest = 0
-    inside = escaped = False
-    for char in text:
-        if inside:
-            if escaped:
-                escaped = False
-            elif char == "\\":
-                escaped = True
-            elif char == '"':
-                inside = False
-        elif char == '"':
-            inside = True
-        elif char in "[{":
-            depth += 1
+    for run in _BRACKETS.findall(_STRINGS.sub("", text)):
+        if run[0] in "[{":
+            depth += len(run)
             deepest = max(deepest, depth)
-        elif char in "]}":
-            depth -= 1
+        else:
+            depth -= len(run)
     return deepest
 
 
 def _number(digits: str) -> str:
+    if len(digits) <= MAX_DIGITS:
+        return digits
     if sum(char.isdigit() for char in digits) > MAX_DIGITS or len(digits) > MAX_DIGITS + 8:
         _refuse("json-number", f"write numbers with at most {MAX_DIGITS} digits")
     return digits
@@ -79,15 +78,22 @@ def _check_text(value: str, pointer: str = "") -> None:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    members: dict[str, Any] = {}
-    for name, value in pairs:
-        _check_text(name)
-        if name in members:
-            _refuse("json-duplicate-member", f"the member {name!r} stands twice in one object")
-        members[name] = value
+    members = dict(pairs)
+    names = "".join(members)
+    if len(members) < len(pairs) or not names.isascii() or "\x00" in names:
+        _check_names(pairs)
     if len(members) > MAX_MEMBERS:
         _refuse("json-too-many-members", f"an object may have at most {MAX_MEMBERS} members")
     return members
+
+
+def _check_names(pairs: list[tuple[str, Any]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        _check_text(name)
+        if name in seen:
+            _refuse("json-duplicate-member", f"the member {name!r} stands twice in one object")
+        seen.add(name)
 
 
 def _check_values(value: Any, pointer: str = "") -> None:
@@ -97,11 +103,12 @@ def _check_values(value: Any, pointer: str = "") -> None:
         _refuse("json-number", f"{value.name} is not JSON; leave the member out or write a number", pointer)
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            if not isinstance(item, float):  # most of a drawing
+            if type(item) not in _GOOD:  # most of a drawing is numbers
                 _check_values(item, f"{pointer}/{index}")
     elif isinstance(value, dict):
         for name, item in value.items():
-            _check_values(item, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
+            if type(item) not in _GOOD:
+                _check_values(item, f"{pointer}/{name.replace('~', '~0').replace('/', '~1')}")
 
 
 def read_json(raw: bytes) -> Any:
