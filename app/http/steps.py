@@ -2,16 +2,17 @@
 
 A plan without ``call`` is one transaction: key, effect and answer commit together. With a ``call``, prepare commits
 the row and the key as running; the call has no transaction; settle commits effect and answer. The effect runs in a
-savepoint: a refusal rolls back to it, then what the plan wants kept of a refusal (a wrong code counted) and the key
-with the refusal as its final answer commit. Answers of our own failures (5xx) and refusals that pass by themselves are
-never stored.
+savepoint where anything stays of a refusal: that rolls back to it, then what the plan wants kept of a refusal (a wrong
+code counted) and the key with the refusal as its final answer commit. Answers of our own failures (5xx) and refusals
+that pass by themselves are never stored.
 """
 
 from __future__ import annotations
 
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -95,7 +96,7 @@ def _run_once(plan: Plan, scope: KeyScope | None, present: Present) -> Answer:
                 conn.commit()
                 return stored
         try:
-            with conn.begin_nested():
+            with _effect(conn, plan, scope):
                 prepared = plan.prepare(conn)
                 answer = None if plan.call else present(plan.settle(conn, prepared, None))
         except AppError as refusal:
@@ -117,7 +118,7 @@ def _run_once(plan: Plan, scope: KeyScope | None, present: Present) -> Answer:
         if said_no is not None:
             return _refused(conn, plan, scope, said_no)
         try:
-            with conn.begin_nested():
+            with _effect(conn, plan, scope):
                 answer = present(plan.settle(conn, prepared, outcome))
         except AppError as refusal:
             return _refused(conn, plan, scope, refusal)
@@ -156,7 +157,24 @@ def _done(conn: Connection, scope: KeyScope | None, answer: Answer) -> Answer:
     return answer
 
 
+def _keeps_refusals(plan: Plan, scope: KeyScope | None) -> bool:
+    return scope is not None or plan.refused is not None
+
+
+@contextmanager
+def _effect(conn: Connection, plan: Plan, scope: KeyScope | None) -> Iterator[None]:
+    """Around what a refusal undoes: a savepoint, or the whole transaction where nothing stays of a refusal."""
+    if not _keeps_refusals(plan, scope):
+        yield
+        return
+    with conn.begin_nested():
+        yield
+
+
 def _refused(conn: Connection, plan: Plan, scope: KeyScope | None, refusal: AppError) -> Answer:
+    if not _keeps_refusals(plan, scope):
+        conn.rollback()
+        raise refusal
     if plan.refused is not None:
         try:
             plan.refused(conn, refusal)
