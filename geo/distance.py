@@ -18,6 +18,7 @@ from geo.errors import InvalidRadius
 from geo.units import EARTH_RADIUS_M
 
 BBOX_TOLERANCE_M: Final = 1e-6
+Degrees = float | NDArray[np.float64]
 
 
 def distance_m(a: LonLat, b: LonLat) -> float:
@@ -37,8 +38,13 @@ def distance_mm(a: LonLat, b: LonLat) -> int:
     return round(distance_m(a, b) * 1000.0)
 
 
-def distances_m(lon: float, lat: float, lons: NDArray[np.float64], lats: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Metres from one position to many; arrays of one shape, degrees, unchecked. As `distance_m`."""
+def distances_m(
+    lon: Degrees, lat: Degrees, lons: NDArray[np.float64], lats: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Metres from one position to many, or from each of many to its own; arrays of one shape, degrees, unchecked.
+
+    As `distance_m`.
+    """
     phi, phis = np.radians(lat), np.radians(lats)
     half_dlon = np.radians(_lon_gaps(lon, lons)) / 2.0
     cosines = np.cos(phi) * np.cos(phis)
@@ -108,6 +114,6 @@ def _lon_gap(a: float, b: float) -> float:
     return 360.0 - gap if gap > 180.0 else gap
 
 
-def _lon_gaps(lon: float, lons: NDArray[np.float64]) -> NDArray[np.float64]:
+def _lon_gaps(lon: Degrees, lons: NDArray[np.float64]) -> NDArray[np.float64]:
     gaps = np.abs(lons - lon)
     return np.where(gaps > 180.0, 360.0 - gaps, gaps)

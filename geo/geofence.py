@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import cos, inf, radians
+from math import inf
 from typing import Final
 
 import numpy as np
@@ -12,13 +12,15 @@ from numpy.typing import NDArray
 from shapely import MultiPolygon
 
 from geo.bbox import Bbox
-from geo.coordinates import LonLat, checked_metres, wrap_lon
-from geo.distance import distance_m
+from geo.coordinates import LonLat, checked_metres
+from geo.distance import distance_m, distances_m
 from geo.polygons import CheckedPolygons, covers
 from geo.rings import Positions
 
 MAX_ALLOWANCE_M: Final = 100.0
 """A worse accuracy than this widens a fence no further."""
+MOST_AT_ONCE: Final = 100_000
+"""Pairs of a position and an edge that are looked at in one go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,33 +72,72 @@ def border_distance_m(fence: Fence, point: LonLat) -> float:
     return -metres if covers(geometry, point) else metres
 
 
+def border_distances_m(
+    fence: Circle | MultiPolygon, lons: NDArray[np.float64], lats: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """As `border_distance_m` for many positions; arrays of one shape, degrees, unchecked."""
+    if isinstance(fence, Circle):
+        return distances_m(fence.center.lon, fence.center.lat, lons, lats) - fence.radius_m
+    metres = _edge_distances_m(fence, lons, lats)
+    on_edge = np.where(np.abs(lons) == 180.0, -lons, lons)  # ±180 are one meridian
+    held = shapely.intersects_xy(fence, lons, lats) | shapely.intersects_xy(fence, on_edge, lats)
+    return np.where(held, -metres, metres)
+
+
+def _edge_distance_m(geometry: MultiPolygon, point: LonLat) -> float:
+    return float(_edge_distances_m(geometry, np.array([point.lon]), np.array([point.lat]))[0])
+
+
 def _geometry(fence: CheckedPolygons | MultiPolygon) -> MultiPolygon:
     return fence.geometry if isinstance(fence, CheckedPolygons) else fence
 
 
-def _edge_distance_m(geometry: MultiPolygon, point: LonLat) -> float:
-    """Metres to the nearest border position as seen on a plane that is true to scale at `point`; infinite without one.
+def _edge_distances_m(
+    geometry: MultiPolygon, lons: NDArray[np.float64], lats: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Metres from positions to the nearest border position as seen on a plane that is true to scale at each of them.
 
-    Each edge is looked at where it is and a turn of the globe to either side, since the nearest may lie across 180°.
+    Infinite without a border. Each edge is looked at where it is, and where one is more than half a globe away a turn
+    of the globe to either side too, since the nearest may lie across 180°.
     """
-    edges = _borders(geometry)
+    edges, found = _borders(geometry), np.full(len(lons), inf)
     if not len(edges):
-        return inf
-    scale = np.array([max(cos(radians(point.lat)), 1e-9), 1.0])
-    steps = (edges[:, 1] - edges[:, 0]) * scale
-    lengths = (steps**2).sum(axis=1)
-    nearest, least = np.zeros(2), inf
-    for turn in (0.0, 360.0, -360.0):
-        starts = (edges[:, 0] - (point.lon + turn, point.lat)) * scale
+        return found
+    starts, steps = edges[:, 0], edges[:, 1] - edges[:, 0]
+    reach = max(edges[:, :, 0].max() - lons.min(), lons.max() - edges[:, :, 0].min())
+    turns = (0.0,) if reach <= 180.0 else (0.0, 360.0, -360.0)
+    at_once = max(1, MOST_AT_ONCE // len(edges))
+    for first in range(0, len(lons), at_once):
+        some = slice(first, first + at_once)
+        found[some] = _nearest_m(starts, steps, lons[some], lats[some], turns)
+    return found
+
+
+def _nearest_m(
+    starts: NDArray[np.float64], steps: NDArray[np.float64], lons: NDArray[np.float64], lats: NDArray[np.float64],
+    turns: tuple[float, ...],
+) -> NDArray[np.float64]:  # fmt: skip
+    """For each position the metres to the nearest of some edges, which begin at ``starts`` and go on by ``steps``."""
+    scales = np.maximum(np.cos(np.radians(lats)), 1e-9)[:, None]
+    east_steps, north_steps = steps[:, 0] * scales, steps[:, 1]
+    lengths = east_steps**2 + north_steps**2
+    rows = np.arange(len(lons))
+    least, nearest = np.full(len(lons), inf), np.zeros((2, len(lons)))
+    for turn in turns:
+        easts, norths = (starts[:, 0] - (lons + turn)[:, None]) * scales, starts[:, 1] - lats[:, None]
         # The foot of the perpendicular as a share of the edge; an edge too short to be measured is its start.
-        shares = np.divide(-(starts * steps).sum(axis=1), lengths, out=np.zeros(len(edges)), where=lengths > 0.0)
-        feet = starts + np.clip(shares, 0.0, 1.0)[:, None] * steps
-        gaps = (feet**2).sum(axis=1)
-        index = int(np.argmin(gaps))
-        if gaps[index] < least:
-            nearest, least = feet[index] / scale, float(gaps[index])
-    east, north = nearest.tolist()
-    return distance_m(point, LonLat(wrap_lon(point.lon + east), max(-90.0, min(90.0, point.lat + north))))
+        shares = np.divide(
+            -(easts * east_steps + norths * north_steps), lengths, out=np.zeros_like(lengths), where=lengths > 0.0
+        )
+        shares = np.minimum(np.maximum(shares, 0.0), 1.0)
+        easts, norths = easts + shares * east_steps, norths + shares * north_steps
+        gaps = easts**2 + norths**2
+        best = gaps.argmin(axis=1)
+        nearer = gaps[rows, best] < least
+        least = np.where(nearer, gaps[rows, best], least)
+        nearest = np.where(nearer, (easts[rows, best] / scales[:, 0], norths[rows, best]), nearest)
+    east, north = nearest
+    return distances_m(lons, lats, lons + east, np.clip(lats + north, -90.0, 90.0))
 
 
 def _borders(geometry: MultiPolygon) -> Positions:
@@ -106,7 +147,9 @@ def _borders(geometry: MultiPolygon) -> Positions:
     """
     parts = shapely.get_parts(shapely.boundary(shapely.get_parts(geometry)))
     rings, owners = shapely.get_coordinates(parts, return_index=True)
-    edges = np.stack([rings[:-1], rings[1:]], axis=1)[owners[:-1] == owners[1:]]
+    edges: Positions = np.stack([rings[:-1], rings[1:]], axis=1)[owners[:-1] == owners[1:]]
+    if not (np.abs(rings) >= (180.0, 90.0)).any():
+        return edges
     on_pole = (np.abs(edges[:, :, 1]) == 90.0).all(axis=1)
     east, west = (edges[:, :, 0] == 180.0).all(axis=1), (edges[:, :, 0] == -180.0).all(axis=1)
     alone = _on_one_side(edges[east, :, 1], edges[west, :, 1])

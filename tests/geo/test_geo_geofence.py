@@ -13,7 +13,7 @@ from shapely import MultiPolygon
 from geo.coordinates import LonLat, wrap_lon
 from geo.distance import destination, distance_m, distances_m
 from geo.errors import GeoError, InvalidRadius
-from geo.geofence import Circle, border_distance_m, inside
+from geo.geofence import Circle, border_distance_m, border_distances_m, inside
 from geo.polygons import REGION, CheckedPolygons, checked_polygon, checked_polygons, covers
 
 centers = st.builds(LonLat, st.floats(-180, 180), st.floats(-85, 85))
@@ -63,6 +63,16 @@ def test_the_distance_to_a_border_is_that_of_the_nearest_sample(lon: float, lat:
     signed = border_distance_m(BLOCK, LonLat(lon, lat))
     assert abs(signed) == pytest.approx(nearest, rel=1e-3, abs=0.5)
     assert (signed < 0) == (120.0 < lon < 120.01 and 30.0 < lat < 30.01) or abs(signed) < 1e-6
+
+
+def test_many_positions_are_as_far_from_a_border_as_each_by_itself() -> None:
+    draw = np.random.default_rng(16)
+    for fence, lon in ((BLOCK.geometry, 120.0), (FIJI.geometry, 179.5), (Circle(LonLat(120, 30), 500), 120.0)):
+        lons, lats = lon + draw.uniform(-0.5, 0.5, 300), draw.uniform(-18, 30.5, 300)
+        lons[:2] = 180.0, -180.0
+        found = border_distances_m(fence, lons, lats)
+        each = [border_distance_m(fence, LonLat(*at)) for at in zip(lons.tolist(), lats.tolist(), strict=True)]
+        assert found.tolist() == pytest.approx(each, abs=1e-6)
 
 
 def test_the_distance_to_a_circle_is_signed() -> None:
