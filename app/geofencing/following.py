@@ -20,7 +20,7 @@ from app.core.ids import new_city_id
 from app.geofencing import machine, queries_following
 from app.geofencing.events import told_event
 from app.geofencing.memory import Fences
-from app.geofencing.sights import inside_of, open_at, sight_of, ways_of
+from app.geofencing.sights import Borders, inside_of, open_at, sight_of, ways_of
 from app.geofencing.types import Fence, FenceSet, Fix, Happening, Lane, Outcome, Pair, StoredPair, Told
 from app.outbox.queries import append
 
@@ -66,24 +66,19 @@ def _first_look(fix: Fix, now: datetime, *, again: bool) -> Outcome:
 
 def follow(conn: Connection, fences: Fences, here: FenceSet, batch: Batch) -> None:
     """Takes a batch in one city."""
-    lanes = queries_following.lock_lanes(
-        conn, here.city_id, batch.subject_id, batch.member_id, sorted({0, *here.reorders}), batch.now
+    kept = [
+        (fix, "counted" if outcome == "late" else outcome)
+        for fix, outcome in zip(batch.fixes, batch.outcomes, strict=True)
+        if outcome not in ("duplicate", "ahead", "too_old")
+    ]
+    lanes, fresh = queries_following.take_fixes(
+        conn, here.city_id, batch.subject_id, batch.member_id, {0, *here.reorders}, kept, batch.now
     )
-    live = lanes[0]
-    kept: list[tuple[Fix, str]] = []
-    for number, fix in enumerate(batch.fixes):
-        outcome = batch.outcomes[number]
-        if outcome in ("counted", "late"):
-            late = live.watermark_at is not None and fix.at <= live.watermark_at
-            kept.append((fix, "late" if late else "counted"))
-        elif outcome in ("mock", "inaccurate"):
-            kept.append((fix, outcome))
-    fresh = queries_following.store_fixes(conn, here.city_id, batch.subject_id, kept, batch.now)
-    said = {fix.at: outcome for fix, outcome in kept}
-    _answer(batch, lanes, said, fresh)
-    counted = [fix for fix, _ in sorted(kept, key=lambda one: one[0].at) if fix.at in fresh]
+    _answer(batch, lanes, fresh)
+    counted = [fix for fix, outcome in kept if outcome == "counted" and fix.at in fresh]
+    counted.sort(key=lambda fix: fix.at)
     for reorder_s, lane in lanes.items():
-        seen = [fix for fix in counted if _is_new(lane, fix) and said[fix.at] in ("counted", "late")]
+        seen = [fix for fix in counted if _is_new(lane, fix)]
         if not seen:
             continue
         if reorder_s:
@@ -98,14 +93,14 @@ def _is_new(lane: Lane, fix: Fix) -> bool:
     return lane.watermark_at is None or fix.at > lane.watermark_at
 
 
-def _answer(batch: Batch, lanes: dict[int, Lane], said: dict[datetime, str], fresh: set[datetime]) -> None:
+def _answer(batch: Batch, lanes: dict[int, Lane], fresh: set[datetime]) -> None:
     """What became of each fix: late is what no lane takes any more."""
     for number, fix in enumerate(batch.fixes):
         if batch.outcomes[number] not in ("counted", "late"):
             continue
         if fix.at not in fresh:
             batch.outcomes[number] = "duplicate"
-        elif said[fix.at] == "late" and not any(_is_new(lane, fix) for lane in lanes.values()):
+        elif not any(_is_new(lane, fix) for lane in lanes.values()):
             batch.outcomes[number] = "late"
 
 
@@ -162,6 +157,7 @@ def _walk(
     numbers = sorted(touched)
     looked = [fixes[number] for number in numbers] + ([before] if before is not None and 0 in touched else [])
     inside = dict(zip([*numbers, -1], inside_of(fence, looked), strict=False)) if looked else {}
+    borders = Borders(fence, fixes)
     for number, fix in enumerate(fixes):
         if pair.phase == "out" and number not in touched:
             continue
@@ -175,6 +171,8 @@ def _walk(
             pair.phase,
             None if came else last,
             fix,
+            number,
+            borders,
             inside=inside.get(number, False),
             touched=number in touched,
         )

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.ids import new_id
@@ -27,13 +27,15 @@ class Choices:
     row_version: int
 
 
-_CHOICES = tuple(location_choices.c[name] for name in Choices.__dataclass_fields__)
+_OF_MEMBER = select(*(location_choices.c[name] for name in Choices.__dataclass_fields__)).where(
+    location_choices.c.member_id == bindparam("member")
+)
+_LOCKED = _OF_MEMBER.with_for_update()
 
 
 def choices_of(conn: Connection, member_id: UUID, *, lock: bool = False) -> Choices | None:
     """What a member chose; None when they never did."""
-    wanted = select(*_CHOICES).where(location_choices.c.member_id == member_id)
-    row = conn.execute(wanted.with_for_update() if lock else wanted).one_or_none()
+    row = conn.execute(_LOCKED if lock else _OF_MEMBER, {"member": member_id}).one_or_none()
     return None if row is None else Choices(**dict(row._mapping) | {"cities": tuple(row.cities)})
 
 

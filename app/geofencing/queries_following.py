@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Connection, Row, insert, or_, select, text, tuple_, update
-from sqlalchemy.dialects.postgresql import insert as upsert
+import orjson
+from sqlalchemy import Connection, Row, Table, TextClause, select, text, tuple_
 
 from app.core.ids import new_city_id
 from app.geofencing.events import coarse_accuracy_m
@@ -45,51 +45,104 @@ _PAIR = (
     followed_pairs.c.dwelt,
     followed_pairs.c.seq,
 )
-_STORE = text("""
-    INSERT INTO followed_fixes (city_id, subject_id, occurred_at, lon, lat, accuracy_m, outcome, replayed, received_at)
-    SELECT :city, :subject, fix.at, fix.lon, fix.lat, fix.accuracy_m, fix.outcome, fix.replayed, :now
-    FROM unnest(CAST(:at AS timestamptz[]), CAST(:lon AS double precision[]), CAST(:lat AS double precision[]),
-                CAST(:accuracy_m AS double precision[]), CAST(:outcome AS text[]), CAST(:replayed AS boolean[]))
-         AS fix (at, lon, lat, accuracy_m, outcome, replayed)
-    ON CONFLICT (city_id, subject_id, occurred_at) DO NOTHING
-    RETURNING occurred_at
+# The lanes first, whose row locks are the subject's turn and whose watermark tells what is late; then the fixes that
+# were not there. Lists come as one constant each: an ARRAY of hundreds takes the server longer to read than to store.
+_TAKE = text("""
+    WITH lane AS (
+        INSERT INTO followed_lanes AS mine (city_id, subject_id, reorder_s, member_id, seen_at)
+        SELECT :city, :subject, reorder_s, :member, :now FROM unnest(CAST(:reorders AS integer[])) AS r (reorder_s)
+        ON CONFLICT ON CONSTRAINT followed_lanes_pk DO UPDATE SET seen_at = :now WHERE mine.member_id = :member
+        RETURNING city_id, subject_id, reorder_s, member_id, watermark_at, last_lon, last_lat, release_at
+    ), given AS MATERIALIZED (
+        SELECT * FROM unnest(CAST(:at AS timestamptz[]), CAST(:lon AS double precision[]),
+            CAST(:lat AS double precision[]), CAST(:accuracy_m AS double precision[]), CAST(:outcome AS text[]),
+            CAST(:replayed AS boolean[])) WITH ORDINALITY AS fix (at, lon, lat, accuracy_m, outcome, replayed, no)
+    ), put AS (
+        INSERT INTO followed_fixes
+            (city_id, subject_id, occurred_at, lon, lat, accuracy_m, outcome, replayed, received_at)
+        SELECT :city, :subject, at, lon, lat, accuracy_m,
+            CASE WHEN outcome = 'counted' AND at <= live.watermark_at THEN 'late' ELSE outcome END, replayed, :now
+        FROM given CROSS JOIN (SELECT watermark_at FROM lane WHERE reorder_s = 0) AS live
+        ON CONFLICT (city_id, subject_id, occurred_at) DO NOTHING
+        RETURNING occurred_at
+    )
+    SELECT lane.*, ARRAY(
+        SELECT given.no FROM given WHERE NOT EXISTS (SELECT FROM put WHERE put.occurred_at = given.at)
+    ) AS known
+    FROM lane
+""")
+_MOVE = text("""
+    UPDATE followed_lanes
+    SET release_at = :release_at, watermark_at = coalesce(:at, watermark_at),
+        last_lon = coalesce(:lon, last_lon), last_lat = coalesce(:lat, last_lat)
+    WHERE city_id = :city AND subject_id = :subject AND reorder_s = :reorder_s
+""")
+_PAIRS_OF = text(f"""
+    SELECT {", ".join(column.name for column in _PAIR)}
+    FROM followed_pairs
+    WHERE city_id = :city AND subject_id = :subject
+      AND (phase <> 'out' AND reorder_s = :reorder_s OR geofence_id = ANY (CAST(:fences AS uuid[])))
+    ORDER BY geofence_id LIMIT :limit
 """)
 
 
-def lock_lanes(
-    conn: Connection, city_id: int, subject_id: UUID, member_id: UUID, reorders: Sequence[int], now: datetime
-) -> dict[int, Lane]:
-    """The lanes of a subject by reorder window, made where there are none: its turn until the transaction ends."""
-    fresh = upsert(followed_lanes).values(
-        [
-            {"city_id": city_id, "subject_id": subject_id, "reorder_s": each, "member_id": member_id, "seen_at": now}
-            for each in sorted(reorders)
-        ]
-    )
-    rows = conn.execute(
-        fresh.on_conflict_do_update(
-            constraint="followed_lanes_pk",
-            set_={"seen_at": now},
-            where=followed_lanes.c.member_id == member_id,
-        ).returning(*_LANE)
-    )
-    return {row.reorder_s: Lane(*row) for row in rows}
+def _put_rows(table: Table, more: str = "") -> TextClause:
+    """Puts rows that come as one JSON array."""
+    columns = ", ".join(column.name for column in table.columns)
+    rows = f"json_populate_recordset(CAST(NULL AS {table.name}), CAST(:rows AS json))"
+    return text(f"INSERT INTO {table.name} AS mine ({columns}) SELECT {columns} FROM {rows} {more}")
+
+
+_FIXED = ("city_id", "subject_id", "geofence_id", "pair_id")
+_CHANGING = ", ".join(
+    f"{column.name} = excluded.{column.name}" for column in followed_pairs.columns if column.name not in _FIXED
+)
+_PUT_PAIRS = _put_rows(
+    followed_pairs,
+    f"ON CONFLICT ON CONSTRAINT followed_pairs_pk DO UPDATE SET {_CHANGING}"
+    " WHERE mine.revision = excluded.revision - 1",
+)
+_PUT_EVENTS = _put_rows(geofence_events)
+
+
+def take_fixes(
+    conn: Connection, city_id: int, subject_id: UUID, member_id: UUID, reorders: Iterable[int],
+    fixes: Sequence[tuple[Fix, str]], now: datetime,
+) -> tuple[dict[int, Lane], set[datetime]]:  # fmt: skip
+    """Keeps fixes of a subject with what is thought of each; those that the live lane is past become late.
+
+    Returns its lanes by reorder window, made where there are none, and the times of the fixes that were not there
+    before. It is the subject's turn until the transaction ends.
+    """
+    given = {
+        "city": city_id,
+        "subject": subject_id,
+        "member": member_id,
+        "now": now,
+        "reorders": sorted(reorders),
+        "at": _listed(fix.at.isoformat() for fix, _ in fixes),
+        "lon": _listed(repr(fix.lon) for fix, _ in fixes),
+        "lat": _listed(repr(fix.lat) for fix, _ in fixes),
+        "accuracy_m": _listed(repr(fix.accuracy_m) for fix, _ in fixes),
+        "outcome": _listed(outcome for _, outcome in fixes),
+        "replayed": _listed("t" if fix.replayed else "f" for fix, _ in fixes),
+    }
+    rows = conn.execute(_TAKE, given).all()
+    known = set(rows[0].known)
+    fresh = {fix.at for number, (fix, _) in enumerate(fixes, 1) if number not in known}
+    return {row.reorder_s: Lane(*row[:-1]) for row in rows}, fresh
+
+
+def _listed(words: Iterable[str]) -> str:
+    """An array as the server reads it, of words that need no quotes."""
+    return "{" + ",".join(words) + "}"
 
 
 def move_lane(conn: Connection, lane: Lane, last: Fix | None, release_at: datetime | None) -> None:
     """How far a lane was looked at, where the subject was then, and when its held fixes are due."""
-    columns: dict[str, Any] = {"release_at": release_at}
-    if last is not None:
-        columns |= {"watermark_at": last.at, "last_lon": last.lon, "last_lat": last.lat}
-    conn.execute(
-        update(followed_lanes)
-        .where(
-            followed_lanes.c.city_id == lane.city_id,
-            followed_lanes.c.subject_id == lane.subject_id,
-            followed_lanes.c.reorder_s == lane.reorder_s,
-        )
-        .values(columns)
-    )
+    given = {"city": lane.city_id, "subject": lane.subject_id, "reorder_s": lane.reorder_s, "release_at": release_at}
+    at, lon, lat = (None, None, None) if last is None else (last.at, last.lon, last.lat)
+    conn.execute(_MOVE, given | {"at": at, "lon": lon, "lat": lat})
 
 
 def lanes_of(
@@ -122,26 +175,6 @@ def due_lanes(conn: Connection, city_id: int, now: datetime, limit: int) -> list
     return [(row.subject_id, row.reorder_s) for row in rows]
 
 
-def store_fixes(
-    conn: Connection, city_id: int, subject_id: UUID, fixes: Sequence[tuple[Fix, str]], now: datetime
-) -> set[datetime]:
-    """Keeps fixes with what became of each; the times of those that were not there before."""
-    if not fixes:
-        return set()
-    given = {
-        "city": city_id,
-        "subject": subject_id,
-        "now": now,
-        "at": [fix.at for fix, _ in fixes],
-        "lon": [fix.lon for fix, _ in fixes],
-        "lat": [fix.lat for fix, _ in fixes],
-        "accuracy_m": [fix.accuracy_m for fix, _ in fixes],
-        "outcome": [outcome for _, outcome in fixes],
-        "replayed": [fix.replayed for fix, _ in fixes],
-    }
-    return {row.occurred_at for row in conn.execute(_STORE, given)}
-
-
 def held_fixes(
     conn: Connection, city_id: int, subject_id: UUID, after: datetime | None, limit: int
 ) -> list[tuple[Fix, datetime]]:
@@ -170,14 +203,15 @@ def pairs_of_subject(
     conn: Connection, city_id: int, subject_id: UUID, reorder_s: int, geofence_ids: Sequence[UUID]
 ) -> dict[UUID, StoredPair]:
     """A subject's pairs by fence: those of the fences named, and where it is or may be inside."""
-    here = (followed_pairs.c.city_id == city_id, followed_pairs.c.subject_id == subject_id)
-    inside = (followed_pairs.c.phase != "out") & (followed_pairs.c.reorder_s == reorder_s)
-    named = followed_pairs.c.geofence_id.in_(list(geofence_ids))
     rows = conn.execute(
-        select(*_PAIR)
-        .where(*here, or_(inside, named) if geofence_ids else inside)
-        .order_by(followed_pairs.c.geofence_id)
-        .limit(MOST_PAIRS)
+        _PAIRS_OF,
+        {
+            "city": city_id,
+            "subject": subject_id,
+            "reorder_s": reorder_s,
+            "fences": _listed(map(str, geofence_ids)),
+            "limit": MOST_PAIRS,
+        },
     )
     return {row.geofence_id: _stored(row) for row in rows}
 
@@ -229,17 +263,8 @@ def write_pairs(conn: Connection, pairs: Sequence[tuple[StoredPair, int, datetim
     """Keeps pairs with their window and next due time; each must still be what it was read as (RuntimeError)."""
     if not pairs:
         return
-    fresh = upsert(followed_pairs).values([_row(stored, reorder_s, due, now) for stored, reorder_s, due in pairs])
-    given = fresh.excluded
-    fixed = ("city_id", "subject_id", "geofence_id", "pair_id")
-    changing = [column.name for column in followed_pairs.columns if column.name not in fixed]
-    done = conn.execute(
-        fresh.on_conflict_do_update(
-            constraint="followed_pairs_pk",
-            set_={name: given[name] for name in changing},
-            where=followed_pairs.c.revision == given.revision - 1,
-        )
-    )
+    rows = orjson.dumps([_row(stored, reorder_s, due, now) for stored, reorder_s, due in pairs])
+    done = conn.execute(_PUT_PAIRS, {"rows": rows.decode()})
     if done.rowcount != len(pairs):
         raise RuntimeError(f"{len(pairs) - done.rowcount} pairs changed under their subjects' locks")
 
@@ -280,34 +305,32 @@ def write_events(conn: Connection, told: Sequence[Told]) -> None:
     """Keeps what was told, with the version and the fix that caused it."""
     if not told:
         return
-    conn.execute(
-        insert(geofence_events),
-        [
-            {
-                "city_id": each.fence.city_id,
-                "event_id": each.event_id,
-                "geofence_id": each.fence.geofence_id,
-                "pair_id": each.pair_id,
-                "seq": each.happening.seq,
-                "member_id": each.member_id,
-                "what": each.happening.what,
-                "cause": each.happening.cause,
-                "fence_version": each.fence.version,
-                "occurred_at": each.happening.at,
-                "detected_at": each.detected_at,
-                "confidence": each.confidence,
-                "late": each.late,
-                "replayed": each.replayed,
-                "dwell_s": each.happening.dwell_s,
-                "fix_at": each.happening.fix_at,
-                "fix_accuracy_m": coarse_accuracy_m(each.happening.accuracy_m),
-                "border_m": None if each.happening.border_m is None else round(each.happening.border_m),
-                "lon_cell": each.cell_lon,
-                "lat_cell": each.cell_lat,
-            }
-            for each in told
-        ],
-    )
+    rows = [
+        {
+            "city_id": each.fence.city_id,
+            "event_id": each.event_id,
+            "geofence_id": each.fence.geofence_id,
+            "pair_id": each.pair_id,
+            "seq": each.happening.seq,
+            "member_id": each.member_id,
+            "what": each.happening.what,
+            "cause": each.happening.cause,
+            "fence_version": each.fence.version,
+            "occurred_at": each.happening.at,
+            "detected_at": each.detected_at,
+            "confidence": each.confidence,
+            "late": each.late,
+            "replayed": each.replayed,
+            "dwell_s": each.happening.dwell_s,
+            "fix_at": each.happening.fix_at,
+            "fix_accuracy_m": coarse_accuracy_m(each.happening.accuracy_m),
+            "border_m": None if each.happening.border_m is None else round(each.happening.border_m),
+            "lon_cell": each.cell_lon,
+            "lat_cell": each.cell_lat,
+        }
+        for each in told
+    ]
+    conn.execute(_PUT_EVENTS, {"rows": orjson.dumps(rows).decode()})
 
 
 def new_pair(city_id: int, subject_id: UUID, member_id: UUID, geofence_id: UUID, version: int) -> StoredPair:

@@ -69,25 +69,26 @@ _BUMP = text("""
                         ELSE mine.reorders || CAST(:reorders AS integer[]) END
     RETURNING epoch
 """)
+_SETS = (
+    select(
+        geofence_sets.c.city_id,
+        geofence_sets.c.epoch,
+        geofence_sets.c.fence_count,
+        geofence_sets.c.west,
+        geofence_sets.c.south,
+        geofence_sets.c.east,
+        geofence_sets.c.north,
+        geofence_sets.c.reorders,
+    )
+    .prefix_with("/* cross-city: says whose fences a fix may meet */")
+    .order_by(geofence_sets.c.city_id)
+    .limit(MOST_CITIES)
+)
 
 
 def fence_sets(conn: Connection) -> tuple[FenceSet, ...]:
     """What the fences of every city are now; one small look over all of them."""
-    rows = conn.execute(
-        select(
-            geofence_sets.c.city_id,
-            geofence_sets.c.epoch,
-            geofence_sets.c.fence_count,
-            geofence_sets.c.west,
-            geofence_sets.c.south,
-            geofence_sets.c.east,
-            geofence_sets.c.north,
-            geofence_sets.c.reorders,
-        )
-        .prefix_with("/* cross-city: says whose fences a fix may meet */")
-        .order_by(geofence_sets.c.city_id)
-        .limit(MOST_CITIES)
-    )
+    rows = conn.execute(_SETS)
     return tuple(FenceSet(*row[:7], reorders=tuple(sorted(set(row[7])))) for row in rows)
 
 

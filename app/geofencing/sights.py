@@ -15,11 +15,12 @@ from app.geofencing.types import Fence, Fix, Phase, Sight
 from app.places.opening_hours import NO_CALENDAR, HoursPattern, state_at
 from geo.coordinates import LonLat
 from geo.distance import distance_m, distances_m
-from geo.geofence import Circle, border_distance_m
+from geo.geofence import Circle, border_distance_m, border_distances_m
 
 LONGEST_WAY_M = 10_000.0
 LONGEST_WAY_S = 600.0
 CIRCLE_CORNERS = 32
+MOST_AT_ONCE = 5_000
 
 
 def outline(shape: Circle | MultiPolygon) -> MultiPolygon:
@@ -47,9 +48,24 @@ def inside_of(fence: Fence, fixes: Sequence[Fix]) -> list[bool]:
     return [bool(one) for one in found]
 
 
-def border_m(fence: Fence, fix: Fix) -> float:
-    """Metres from a fix to the border of the fence, negative inside."""
-    return border_distance_m(fence.shape, LonLat(fix.lon, fix.lat))
+class Borders:
+    """Metres from fixes to the border of a fence, negative inside; asked for by number.
+
+    Most fences are small and those near a border ask for many fixes: all of them are worked out with the first.
+    """
+
+    def __init__(self, fence: Fence, fixes: Sequence[Fix]) -> None:
+        self._fence, self._fixes = fence, fixes
+        self._all: list[float] | None = None
+
+    def __getitem__(self, number: int) -> float:
+        shape, fixes = self._fence.shape, self._fixes
+        if self._all is None:
+            if not isinstance(shape, Circle) and shapely.get_num_coordinates(shape) * len(fixes) > MOST_AT_ONCE:
+                return border_distance_m(shape, LonLat(fixes[number].lon, fixes[number].lat))
+            lons, lats = np.array([fix.lon for fix in fixes]), np.array([fix.lat for fix in fixes])
+            self._all = border_distances_m(shape, lons, lats).tolist()
+        return self._all[number]
 
 
 def may_cross(before: Fix | None, fix: Fix) -> bool:
@@ -91,21 +107,25 @@ def crosses(fence: Fence, before: Fix, fix: Fix) -> bool:
     return bool(LineString(ends).distance(shapely.Point(0, 0)) <= fence.shape.radius_m)
 
 
-def sight_of(fence: Fence, phase: Phase, before: Fix | None, fix: Fix, *, inside: bool, touched: bool) -> Sight:
+def sight_of(
+    fence: Fence, phase: Phase, before: Fix | None, fix: Fix, number: int, borders: Borders, *,
+    inside: bool, touched: bool,
+) -> Sight:  # fmt: skip
     """The fix as the fence sees it; ``touched``: the way from ``before`` may have cut it. ``before`` lies outside.
 
-    The distance to the border is worked out where it can matter: for a fix that begins something, and for the buffer.
+    The distance to the border (``borders[number]``) is looked at where it can matter: for a fix that begins something,
+    and for the buffer.
     """
     if inside:
-        return Sight(fix.at, "inside", border_m(fence, fix) if phase == "out" else 0.0, fix.accuracy_m)
+        return Sight(fix.at, "inside", borders[number] if phase == "out" else 0.0, fix.accuracy_m)
     if phase in ("out", "pending_in"):
         cut = (
             touched and phase == "out" and before is not None and may_cross(before, fix) and crosses(fence, before, fix)
         )
-        return Sight(fix.at, "outside", border_m(fence, fix) if cut else 0.0, fix.accuracy_m, cut)
+        return Sight(fix.at, "outside", borders[number] if cut else 0.0, fix.accuracy_m, cut)
     if phase == "pending_out" and fence.rules.exit_buffer_m == 0.0:
         return Sight(fix.at, "outside", 0.0, fix.accuracy_m)
-    metres = border_m(fence, fix)
+    metres = borders[number]
     return Sight(fix.at, "margin" if metres <= fence.rules.exit_buffer_m else "outside", metres, fix.accuracy_m)
 
 

@@ -15,7 +15,7 @@ from shapely import MultiPolygon, Polygon
 
 from app.core.ids import new_city_id, new_id
 from app.geofencing.machine import advance, confidence_of, due_at, end, see
-from app.geofencing.sights import crosses, inside_of, outline, sight_of
+from app.geofencing.sights import Borders, crosses, inside_of, outline, sight_of
 from app.geofencing.types import NEVER_SEEN, Fence, Fix, Happening, Pair, Rules, Side, Sight
 from geo.coordinates import LonLat
 from geo.distance import destination
@@ -188,7 +188,7 @@ def test_ten_minutes_of_jitter_on_the_border_are_one_visit() -> None:
             fix = Fix(at(second), spot.lon, spot.lat, 10.0)
             inside = inside_of(found, [fix])[0]
             # seen by somebody who is in the fence, so that the distance to the border is told
-            sights.append(sight_of(found, "in", None, fix, inside=inside, touched=True))
+            sights.append(sight_of(found, "in", None, fix, 0, Borders(found, [fix]), inside=inside, touched=True))
         assert {each.side for each in sights} == {"inside", "margin"}
         told = lived(found.rules, sights)
         assert [each.what for each in told] == ["entered"]
@@ -203,14 +203,14 @@ def test_a_way_that_cuts_a_fence_between_two_fixes_is_a_crossing() -> None:
     for shape in (Circle(HERE, 300.0), ring):
         found = fence(shape)
         assert crosses(found, before, after)
-        seen = sight_of(found, "out", before, after, inside=False, touched=True)
+        seen = sight_of(found, "out", before, after, 0, Borders(found, [after]), inside=False, touched=True)
         assert seen.crossed
         assert said(see(NEVER_SEEN, found.rules, seen)[1]) == [("crossed", 60)]
         hour = Fix(at(3600), east.lon, east.lat, 5.0)
-        later = sight_of(found, "out", before, hour, inside=False, touched=True)
+        later = sight_of(found, "out", before, hour, 0, Borders(found, [hour]), inside=False, touched=True)
         assert not later.crossed  # an hour says nothing about the way
     beside = fence(Circle(destination(HERE, 0.0, 500.0), 300.0))
-    assert not sight_of(beside, "out", before, after, inside=False, touched=True).crossed
+    assert not sight_of(beside, "out", before, after, 0, Borders(beside, [after]), inside=False, touched=True).crossed
 
 
 def test_the_outline_of_a_circle_holds_all_of_it() -> None:
