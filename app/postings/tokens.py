@@ -38,6 +38,8 @@ class Asked:
 
 def folded(text: str) -> str:
     """Text without differences that nobody means: case, width, accents, apostrophes."""
+    if text.isascii():
+        return text.casefold().replace("'", "")
     plain = unicodedata.normalize("NFKD", text)
     plain = "".join(character for character in plain if not unicodedata.combining(character))
     return unicodedata.normalize("NFC", plain.casefold()).replace("'", "").replace("’", "")

@@ -10,6 +10,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -39,6 +40,8 @@ _NUMBER = re.compile(r"[\s,–—-]*\b(?:store|shop|branch|outlet|unit|no\.?|nr\
 _BRANCH = re.compile(r"[\s,]*[–—|·-]\s*[^–—|·-]*\b(?:branch|store|shop|outlet|filiale)\s*$", re.IGNORECASE)
 _NUMERALS = re.compile(r"\d+|[一二三四五六七八九十]+(?=[号院中小])")
 _HOUSE = re.compile(r"\d+\s*[a-z]?(?:\s*[-/]\s*\d+\s*[a-z]?)?", re.IGNORECASE)
+
+_REMEMBERED: Final = 1 << 15  # names: each is compared with all of its neighbours
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,7 @@ class Verdict:
         return REVIEW <= self.score < MERGE
 
 
+@lru_cache(_REMEMBERED)
 def without_branch(name: str) -> tuple[str, str]:
     """A name without what tells its branches apart, and that: 「(…店)」, Store #12, – Downtown branch."""
     core = name
@@ -162,8 +166,13 @@ def _numbered(names: Mapping[str, str]) -> frozenset[str]:
 
 
 def _cores(names: Mapping[str, str]) -> frozenset[str]:
-    cores = (name_key(without_branch(text)[0]).replace(" ", "") for text in names.values())
-    return frozenset(core for core in cores if core)
+    return frozenset(core for text in names.values() if (core := _core(text)))
+
+
+@lru_cache(_REMEMBERED)
+def _core(text: str) -> str:
+    """What a name is compared by."""
+    return name_key(without_branch(text)[0]).replace(" ", "")
 
 
 def _dice(one: str, other: str) -> float:
@@ -171,9 +180,11 @@ def _dice(one: str, other: str) -> float:
     if one == other:
         return 1.0
     a, b = _pairs(one), _pairs(other)
-    return 2.0 * (a & b).total() / (a.total() + b.total())
+    shared = sum(min(count, b[pair]) for pair, count in a.items() if pair in b)
+    return 2.0 * shared / (a.total() + b.total())
 
 
+@lru_cache(_REMEMBERED)
 def _pairs(text: str) -> Counter[str]:
     return Counter(text[at : at + 2] for at in range(max(1, len(text) - 1)))
 
