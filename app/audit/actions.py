@@ -26,15 +26,17 @@ def audit_data(
     allow_unsafe: bool = False,
     count: bool = False,
     limit: int = 1000,
+    only: Sequence[str] = (),
 ) -> tuple[RuleResult, ...]:
     """What each rule finds in one snapshot; ``logins`` are connections of the other roles, for rules on sessions.
 
+    ``only`` keeps the rules whose names begin so; none keeps all.
     ``allow_unsafe`` leaves out the rule on durable settings, for throw-away clusters. Rules read and never write; the
     caller opens ``conn`` READ ONLY and rolls back.
     """
     results = []
     for rule in rules_of(conn):
-        if allow_unsafe and rule.name == DURABILITY:
+        if (allow_unsafe and rule.name == DURABILITY) or (only and not rule.name.startswith(tuple(only))):
             continue
         result = queries.run_rule(conn, rule, now, limit, count=count)
         for other in logins if rule.each_login else ():

@@ -22,8 +22,11 @@ from app.core.settings import load_settings
 @click.option("--verbose", is_flag=True, help="One line a rule too, with the rows it read.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for scripts.")
 @click.option("--allow-unsafe", is_flag=True, help="Accept a server whose settings may lose acknowledged work.")
+@click.option("--rule", "only", multiple=True, metavar="NAME", help="Only rules whose names begin so; may be repeated.")
 @click.option("--limit", default=1000, show_default=True, type=click.IntRange(1), help="Violations shown a rule.")
-def audit(schema_only: bool, verbose: bool, as_json: bool, allow_unsafe: bool, limit: int) -> None:
+def audit(
+    schema_only: bool, verbose: bool, as_json: bool, allow_unsafe: bool, only: tuple[str, ...], limit: int
+) -> None:
     """Check that what the database holds is true: stock, claims, money, events, loads, references, ids, settings."""
     with told(), ExitStack() as open_connections:
         urls = urls_of(load_settings())
@@ -33,7 +36,11 @@ def audit(schema_only: bool, verbose: bool, as_json: bool, allow_unsafe: bool, l
         else:
             logins = [open_connections.enter_context(snapshot(url)) for url in urls[1:]]
             now = system_clock()
-            results = audit_data(conn, now, logins=logins, allow_unsafe=allow_unsafe, count=verbose, limit=limit)
+            results = audit_data(
+                conn, now, logins=logins, allow_unsafe=allow_unsafe, count=verbose, limit=limit, only=only
+            )
+            if not results:
+                raise click.ClickException(f"no rule is called {' or '.join(only)}: --verbose lists them all")
     for line in _json_lines(results, verbose) if as_json else _sentences(results, verbose):
         click.echo(line)
     if any(result.violations for result in results):

@@ -159,7 +159,7 @@ def test_setting_that_loses_acknowledged_work_is_named(planted: tuple[sa.Engine,
     engine, _, _ = planted
     with engine.connect() as conn:
         conn.exec_driver_sql("SET LOCAL synchronous_commit = off")
-        found = next(result for result in audit_data(conn, NOW) if result.rule == DURABILITY)
+        (found,) = audit_data(conn, NOW, only=[DURABILITY])
     assert "synchronous_commit is off: acknowledged work can be lost" in {v.detail for v in found.violations}
 
 
@@ -168,7 +168,7 @@ def test_role_that_loses_acknowledged_work_is_named(planted: tuple[sa.Engine, st
     with engine.connect() as conn:
         name = conn.exec_driver_sql("SELECT current_database()").scalar_one()
         conn.exec_driver_sql(f'ALTER ROLE CURRENT_USER IN DATABASE "{name}" SET synchronous_commit = off')
-        found = next(result for result in audit_data(conn, NOW) if result.rule == DURABILITY)
+        (found,) = audit_data(conn, NOW, only=[DURABILITY])
     assert "role fujin_owner" in {v.thing for v in found.violations}
 
 
@@ -201,7 +201,7 @@ def test_event_that_is_done_before_it_was_sent_is_named(planted: tuple[sa.Engine
     done = sa.text("UPDATE outbox_events SET done_at = :now WHERE event_id IN (:sent, :unsent)")
     with engine.connect() as conn:
         conn.execute(done, {"now": NOW, "sent": tidy.loop["event1"], "unsent": tidy.loop["event2"]})
-        found = next(result for result in audit_data(conn, NOW) if result.rule == "done-is-delivered")
+        (found,) = audit_data(conn, NOW, only=["done-is-delivered"])
     assert [v.thing for v in found.violations] == [f"event {tidy.loop['event2']} of city {HERE}"]
 
 
@@ -267,6 +267,14 @@ def test_command_shows_what_each_rule_read(environment: dict[str, str]) -> None:
     assert "ok place-point (I27): every place's point is in range: holds, 5 rows read" in done.output.splitlines()
 
 
+def test_command_looks_at_the_rules_that_it_is_asked_for(environment: dict[str, str]) -> None:
+    done = CliRunner().invoke(audit, ["--allow-unsafe", "--rule", "place-point", "--rule", "brand-kn"], env=environment)
+    assert (done.exit_code, done.output.splitlines()[-1]) == (0, "2 rules, 0 violations")
+    done = CliRunner().invoke(audit, ["--allow-unsafe", "--rule", "place-pint"], env=environment)
+    assert done.exit_code == 1
+    assert "no rule is called place-pint" in done.output
+
+
 def test_limit_says_that_there_is_more(planted: tuple[sa.Engine, str, Tidy]) -> None:
     engine, _, _ = planted
     with engine.connect() as conn:
@@ -328,7 +336,7 @@ def test_transfer_between_the_accounts_of_another_owner_is_named(planted: tuple[
     engine, _, _ = planted
     with engine.connect() as conn:
         conn.exec_driver_sql(f"UPDATE accounts SET owner_id = '{new_id()}' WHERE kind = 'merchant_payable'")
-        found = next(result for result in audit_data(conn, NOW) if result.rule == "ledger-derived")
+        (found,) = audit_data(conn, NOW, only=["ledger-derived"])
     assert found.violations
     assert all("stored for the owners" in violation.detail for violation in found.violations)
 
@@ -337,7 +345,7 @@ def test_budget_that_was_never_funded_or_in_another_amount_is_named(planted: tup
     engine, _, tidy = planted
     with engine.connect() as conn:
         conn.exec_driver_sql("UPDATE transfers SET amount_minor = amount_minor + 1 WHERE kind = 'promo_fund'")
-        found = next(result for result in audit_data(conn, NOW) if result.rule == "ledger-derived")
+        (found,) = audit_data(conn, NOW, only=["ledger-derived"])
     thing = f"promo_fund of coupon {tidy.paid_coupon} of city {HERE}"
     assert [violation.thing for violation in found.violations] == [thing]
 
