@@ -135,18 +135,32 @@ def test_an_area_with_a_hole_is_drawn_mended_published_and_found(drawer: Callabl
     assert_accessible(owner.visit, "area")
     assert_fits(owner.visit, "area")
 
+    # With terms of its own from a later day on: beside the one in force, and given up again.
+    page.locator("#tags").fill("lunch，office")
+    page.locator("#metadata").fill('zone = 7\nhot = true\ncode = "7"')
+    page.locator('[id="effective/from"]').fill("2099-01-01T08:00")
+    press(owner, "Save and publish")
+    expect(page.locator("#area-said")).to_contain_text("in force from Jan 1, 2099")
+    found = asked(f"{owner.areas}/browser-round", owner.token)[0]
+    assert (found["published"]["version"], found["scheduled"]["tags"]) == (1, ["lunch", "office"])
+    assert found["scheduled"]["metadata"] == {"zone": 7, "hot": True, "code": "7"}
+    assert not owner.serves(0, 0, "browser-round")
+    press(owner, "Give up what begins later")
+    press(owner, "Yes, do it")
+    expect(page.locator("#area-state")).not_to_contain_text("2099")
+
     # Without the hole: another version, beside the first on the map; then back.
     page.locator("#ring").select_option(label="Hole 1 of area 1: 4 corners")
     press(owner, "Remove this ring")
     press(owner, "Save and publish")
-    expect(page.locator("#area-state")).to_contain_text("In force: version 2")
+    expect(page.locator("#area-state")).to_contain_text("In force: version 3")
     assert owner.serves(0, 0, "browser-round")
     page.get_by_role("link", name="Versions").click()
-    expect(page.locator(".version")).to_have_count(2)
-    expect(page.locator(".legend")).to_contain_text("Version 1, looked at")
+    expect(page.locator(".version")).to_have_count(3)
+    expect(page.locator(".legend")).to_contain_text("Version 2, looked at")
     press(owner, "Bring back version 1")
     press(owner, "Yes, do it")
-    expect(page.locator(".version")).to_have_count(3)
+    expect(page.locator(".version")).to_have_count(4)
     assert not owner.serves(0, 0, "browser-round")
     owner.archives("browser-round")
 
@@ -204,6 +218,20 @@ def test_keys_draw_files_are_read_and_nobodys_edit_is_lost(drawer: Callable[...,
     assert_accessible(owner.visit, "waiting")
     assert_fits(owner.visit, "waiting")
 
+    # The same drawing in the digits of a Chinese map, declared as such, comes to lie where it was.
+    there = asked(f"{owner.areas}/browser-file?datum=gcj02", owner.token)[0]["waiting"]["geometry"]
+    here = asked(f"{owner.areas}/browser-file", owner.token)[0]["waiting"]["geometry"]["coordinates"][0]
+    assert abs(there["coordinates"][0][0][0] - here[0][0]) > 0.001
+    page.locator("#datum").select_option("gcj02")
+    reads("amap.geojson", json.dumps({"type": "Feature", "properties": {}, "geometry": there}))
+    expect(page.locator("#pad-said")).to_contain_text("Areas read from amap.geojson: 1")
+    page.locator("#ring").select_option(label="Area 2: 4 corners")
+    for name, axis in (("Longitude", 0), ("Latitude", 1)):
+        for number in (1, 3):
+            shown = page.get_by_label(f"{name} of corner {number}", exact=True).input_value()
+            assert float(shown) == pytest.approx(here[number - 1][axis], abs=2e-7)
+    press(owner, "↶ Undo")
+
     # Somebody else saves meanwhile: told, and nothing of ours is lost.
     where = f"{owner.areas}/browser-file"
     area, tag = asked(where, owner.token)
@@ -216,13 +244,13 @@ def test_keys_draw_files_are_read_and_nobodys_edit_is_lost(drawer: Callable[...,
     expect(page.locator("#area-said")).to_contain_text("It waits until you publish it")
     assert asked(where, owner.token)[0]["waiting"]["names"] == {"en": "Ours"}
 
-    # A circle that reaches out of the city: what is inside of it is shown, and taken by one press.
+    # A circle that reaches out of the city: what is inside of it is shown, and taken by one key.
     page.locator("#how").select_option("circle")
     for name, value in (("center_lon", owner.lon + 0.134), ("center_lat", owner.lat - 0.119), ("radius", 9000)):
         page.locator(f"#{name}").fill(f"{value:.7g}")
         page.keyboard.press("Tab")
     press(owner, "Save and publish")
     expect(page.locator("#area-said")).to_contain_text("The part inside of the city would do")
-    press(owner, "Take it")
+    page.keyboard.press("Enter")
     expect(page.locator("#how")).to_have_value("drawn")
     owner.archives("browser-file")

@@ -79,6 +79,7 @@ def test_a_bad_drawing_is_refused_with_its_reason_and_place_and_leaves_nothing(d
     assert (code_of(answer), fault_of(answer)) == ((422, code), (422, [pointer])), body
     assert body["errors"][0]["detail"]
     assert pointer in body["detail"]
+    assert (body["errors"][0].get("location") is None) == (name in ("text for a number", "out of range"))
     if offset is not None:
         place = body["errors"][0]["location"]
         assert place["lon"] == pytest.approx(LON + offset[0] / 1000, abs=1e-6)

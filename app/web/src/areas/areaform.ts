@@ -29,6 +29,34 @@ function externalId(found: string): string {
   return found;
 }
 
+const tagsIn = (found: string): string[] => found.split(/[,，、]/).map((each) => each.trim()).filter((each) => each !== "");
+
+const QUOTED = /^"(?:[^"\\]|\\.)*"$/;
+
+/** Notes one a line, as `name = value`; what would be read otherwise stands in quotes. */
+function notesShown(notes: Record<string, unknown>): string {
+  const name = (key: string): string => (/^[^"=\s][^=]*$/.test(key) && key.trim() === key ? key : JSON.stringify(key));
+  const value = (found: unknown): string => (typeof found === "string" && (valueIn(found) !== found || found.trim() !== found || found.includes("\n")) ? JSON.stringify(found) : String(found));
+  return Object.entries(notes).map(([key, found]) => `${name(key)} = ${value(found)}`).join("\n");
+}
+
+function valueIn(found: string): unknown {
+  if (found === "true" || found === "false" || QUOTED.test(found) || (/^-?\d/.test(found) && String(Number(found)) === found)) return JSON.parse(found) as unknown;
+  return found;
+}
+
+function notesIn(found: string): Record<string, unknown> {
+  const notes: Record<string, unknown> = {};
+  for (const line of found.split("\n").map((each) => each.trim()).filter((each) => each !== "")) {
+    const [, quoted, plain, value] = /^(?:("(?:[^"\\]|\\.)*")|([^"=]+?))\s*=\s*(.*)$/.exec(line) ?? [];
+    const name = quoted === undefined ? plain : (JSON.parse(quoted) as string);
+    if (name === undefined || value === undefined || value === "") throw new input.Wrong(t("areas.notes_wrong", { line: line.slice(0, 60) }));
+    if (Object.hasOwn(notes, name)) throw new input.Wrong(t("areas.notes_twice", { name }));
+    notes[name] = valueIn(value);
+  }
+  return notes;
+}
+
 export class AreaForm {
   readonly node: HTMLElement;
   private readonly inputs: Input[];
@@ -45,6 +73,7 @@ export class AreaForm {
     const kind = input.choice("kind", t("areas.kind"), KINDS.map((each) => [each, kindName(each)]), said("kind", area?.kind ?? "delivery"));
     kind.node.querySelector("select")?.toggleAttribute("disabled", area !== null);
     this.id = area === null ? text("external_id", t("areas.id"), said("external_id", fresh), t("areas.id_hint"), externalId, { maxlength: 100, spellcheck: "false" }) : null;
+    const notes = el("textarea", { id: "metadata", name: "metadata", rows: 3, spellcheck: "false" }, notesShown(said("metadata", terms?.metadata ?? {})));
     this.inputs = [
       input.words("names", "en", t("areas.name_en"), names["en"] ?? "", 100),
       input.words("names", "zh-Hans", t("areas.name_zh"), names["zh-Hans"] ?? "", 100),
@@ -53,6 +82,10 @@ export class AreaForm {
       text("priority", t("areas.priority"), String(said("priority", terms?.priority ?? 0)), t("areas.priority_hint"), priority, { maxlength: 5, inputmode: "numeric" }),
       input.money("fee", t("areas.fee"), place.currency, minor("fee"), null, 0),
       input.money("min_order", t("areas.min_order"), place.currency, minor("min_order"), null, 0),
+      text("tags", t("areas.tags"), said("tags", terms?.tags ?? []).join(", "), t("areas.tags_hint"), tagsIn, { maxlength: 1300 }),
+      input.labelled(["metadata"], t("areas.notes"), notes, t("areas.notes_hint"), (into) => {
+        into["metadata"] = notesIn(notes.value);
+      }),
       input.moment("effective/from", t("areas.from"), place.time_zone, effective.from, t("areas.times_hint")),
       input.moment("effective/until", t("areas.until"), place.time_zone, effective.until, t("areas.times_hint")),
     ];
@@ -88,8 +121,6 @@ export class AreaForm {
       fee: money(body["fee"]),
       min_order: money(body["min_order"]),
       effective: { from: from ?? null, until: until ?? null },
-      tags: this.terms?.tags ?? [],
-      metadata: this.terms?.metadata ?? {},
     };
   }
 

@@ -1,11 +1,17 @@
 // What the page of areas asks of the JSON API, as the owner or the staff who are signed in at it.
 import { business, people } from "../merchant/shopapi";
-import type { Ask } from "../request";
+import { getJson, type Ask } from "../request";
 import { newId } from "../storage";
-import type { Listing } from "../types";
+import type { Listing, LonLat } from "../types";
 import type { Area, AreaVersion, SavedArea, SeenArea } from "./areatypes";
 
 export { business, people };
+
+/** Whether positions at a place are written otherwise in the datums of Chinese maps. */
+export async function shifted({ place_id, location }: { place_id: string; location: LonLat }): Promise<boolean> {
+  const { location: there } = await getJson<{ location: LonLat }>(`/v1/places/${encodeURIComponent(place_id)}`, { datum: "gcj02", fields: "location" });
+  return Math.abs(there.lon - location.lon) > 1e-6 || Math.abs(there.lat - location.lat) > 1e-6;
+}
 
 const all = (place: string): string => `/v1/places/${encodeURIComponent(place)}/service-areas`;
 const one = (place: string, id: string, what = ""): string => `${all(place)}/${encodeURIComponent(id)}${what}`;

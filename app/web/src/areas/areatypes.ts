@@ -50,6 +50,8 @@ export interface Area {
   kind: string;
   state: string;
   published: AreaVersion | null;
+  /** Published to begin later. */
+  scheduled: AreaVersion | null;
   waiting: AreaVersion | null;
   next_actions: string[];
 }

@@ -10,7 +10,7 @@ import { AreaForm, type Body } from "./areaform";
 import * as api from "./areasapi";
 import type { Area, AreaFault, AreaVersion, Proposal, SavedArea, SeenArea } from "./areatypes";
 import { Pad } from "./pad";
-import { address, areaName, at, kindName, km2, legend, small, stateMark, sure, type Desk, type PlaceHere } from "./parts";
+import { address, areaName, at, kindName, km2, legend, newestOf, small, stateMark, sure, type Desk, type PlaceHere } from "./parts";
 import { emptySketch, sketchOf, whereOf, type Sketch } from "./sketch";
 import { faultWords, t } from "./words";
 
@@ -36,7 +36,7 @@ export class Editor {
 
   constructor(private readonly desk: Desk, private readonly place: PlaceHere, private seen: SeenArea | null, private readonly others: Area[]) {
     const area = seen?.area ?? null;
-    const terms = area?.waiting ?? area?.published ?? null;
+    const terms = area === null ? null : newestOf(area);
     this.name = keptName(place, area?.external_id ?? "");
     const kept = perTab.read<Kept>(this.name);
     const sketch = kept?.sketch ?? (terms === null ? emptySketch(place.location) : sketchOf(terms.geometry, terms.outline, place.location));
@@ -80,10 +80,15 @@ export class Editor {
   private draw(): void {
     const area = this.seen?.area ?? null;
     this.pad.map.showAreas("other", "other", this.others.filter(({ external_id }) => external_id !== area?.external_id).flatMap(shownOf));
-    const before = area?.published ?? null;
-    this.pad.map.showAreas("old", "old", before === null ? [] : [before]);
-    this.drawLegend(before === null ? null : t("areas.legend_old", { n: before.version }));
+    const [before, after] = [area?.published ?? null, area?.scheduled ?? null];
+    this.pad.map.showAreas("old", "old", [before, after].filter((each) => each !== null));
+    const words = [...(before === null ? [] : [t("areas.legend_old", { n: before.version })]), ...(after === null ? [] : [this.begins(after)])];
+    this.drawLegend(words.length === 0 ? null : words.join(" · "));
     this.state.replaceChildren(...(area === null ? [] : this.stateOf(area)));
+  }
+
+  private begins({ version, effective }: AreaVersion): string {
+    return t("areas.begins", { n: version, when: at(effective.from ?? "", this.place.time_zone) });
   }
 
   private drawLegend(old: string | null): void {
@@ -95,16 +100,17 @@ export class Editor {
   }
 
   private stateOf(area: Area): Node[] {
-    const { published, waiting } = area;
+    const { published, scheduled, waiting } = area;
     const can = (what: string): boolean => this.desk.owner && area.next_actions.includes(what);
     const note_ = waiting?.review?.note ?? null;
     return present(
       el(
         "p",
         { class: "area-facts" },
-        stateMark(area.state),
+        (published !== null || scheduled === null) && stateMark(area.state),
         el("span", {}, kindName(area.kind)),
         published !== null && el("span", {}, `${t("areas.in_force", { n: published.version })} · ${km2(published)}`),
+        scheduled !== null && el("span", {}, `${this.begins(scheduled)} · ${km2(scheduled)}`),
         waiting !== null && el("span", {}, `${t(waiting.state === "pending_review" ? "areas.in_review" : "areas.waits", { n: waiting.version })} · ${km2(waiting)} · ${at(waiting.edited_at, this.place.time_zone)}`),
         el("a", { class: "shop-link", href: address(this.place.place_id, area.external_id, "versions") }, t("areas.versions")),
       ),
@@ -113,7 +119,7 @@ export class Editor {
         "div",
         { class: "shop-actions" },
         can("publish") && act(t("areas.publish"), () => this.trying(() => this.publish()), "act act-deal"),
-        can("discard") && sure(t("areas.discard"), t("areas.discard_sure"), () => this.trying(() => this.leave(api.discard, t("areas.discarded")))),
+        can("discard") && sure(t(waiting === null ? "areas.withdraw" : "areas.discard"), t(waiting === null ? "areas.withdraw_sure" : "areas.discard_sure"), () => this.trying(() => this.leave(api.discard, t("areas.discarded")))),
         can("archive") && sure(t("areas.archive"), t("areas.archive_sure"), () => this.trying(() => this.leave(api.archive, t("areas.archived")))),
       ),
     );
@@ -179,9 +185,10 @@ export class Editor {
     const { seen } = this;
     if (seen === null) return;
     this.seen = await api.publish(this.place.place_id, seen.area.external_id, seen.etag);
-    const review = this.seen.area.waiting?.state === "pending_review";
+    const { waiting, scheduled } = this.seen.area;
+    const later = scheduled !== null && scheduled.version === (seen.area.waiting?.version ?? 0);
     this.clear();
-    this.say(note("good", t(review ? "areas.sent_review" : "areas.published")));
+    this.say(note("good", waiting?.state === "pending_review" ? t("areas.sent_review") : later ? t("areas.published_later", { when: at(scheduled.effective.from ?? "", this.place.time_zone) }) : t("areas.published")));
     this.draw();
   }
 
@@ -218,12 +225,14 @@ export class Editor {
     const rest = this.shape.showFaults(error.faults);
     this.say(note("bad", t(rest.length > 0 ? "areas.faults" : "areas.faults_terms")));
     const proposal = error.body["proposal"] as Proposal | undefined;
-    if (proposal !== undefined) this.propose(proposal);
+    const offer = proposal === undefined ? null : this.propose(proposal);
     const actions: Node[] = [];
     if (error.code === "invalid-geometry" && MENDABLE.some((word) => error.detail.toLowerCase().includes(word))) actions.push(act(t("areas.repair"), () => this.save(false, false, true), "act act-second"));
     if (DRAFTABLE.includes(error.code) && rest.every(({ hint }) => hint !== "too-many-points")) actions.push(act(t("areas.save_draft"), () => this.save(false, true), "act act-second"));
     if (actions.length > 0) this.said.append(el("div", { class: "shop-actions" }, ...actions));
-    if (rest.length > 0) this.showFaults(rest, proposal === undefined);
+    if (rest.length > 0) this.showFaults(rest, offer === null);
+    // One key takes it.
+    offer?.querySelector("button")?.focus();
   }
 
   private showFaults(faults: AreaFault[], go = true): void {
@@ -245,7 +254,8 @@ export class Editor {
     if (fault?.location && go) this.pad.map.goTo(fault.location, 14);
   }
 
-  private propose({ geometry, point_count, hausdorff_m }: Proposal): void {
+  /** Shows a drawing that would do beside the one in hand. */
+  private propose({ geometry, point_count, hausdorff_m }: Proposal): HTMLElement {
     const words = hausdorff_m === undefined ? t("areas.proposal.inside", { n: point_count }) : t("areas.proposal.simpler", { n: point_count, m: Math.ceil(hausdorff_m * 10) / 10 });
     this.pad.map.showAreas("old", "old", [{ geometry }]);
     this.pad.map.fit();
@@ -256,7 +266,9 @@ export class Editor {
       this.draw();
       this.say(note("good", t("areas.proposal.taken")));
     };
-    this.said.append(note("wait", words, [t("areas.proposal.shown")], [{ label: t("areas.proposal.take"), run: take }]));
+    const offer = note("wait", words, [t("areas.proposal.shown")], [{ label: t("areas.proposal.take"), run: take }]);
+    this.said.append(offer);
+    return offer;
   }
 
   private clear(): void {
@@ -269,7 +281,7 @@ export class Editor {
   private async conflict(mine: Area): Promise<void> {
     const theirs = await api.look(this.place.place_id, mine.external_id);
     const changed = changesOf(mine, theirs.area);
-    const version = theirs.area.waiting ?? theirs.area.published;
+    const version = newestOf(theirs.area);
     this.keep();
     if (version !== null) {
       this.pad.map.showAreas("old", "old", [version]);
@@ -291,7 +303,7 @@ const PARTS = ["names", "schedule", "priority", "fee", "min_order", "effective",
 
 /** Which parts of an area differ between two looks at it, in words. */
 function changesOf(before: Area, after: Area): string[] {
-  const [one, other] = [before.waiting ?? before.published, after.waiting ?? after.published];
+  const [one, other] = [newestOf(before), newestOf(after)];
   if (one === null || other === null) return [t("areas.part.published")];
   const differ = (name: keyof AreaVersion): boolean => JSON.stringify(one[name]) !== JSON.stringify(other[name]);
   const found: string[] = PARTS.filter(differ).map((name) => t(`areas.part.${name}`));
@@ -302,6 +314,6 @@ function changesOf(before: Area, after: Area): string[] {
 
 /** What of another area is worth drawing beside this one. */
 const shownOf = (area: Area): { geometry: AreaVersion["geometry"]; label: string }[] => {
-  const version = area.published ?? area.waiting;
+  const version = area.published ?? area.scheduled ?? area.waiting;
   return version === null ? [] : [{ geometry: version.geometry, label: areaName(area) }];
 };

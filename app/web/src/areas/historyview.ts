@@ -8,7 +8,7 @@ import { SignedOut } from "../session";
 import { AreaMap } from "./areamap";
 import * as api from "./areasapi";
 import type { AreaFault, AreaVersion, SeenArea } from "./areatypes";
-import { address, areaName, at, km2, legend, small, stateMark, sure, type Desk, type PlaceHere } from "./parts";
+import { address, areaName, at, km2, legend, small, stateMark, stateOf, sure, type Desk, type PlaceHere } from "./parts";
 import { faultWords, t } from "./words";
 
 export async function historyView(desk: Desk, place: PlaceHere, id: string, signal: AbortSignal): Promise<void> {
@@ -64,7 +64,7 @@ class Versions {
     return el(
       "li",
       { class: "version", "data-version": n },
-      el("p", { class: "area-facts" }, el("b", {}, t("areas.version", { n })), stateMark(version.state), el("span", {}, km2(version)), el("span", {}, times[1] ?? times[0])),
+      el("p", { class: "area-facts" }, el("b", {}, t("areas.version", { n })), stateMark(stateOf(version)), el("span", {}, km2(version)), el("span", {}, times[1] ?? times[0])),
       version.review?.note ? el("p", {}, version.review.note) : null,
       el(
         "div",

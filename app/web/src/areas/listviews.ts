@@ -7,7 +7,7 @@ import { SignedOut } from "../session";
 import { AreaMap } from "./areamap";
 import * as api from "./areasapi";
 import type { Area, AreaFault } from "./areatypes";
-import { address, areaName, kindName, km2, legend, stateMark, type Desk, type PlaceHere } from "./parts";
+import { address, areaName, at, kindName, km2, legend, stateMark, type Desk, type PlaceHere } from "./parts";
 import { faultWords, t } from "./words";
 import { ApiProblem } from "../request";
 
@@ -41,7 +41,7 @@ export async function placeView(desk: Desk, place: PlaceHere, several: boolean, 
       el(
         "div",
         { class: "two" },
-        el("div", { class: "two-map" }, map.node, legend(["new", t("areas.state.published")], ["old", t("areas.state.validated")])),
+        el("div", { class: "two-map" }, map.node, legend(["new", t("areas.state.published")], ["old", t("areas.legend_to_come")])),
         el(
           "div",
           { class: "two-left" },
@@ -56,10 +56,10 @@ export async function placeView(desk: Desk, place: PlaceHere, several: boolean, 
     ],
     map,
   });
-  const drawn = (which: "published" | "waiting"): { geometry: NonNullable<Area["published"]>["geometry"]; label: string }[] =>
+  const drawn = (which: "published" | "scheduled" | "waiting"): { geometry: NonNullable<Area["published"]>["geometry"]; label: string }[] =>
     found.items.flatMap((area) => (area[which] === null ? [] : [{ geometry: area[which].geometry, label: areaName(area) }]));
   map.showAreas("published", "new", drawn("published"));
-  map.showAreas("waiting", "old", drawn("waiting"));
+  map.showAreas("waiting", "old", [...drawn("scheduled"), ...drawn("waiting")]);
   map.fit();
 }
 
@@ -69,7 +69,7 @@ function refusal(error: unknown): HTMLElement {
 }
 
 function row(place: PlaceHere, area: Area): HTMLElement {
-  const { published, waiting } = area;
+  const { published, scheduled, waiting } = area;
   return el(
     "a",
     { class: "shop-row", href: address(place.place_id, area.external_id), "data-area": area.external_id },
@@ -78,9 +78,10 @@ function row(place: PlaceHere, area: Area): HTMLElement {
     el(
       "span",
       { class: "shop-row-facts" },
-      stateMark(area.state),
+      (published !== null || scheduled === null) && stateMark(area.state),
       el("span", {}, kindName(area.kind)),
       published !== null && el("span", {}, `${t("areas.in_force", { n: published.version })} · ${km2(published)}`),
+      scheduled !== null && el("span", { class: "state state-scheduled" }, t("areas.begins", { n: scheduled.version, when: at(scheduled.effective.from ?? "", place.time_zone) })),
       waiting !== null && el("span", { class: "state state-draft" }, t(waiting.state === "pending_review" ? "areas.in_review" : "areas.waits", { n: waiting.version })),
     ),
   );

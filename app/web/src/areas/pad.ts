@@ -3,9 +3,13 @@ import { el } from "../dom";
 import { note } from "../form";
 import * as input from "../merchant/inputs";
 import { announce } from "../notice";
+import { refusalWords } from "../problems";
+import { ApiProblem } from "../request";
 import { AreaMap, type Tool } from "./areamap";
+import * as api from "./areasapi";
 import { MODES, type Drawing, type Mode, type Ring } from "./areatypes";
 import { CornerList } from "./cornerlist";
+import { DATUMS, toWgs84, type Datum } from "./datums";
 import { section, small, type PlaceHere } from "./parts";
 import { FileRefused, readFile } from "./reading";
 import { cornerOf, History, isWhole, partAround, partsOf, withHole, withPart, type How, type Sketch } from "./sketch";
@@ -207,24 +211,31 @@ export class Pad {
   private fileField(): HTMLElement {
     const control = el("input", { id: "file", type: "file", accept: ".geojson,.json,.kml,application/geo+json,application/vnd.google-earth.kml+xml" });
     const field = input.labelled(["file"], t("areas.file"), control, t("areas.file_hint"), () => undefined);
+    const datum = input.choice("datum", t("areas.datum"), DATUMS.map((each) => [each, t(`areas.datum.${each}`)]), "wgs84", t("areas.datum_hint"));
     control.addEventListener("change", () => {
       const [file] = control.files ?? [];
-      if (file !== undefined) void this.readIn(file, (text) => field.fault(text)).finally(() => (control.value = ""));
+      if (file !== undefined) void this.readIn(file, datum.value() as Datum, (text) => field.fault(text)).finally(() => (control.value = ""));
     });
-    return field.node;
+    return el("div", { class: "shop-fields" }, datum.node, field.node);
   }
 
-  private async readIn(file: File, fault: (text: string | null) => void): Promise<void> {
+  private async readIn(file: File, datum: Datum, fault: (text: string | null) => void): Promise<void> {
     fault(null);
     this.said.replaceChildren();
     try {
-      const { parts, left } = await readFile(file);
+      // The datums differ in mainland China alone, and an area lies in the city of its place.
+      const shifted = datum !== "wgs84" && (await api.shifted(this.place));
+      const { parts, left } = await readFile(file, (corner) => (shifted ? toWgs84(corner, datum) : corner));
       this.put({ ...this.sketch, how: "drawn", parts: [...this.sketch.parts, ...parts] });
       this.use("move");
       this.map.fit();
       const lines = left > 0 ? [t("areas.file_left", { n: left })] : [];
       this.said.replaceChildren(note("good", t("areas.file_read", { n: parts.length, name: file.name }), lines));
     } catch (error) {
+      if (error instanceof ApiProblem) {
+        fault(refusalWords(error));
+        return;
+      }
       const refusal = error instanceof FileRefused ? error : new FileRefused("unreadable");
       fault(t(`areas.file.${refusal.why}`, { what: refusal.what }));
     }

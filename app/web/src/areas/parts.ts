@@ -34,13 +34,20 @@ export const address = (...parts: string[]): string => `#/${parts.map(encodeURIC
 
 export const kindName = (kind: string): string => maybe(`areas.kind.${kind}`) ?? kind;
 
+/** The state of a version; a published one whose time has not come is scheduled. */
+export const stateOf = ({ state, effective }: AreaVersion): string =>
+  state === "published" && effective.from !== null && Date.parse(effective.from) > Date.now() ? "scheduled" : state;
+
 export const stateMark = (state: string): HTMLElement => el("span", { class: `state state-${state}` }, maybe(`areas.state.${state}`) ?? state);
 
 const tongue = lang.startsWith("zh") ? "zh-Hans" : "en";
 
+/** What was said of an area last: what waits, else what is in force, else what is to be. */
+export const newestOf = ({ waiting, published, scheduled }: Area): AreaVersion | null => waiting ?? published ?? scheduled;
+
 /** What people call an area; its id where it has no name. */
 export function areaName(area: Area): string {
-  const names = (area.waiting ?? area.published)?.names ?? {};
+  const names = newestOf(area)?.names ?? {};
   return names[tongue] ?? names["en"] ?? Object.values(names)[0] ?? area.external_id;
 }
 

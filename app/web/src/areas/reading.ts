@@ -28,8 +28,8 @@ export interface Read {
   left: number;
 }
 
-/** The polygons of a file; FileRefused says why there are none. */
-export async function readFile(file: File): Promise<Read> {
+/** The polygons of a file, each corner as `shift` moves it; FileRefused says why there are none. */
+export async function readFile(file: File, shift: (corner: Corner) => Corner): Promise<Read> {
   if (file.size > MOST_BYTES) throw new FileRefused("size");
   const text = await file.text();
   if (text.startsWith("PK")) throw new FileRefused("kmz");
@@ -39,7 +39,8 @@ export async function readFile(file: File): Promise<Read> {
   let corners = 0;
   for (const part of found.parts) for (const ring of part) corners += ring.length;
   if (corners > MOST_CORNERS) throw new FileRefused("corners");
-  return found;
+  const moved = (corner: Corner): Corner => shift(corner).map(rounded) as Corner;
+  return { ...found, parts: found.parts.map((part) => part.map((ring) => ring.map(moved))) };
 }
 
 /** Degrees, without a height. */
