@@ -4,24 +4,16 @@ import type { FeatureLike } from "ol/Feature";
 import Circle from "ol/geom/Circle";
 import Point from "ol/geom/Point";
 import Polygon, { circular } from "ol/geom/Polygon";
-import { defaults as defaultInteractions } from "ol/interaction/defaults";
 import Draw from "ol/interaction/Draw";
 import Modify from "ol/interaction/Modify";
 import Snap from "ol/interaction/Snap";
 import VectorLayer from "ol/layer/Vector";
-import type VectorTileLayer from "ol/layer/VectorTile";
-import OlMap from "ol/Map";
-import { createEmpty, extend, isEmpty } from "ol/extent";
 import { toLonLat } from "ol/proj";
 import { getDistance } from "ol/sphere";
 import VectorSource from "ol/source/Vector";
 import type Style from "ol/style/Style";
-import View from "ol/View";
-import { tileLimits } from "../api";
-import { button, el } from "../dom";
-import { basemapStyle, readPalette, regionStyle } from "../mapstyle";
-import { settleWith } from "../ready";
-import { onMap, tileLayer, type Layer } from "../tilelayers";
+import { FINGER_PX, GroundMap } from "../groundmap";
+import { onMap } from "../tilelayers";
 import type { LonLat } from "../types";
 import { areaStyle, cornerStyle, pinStyle, placeStyle, sketchingStyle, type Look } from "./areastyles";
 import type { Corner, Drawing, Part, Ring } from "./areatypes";
@@ -45,8 +37,6 @@ export interface Pin extends LonLat {
   label: string;
 }
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-const FINGER_PX = 12;
 const SPEED_KMH = { walk: 5, bike: 15, drive: 30 } as const;
 const WAY = 1.3;
 
@@ -62,71 +52,30 @@ const closedOnMap = (ring: Ring): number[][] => {
   return points[0] === undefined ? [] : [...points, points[0]];
 };
 
-export class AreaMap {
-  readonly node: HTMLElement;
-  private readonly target: HTMLElement;
-  private readonly map: OlMap;
-  private readonly sketch = new VectorSource<Feature<Polygon>>();
-  private readonly corners = new VectorSource<Feature<Point>>();
-  private readonly pinned = new VectorSource<Feature<Point>>();
+export class AreaMap extends GroundMap {
+  private readonly sketch: VectorSource<Feature<Polygon>>;
+  private readonly corners: VectorSource<Feature<Point>>;
+  private readonly pinned: VectorSource<Feature<Point>>;
   private readonly layers = new Map<string, VectorLayer>();
-  private readonly tiles: Partial<Record<Layer, VectorTileLayer>> = {};
-  private readonly credits = el("p", { class: "map-credits" });
-  private readonly place: Feature<Point>;
   private tool: Tool = "none";
   private draw: Draw | null = null;
   private modify: Modify | null = null;
   private snaps: Snap[] = [];
 
   constructor(place: LonLat, label: string, private readonly drawn: Drawn | null) {
-    this.target = el("div", { class: "map-canvas", tabindex: "0", role: "application", "aria-label": label });
-    this.place = new Feature(new Point(onMap(place)));
-    this.node = el("div", { class: "fact-map" }, this.target, this.buttons(), this.credits);
     const layer = (source: VectorSource<Feature<Point>> | VectorSource<Feature<Polygon>>, zIndex: number, style: (feature: FeatureLike) => Style | Style[]): VectorLayer =>
       new VectorLayer({ source, zIndex, style });
-    this.map = new OlMap({
-      target: this.target,
-      keyboardEventTarget: this.target,
-      controls: [],
-      interactions: defaultInteractions({ altShiftDragRotate: false, pinchRotate: false, doubleClickZoom: drawn === null }),
-      layers: [
-        layer(this.sketch, 30, (feature) => areaStyle(feature, "new")),
-        layer(this.corners, 31, cornerStyle),
-        layer(this.pinned, 40, pinStyle),
-        new VectorLayer({ source: new VectorSource({ features: [this.place] }), zIndex: 35, style: placeStyle }),
-      ],
-      view: new View({ center: onMap(place), zoom: 13, minZoom: 2, maxZoom: 20, enableRotation: false }),
+    const [sketch, corners, pinned] = [new VectorSource<Feature<Polygon>>(), new VectorSource<Feature<Point>>(), new VectorSource<Feature<Point>>()];
+    const here = new VectorSource({ features: [new Feature(new Point(onMap(place)))] });
+    super({
+      centre: place,
+      zoom: 13,
+      label,
+      all: t("areas.map_all"),
+      layers: [layer(sketch, 30, (feature) => areaStyle(feature, "new")), layer(corners, 31, cornerStyle), layer(pinned, 40, pinStyle), layer(here, 35, placeStyle)],
+      doubleClickZoom: drawn === null,
     });
-    this.paint();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
-    this.listen();
-    void this.base();
-  }
-
-  private buttons(): HTMLElement {
-    const zoomBy = (delta: number): void => {
-      const view = this.map.getView();
-      view.animate({ zoom: (view.getZoom() ?? 13) + delta, duration: still.matches ? 0 : 200 });
-    };
-    return el(
-      "div",
-      { class: "map-buttons" },
-      button({ class: "map-button", "aria-label": t("map.zoom_in") }, () => zoomBy(1), "+"),
-      button({ class: "map-button", "aria-label": t("map.zoom_out") }, () => zoomBy(-1), "−"),
-      button({ class: "map-button", "aria-label": t("areas.map_all") }, () => this.fit(), "⤢"),
-    );
-  }
-
-  private listen(): void {
-    new ResizeObserver(() => this.map.updateSize()).observe(this.target);
-    settleWith((then) => {
-      if (!this.target.isConnected || this.target.clientHeight === 0) {
-        then();
-        return;
-      }
-      this.map.once("rendercomplete", then);
-      this.map.render();
-    });
+    [this.sketch, this.corners, this.pinned] = [sketch, corners, pinned];
     this.map.on("singleclick", (event) => this.tapped(event.pixel));
     this.target.addEventListener("keydown", (event) => this.pressed(event));
   }
@@ -155,29 +104,6 @@ export class AreaMap {
       this.drawn?.left();
     } else return;
     event.preventDefault();
-  }
-
-  /** The tiles of what readers see now; a territory without any has a plain ground. */
-  private async base(): Promise<void> {
-    const layers: Layer[] = ["basemap", "regions"];
-    const limits = await Promise.all(layers.map((layer) => tileLimits(layer)));
-    layers.forEach((layer, at) => {
-      const found = limits[at];
-      if (found === undefined) return;
-      const made = tileLayer(layer, found, at + 1);
-      this.tiles[layer] = made;
-      this.map.addLayer(made);
-    });
-    this.credits.textContent = [...new Set(limits.flatMap(({ attribution }) => attribution))].join(" · ");
-    this.paint();
-  }
-
-  private paint(): void {
-    const palette = readPalette();
-    this.target.style.backgroundColor = palette.land;
-    this.tiles.basemap?.setStyle(basemapStyle(palette));
-    this.tiles.regions?.setStyle(regionStyle(palette));
-    for (const layer of this.map.getAllLayers()) if (layer instanceof VectorLayer) layer.changed();
   }
 
   /** Which tool the pointer is. */
@@ -290,11 +216,6 @@ export class AreaMap {
     this.changed();
   }
 
-  goTo(point: LonLat, zoom: number | null = null): void {
-    const view = this.map.getView();
-    view.animate({ center: onMap(point), zoom: zoom === null ? (view.getZoom() ?? 14) : Math.max(view.getZoom() ?? 0, zoom), duration: still.matches ? 0 : 250 });
-  }
-
   get middle(): Corner {
     return cornerAt(this.map.getView().getCenter() ?? [0, 0]);
   }
@@ -303,27 +224,19 @@ export class AreaMap {
   reveal(point: LonLat): void {
     const at = this.map.getPixelFromCoordinate(onMap(point));
     const [width = 0, height = 0] = this.map.getSize() ?? [];
-    if (at === null || (at[0] ?? 0) < 20 || (at[1] ?? 0) < 20 || (at[0] ?? 0) > width - 20 || (at[1] ?? 0) > height - 20) this.goTo(point);
+    if (at === null || (at[0] ?? 0) < 20 || (at[1] ?? 0) < 20 || (at[0] ?? 0) > width - 20 || (at[1] ?? 0) > height - 20) this.move({ center: onMap(point) });
   }
 
-  /** Shows everything that is drawn. */
-  fit(): void {
-    const whole = createEmpty();
-    for (const source of [this.sketch, this.pinned, ...[...this.layers.values()].map((layer) => layer.getSource())]) {
-      const extent = source?.getExtent();
-      if (extent !== undefined && extent !== null && !isEmpty(extent)) extend(whole, extent);
-    }
-    if (isEmpty(whole)) return;
-    this.map.updateSize();
-    this.map.getView().fit(whole, { padding: [30, 64, 40, 30], maxZoom: 17 });
+  /** The place itself need not be in sight. */
+  protected override shown(): (VectorSource | null)[] {
+    return [this.sketch, this.pinned, ...[...this.layers.values()].map((layer) => layer.getSource())];
+  }
+
+  override fit(): void {
+    super.fit([30, 64, 40, 30], 17);
   }
 
   focus(): void {
     this.target.focus();
-  }
-
-  dispose(): void {
-    this.map.setTarget(undefined);
-    this.map.dispose();
   }
 }

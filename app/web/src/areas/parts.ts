@@ -1,10 +1,13 @@
 // Parts that several views of the page of areas are made of.
+import { type Shown as AnyShown } from "../desk";
 import { button, el } from "../dom";
 import { act, note } from "../form";
 import { lang } from "../i18n";
 import type { AreaMap } from "./areamap";
 import type { Area, AreaVersion } from "./areatypes";
 import { maybe, t } from "./words";
+
+export { address } from "../desk";
 
 export interface PlaceHere {
   place_id: string;
@@ -14,23 +17,16 @@ export interface PlaceHere {
   time_zone: string;
 }
 
-export interface Shown {
-  title: string;
-  crumbs: [string, string][];
-  content: Node[];
-  map?: AreaMap;
-}
+export type Shown = AnyShown<AreaMap>;
 
 /** What a view is given: a place to be shown in, ways to go, and what to do with a failure. */
 export interface Desk {
   show(what: Shown): AbortSignal;
-  go(...parts: string[]): void;
+  go(...parts: (string | number)[]): void;
   again(): void;
   failed(error: unknown): void;
   readonly owner: boolean;
 }
-
-export const address = (...parts: string[]): string => `#/${parts.map(encodeURIComponent).join("/")}`;
 
 export const kindName = (kind: string): string => maybe(`areas.kind.${kind}`) ?? kind;
 

@@ -1,11 +1,12 @@
 // The merchant's page put together: sign in, the list of coupons, one coupon, and the form with its preview.
 import "./merchant.css";
-import { byId, button, el, isDemo } from "../dom";
-import { act, field, form, note } from "../form";
+import { byId, button, el } from "../dom";
+import { act, form, note } from "../form";
 import * as format from "../format";
 import { t, type Word } from "../i18n";
 import { isUndecided } from "../intents";
 import { announce } from "../notice";
+import { passwordForm } from "../passwordform";
 import { refusalWords } from "../problems";
 import { busy } from "../ready";
 import { ApiProblem, wasAborted } from "../request";
@@ -16,8 +17,6 @@ import { inLanguage, previewOf } from "./preview";
 import * as api from "./shopapi";
 import type { Brief, Business, Seen } from "./shoptypes";
 import { freshTerms, TermsForm, type Body } from "./termsform";
-
-const ROLES = ["owner", "staff"];
 
 class Shop {
   private business: Business | null = null;
@@ -51,35 +50,15 @@ class Shop {
   private signIn(): void {
     this.business = null;
     byId("shop-out").hidden = true;
-    const login = field("login", t("till.login"), { type: "text", autocomplete: "username", autocapitalize: "none", spellcheck: "false", maxlength: 100 });
-    const password = field("password", t("till.password"), { type: "password", autocomplete: "current-password", maxlength: 256 });
-    const submit = async (): Promise<void> => {
-      login.fault(null);
-      password.fault(null);
-      const empty = [login, password].find((each) => each.input.value.trim() === "");
-      if (empty !== undefined) {
-        empty.fault(t("till.fill_in"));
-        return;
-      }
-      try {
-        await api.people.signIn({ grant_type: "password", login: login.input.value.trim(), password: password.input.value });
-      } catch (error) {
-        password.fault(error instanceof ApiProblem && error.code === "invalid-grant" ? t("till.no_match") : refusalWords(error));
-        return;
-      }
-      if (!ROLES.includes(api.people.role)) {
-        await api.people.signOut();
-        login.fault(t("merchant.wrong_role"));
-        return;
-      }
-      await this.signedIn();
-    };
-    this.show(
-      t("merchant.sign_in"),
-      el("p", { class: "summary" }, t("merchant.sign_in_why")),
-      form({ class: "stack shop-narrow" }, t("signin.title"), submit, login.node, password.node, isDemo && el("p", { class: "field-hint" }, t("till.demo_login"))),
-    );
-    setTimeout(() => login.input.focus(), 0);
+    const { node, focus } = passwordForm({
+      people: api.people,
+      roles: ["owner", "staff"],
+      wrongRole: t("merchant.wrong_role"),
+      look: "stack shop-narrow",
+      done: () => this.signedIn(),
+    });
+    this.show(t("merchant.sign_in"), el("p", { class: "summary" }, t("merchant.sign_in_why")), node);
+    setTimeout(focus, 0);
   }
 
   private async signedIn(): Promise<void> {

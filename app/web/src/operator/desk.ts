@@ -1,17 +1,11 @@
 // What the views of the operator's page are given: a place to be shown in, ways to go, and what to do with a failure.
+import { address, type Shown as AnyShown } from "../desk";
 import type { FactMap } from "./factmap";
 import type { Where } from "./operatorapi";
-import type { Territory } from "./regionaltypes";
 
-export interface Shown {
-  title: string;
-  /** Where one is: words and their addresses, outermost first. */
-  crumbs: [string, string][];
-  content: Node[];
-  map?: FactMap;
-  /** Leaves the keyboard and the page where they are: the same view with what came of it. */
-  stay?: boolean;
-}
+export { address };
+
+export type Shown = AnyShown<FactMap>;
 
 export interface Desk {
   /** Replaces what is shown; what the former view was waiting for is given up by its signal. */
@@ -20,10 +14,7 @@ export interface Desk {
   /** Looks again at what the address names. */
   again(): void;
   failed(error: unknown): void;
-  territory(city: string, signal?: AbortSignal): Promise<Territory>;
 }
-
-export const address = (...parts: (string | number)[]): string => `#/${parts.map((each) => encodeURIComponent(String(each))).join("/")}`;
 
 export const versionAddress = ({ city, kind }: Where, version: number, what?: string): string =>
   what === undefined ? address(city, kind, version) : address(city, kind, version, what);

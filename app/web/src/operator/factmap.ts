@@ -3,11 +3,7 @@ import Feature from "ol/Feature";
 import type { FeatureLike } from "ol/Feature";
 import GeoJSON from "ol/format/GeoJSON";
 import Point from "ol/geom/Point";
-import { defaults as defaultInteractions } from "ol/interaction/defaults";
 import VectorLayer from "ol/layer/Vector";
-import type VectorTileLayer from "ol/layer/VectorTile";
-import OlMap from "ol/Map";
-import { createEmpty, extend, isEmpty, type Extent } from "ol/extent";
 import { toLonLat } from "ol/proj";
 import VectorSource from "ol/source/Vector";
 import CircleStyle from "ol/style/Circle";
@@ -15,12 +11,9 @@ import Fill from "ol/style/Fill";
 import Stroke from "ol/style/Stroke";
 import Style from "ol/style/Style";
 import Text from "ol/style/Text";
-import View from "ol/View";
-import { tileLimits } from "../api";
-import { button, el } from "../dom";
-import { basemapStyle, readPalette, regionStyle } from "../mapstyle";
-import { settleWith } from "../ready";
-import { onMap, tileLayer, type Layer } from "../tilelayers";
+import { FINGER_PX, GroundMap } from "../groundmap";
+import { readPalette } from "../mapstyle";
+import { onMap } from "../tilelayers";
 import type { LonLat } from "../types";
 import { t } from "./words";
 
@@ -36,56 +29,24 @@ export interface Spot extends LonLat {
   printed?: string;
 }
 
-const still = matchMedia("(prefers-reduced-motion: reduce)");
-const FINGER_PX = 12;
 const format = new GeoJSON({ featureProjection: "EPSG:3857" });
 
 const toneColour = (tone: string): string => getComputedStyle(document.documentElement).getPropertyValue(`--tone-${tone}`).trim();
 
-export class FactMap {
-  readonly node: HTMLElement;
-  private readonly target: HTMLElement;
-  private readonly map: OlMap;
-  private readonly spots = new VectorLayer({ source: new VectorSource<Feature<Point>>(), zIndex: 20 });
+export class FactMap extends GroundMap {
+  private readonly spots: VectorLayer<VectorSource<Feature<Point>>>;
   private readonly shapes = new Map<string, VectorLayer>();
-  private readonly credits = el("p", { class: "map-credits" });
-  private readonly tiles: Partial<Record<Layer, VectorTileLayer>> = {};
   private chosen: string | null = null;
   private onPaper = false;
 
   /** `label` names the map for those who can't see it; `picked` hears which spot was tapped. */
   constructor(centre: LonLat, zoom: number, label: string, picked: (key: string) => void) {
-    this.target = el("div", { class: "map-canvas", tabindex: "0", role: "application", "aria-label": label });
-    const zoomBy = (delta: number): void => {
-      const view = this.map.getView();
-      view.animate({ zoom: (view.getZoom() ?? zoom) + delta, duration: still.matches ? 0 : 200 });
-    };
-    this.node = el(
-      "div",
-      { class: "fact-map" },
-      this.target,
-      el(
-        "div",
-        { class: "map-buttons" },
-        button({ class: "map-button", "aria-label": t("map.zoom_in") }, () => zoomBy(1), "+"),
-        button({ class: "map-button", "aria-label": t("map.zoom_out") }, () => zoomBy(-1), "−"),
-        button({ class: "map-button", "aria-label": t("operator.map_all") }, () => this.fit(), "⤢"),
-      ),
-      this.credits,
-    );
-    this.map = new OlMap({
-      target: this.target,
-      keyboardEventTarget: this.target,
-      controls: [],
-      interactions: defaultInteractions({ altShiftDragRotate: false, pinchRotate: false }),
-      layers: [this.spots],
-      view: new View({ center: onMap(centre), zoom, minZoom: 2, maxZoom: 20, enableRotation: false }),
-    });
-    this.spots.setStyle((feature) => this.spotStyle(feature));
-    this.paint();
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.paint());
+    const spots = new VectorLayer({ source: new VectorSource<Feature<Point>>(), zIndex: 20 });
+    super({ centre, zoom, label, all: t("operator.map_all"), layers: [spots] });
+    this.spots = spots;
+    spots.setStyle((feature) => this.spotStyle(feature));
     this.map.on("singleclick", (event) => {
-      const hit = this.map.forEachFeatureAtPixel(event.pixel, (feature) => feature, { layerFilter: (layer) => layer === this.spots, hitTolerance: FINGER_PX });
+      const hit = this.map.forEachFeatureAtPixel(event.pixel, (feature) => feature, { layerFilter: (layer) => layer === spots, hitTolerance: FINGER_PX });
       const key: unknown = hit?.get("key");
       if (typeof key === "string") picked(key);
     });
@@ -93,40 +54,6 @@ export class FactMap {
       const [lon = 0, lat = 0] = toLonLat(this.map.getView().getCenter() ?? [0, 0]);
       this.target.dataset["middle"] = `${lon.toFixed(4)},${lat.toFixed(4)}`;
     });
-    new ResizeObserver(() => this.map.updateSize()).observe(this.target);
-    settleWith((then) => {
-      if (!this.target.isConnected || this.target.clientHeight === 0) {
-        then();
-        return;
-      }
-      this.map.once("rendercomplete", then);
-      this.map.render();
-    });
-    void this.base();
-  }
-
-  /** The tiles of what readers see now; a territory without any has a plain ground. */
-  private async base(): Promise<void> {
-    const layers: Layer[] = ["basemap", "regions"];
-    const limits = await Promise.all(layers.map((layer) => tileLimits(layer)));
-    layers.forEach((layer, at) => {
-      const found = limits[at];
-      if (found === undefined) return;
-      const made = tileLayer(layer, found, at + 1);
-      this.tiles[layer] = made;
-      this.map.addLayer(made);
-    });
-    this.credits.textContent = [...new Set(limits.flatMap(({ attribution }) => attribution))].join(" · ");
-    this.paint();
-  }
-
-  private paint(): void {
-    const palette = readPalette();
-    this.target.style.backgroundColor = palette.land;
-    this.tiles.basemap?.setStyle(basemapStyle(palette));
-    this.tiles.regions?.setStyle(regionStyle(palette));
-    for (const layer of this.shapes.values()) layer.changed();
-    this.spots.changed();
   }
 
   private spotStyle(feature: FeatureLike): Style {
@@ -176,26 +103,7 @@ export class FactMap {
     const at = found?.getGeometry()?.getCoordinates();
     if (at === undefined || !go) return;
     this.node.scrollIntoView({ block: "nearest" });
-    const view = this.map.getView();
-    view.animate({ center: at, zoom: Math.max(view.getZoom() ?? 0, 15), duration: still.matches ? 0 : 300 });
-  }
-
-  /** Goes to a point that no spot stands at. */
-  goTo(point: LonLat): void {
-    const view = this.map.getView();
-    view.animate({ center: onMap(point), zoom: Math.max(view.getZoom() ?? 0, 14), duration: still.matches ? 0 : 300 });
-  }
-
-  /** Shows everything that is drawn. */
-  fit(): void {
-    const whole: Extent = createEmpty();
-    for (const source of [this.spots.getSource(), ...[...this.shapes.values()].map((layer) => layer.getSource())]) {
-      const extent = source?.getExtent();
-      if (extent !== undefined && extent !== null && !isEmpty(extent)) extend(whole, extent);
-    }
-    if (isEmpty(whole)) return;
-    this.map.updateSize();
-    this.map.getView().fit(whole, { padding: [36, 36, 36, 36], maxZoom: 16 });
+    this.move({ center: at, zoom: Math.max(this.map.getView().getZoom() ?? 0, 15) });
   }
 
   /** Draws everything at the size of the paper, with what stands beside the spots there; and as it was again. */
@@ -205,12 +113,6 @@ export class FactMap {
     this.fit();
     this.spots.changed();
     this.map.renderSync();
-  }
-
-  /** Lets go of what the map holds, once it is shown no more. */
-  dispose(): void {
-    this.map.setTarget(undefined);
-    this.map.dispose();
   }
 }
 

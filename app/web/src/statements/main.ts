@@ -1,12 +1,13 @@
 // The statements of a merchant: the list, one of them, its lines, and the file.
 import "./statements.css";
-import { byId, el, isDemo, present } from "../dom";
-import { act, field, form, note } from "../form";
+import { byId, el, present } from "../dom";
+import { act, note } from "../form";
 import * as format from "../format";
 import { counted, t } from "../i18n";
+import { passwordForm } from "../passwordform";
 import { refusalWords } from "../problems";
 import { busy } from "../ready";
-import { ApiProblem, wasAborted } from "../request";
+import { wasAborted } from "../request";
 import { SignedOut } from "../session";
 import type { Listing } from "../types";
 import * as api from "./api";
@@ -30,37 +31,8 @@ function show(title: string, content: Node[], inside: boolean, oneOf = false): A
 }
 
 function signIn(): void {
-  const login = field("login", t("till.login"), { type: "text", autocomplete: "username", autocapitalize: "none", spellcheck: "false", maxlength: 100 });
-  const password = field("password", t("till.password"), { type: "password", autocomplete: "current-password", maxlength: 256 });
-  const submit = async (): Promise<void> => {
-    login.fault(null);
-    password.fault(null);
-    if (login.input.value.trim() === "" || password.input.value === "") {
-      (login.input.value.trim() === "" ? login : password).fault(t("till.fill_in"));
-      return;
-    }
-    try {
-      await api.owner.signIn({ grant_type: "password", login: login.input.value.trim(), password: password.input.value });
-    } catch (error) {
-      password.fault(error instanceof ApiProblem && error.code === "invalid-grant" ? t("till.no_match") : refusalWords(error));
-      return;
-    }
-    if (api.owner.role !== "owner") {
-      await api.owner.signOut();
-      login.fault(t("statements.wrong_role"));
-      return;
-    }
-    await list();
-  };
-  const demo = isDemo && el("p", { class: "field-hint" }, t("till.demo_login"));
-  show(
-    t("statements.sign_in"),
-    [
-      el("p", { class: "summary" }, t("statements.sign_in_why")),
-      form({ class: "stack" }, t("signin.title"), submit, login.node, password.node, demo),
-    ],
-    false,
-  );
+  const { node } = passwordForm({ people: api.owner, roles: ["owner"], wrongRole: t("statements.wrong_role"), done: list });
+  show(t("statements.sign_in"), [el("p", { class: "summary" }, t("statements.sign_in_why")), node], false);
 }
 
 function failed(error: unknown, again: () => Promise<void>): void {
