@@ -6,7 +6,7 @@ twice, since a member is alerted to a coupon and to a place once.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from app.cities.queries import active_version
 from app.geofencing import queries_alerts
 from app.geofencing.quiet import quiet_until
+from app.places.queries_changes import take_arrivals
 
 PUBLISHED: Final = ("fujin.coupon.published.v1", "fujin.coupon.resumed.v1")
 MET: Final = ("fujin.geofence.entered.v1", "fujin.geofence.dwelled.v1")
@@ -40,9 +41,17 @@ def alert_city(conn: Connection, city_id: int, now: datetime) -> int:
         elif row.type in MET:
             made += offer(conn, city_id, row.event_id, now)
     active = active_version(conn, city_id, "places")
-    if active is not None and active.version != version:
-        made += alert_to_places(conn, city_id, version, active.version, now)
-        version = active.version
+    if active is not None:
+        current, seen = active.version, version
+        if seen and current != seen:
+            made += alert_to_places(
+                conn, city_id, lambda: queries_alerts.new_places(conn, city_id, seen, current, now), now
+            )
+        version = current
+        if arrivals := take_arrivals(conn, city_id):
+            made += alert_to_places(
+                conn, city_id, lambda: queries_alerts.arrived_places(conn, city_id, current, arrivals, now), now
+            )
     if (position, version) != cursor:
         queries_alerts.move_cursor(conn, city_id, position, version)
     return made
@@ -50,10 +59,9 @@ def alert_city(conn: Connection, city_id: int, now: datetime) -> int:
 
 def alert_to_coupon(conn: Connection, city_id: int, coupon_id: UUID, now: datetime) -> int:
     """Members whose saved areas hold a place where a coupon on offer can be used."""
-    return queries_alerts.put_alerts(
-        conn,
-        city_id,
-        [
+
+    def alerts() -> list[Mapping[str, Any]]:
+        return [
             {
                 "member_id": row.member_id,
                 "kind": row.kind,
@@ -65,18 +73,16 @@ def alert_to_coupon(conn: Connection, city_id: int, coupon_id: UUID, now: dateti
                 **_delivered(row, now),
             }
             for row in queries_alerts.concerned(conn, city_id, coupon_id, now)
-        ],
-    )
+        ]
+
+    return _all_of(conn, city_id, alerts)
 
 
-def alert_to_places(conn: Connection, city_id: int, before: int, version: int, now: datetime) -> int:
-    """Members in whose saved areas a version has places that the one before had not; nothing without one before."""
-    if not before:
-        return 0
-    return queries_alerts.put_alerts(
-        conn,
-        city_id,
-        [
+def alert_to_places(conn: Connection, city_id: int, found: Callable[[], Iterable[Any]], now: datetime) -> int:
+    """Members in whose saved areas places came into sight."""
+
+    def alerts() -> list[Mapping[str, Any]]:
+        return [
             {
                 "member_id": row.member_id,
                 "kind": "new_place",
@@ -87,9 +93,18 @@ def alert_to_places(conn: Connection, city_id: int, before: int, version: int, n
                 "expires_at": now + PLACE_KEPT,
                 **_delivered(row, now),
             }
-            for row in queries_alerts.new_places(conn, city_id, before, version, now)
-        ],
-    )
+            for row in found()
+        ]
+
+    return _all_of(conn, city_id, alerts)
+
+
+def _all_of(conn: Connection, city_id: int, alerts: Callable[[], list[Mapping[str, Any]]]) -> int:
+    """Asks for those who were not told until there are no more; how many alerts."""
+    made = 0
+    while (batch := alerts()) and (fresh := queries_alerts.put_alerts(conn, city_id, batch)):
+        made += fresh
+    return made
 
 
 def offer(conn: Connection, city_id: int, event_id: UUID, now: datetime) -> int:

@@ -10,16 +10,17 @@ from uuid import UUID
 
 import shapely
 from shapely import MultiPolygon
-from sqlalchemy import Connection, Row, delete, or_, select, text
+from sqlalchemy import Connection, Row, TextClause, delete, or_, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core.ids import new_city_id
 from app.core.spatial import from_wkb, geojson
 from app.geofencing.tables_alerts import alert_cursors, area_watches, geofence_offers, member_alerts, saved_areas
+from app.places.queries_changes import Arrival
 
 MOST_SAVED = 20
 EVENTS_A_TURN = 1_000
-MOST_CONCERNED = 10_000
+AT_ONCE = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,18 @@ _SAVED = tuple(
     geojson(saved_areas.c.boundary).label(name) if name == "boundary" else saved_areas.c[name]
     for name in Saved.__dataclass_fields__
 )
-# Whose watches hold a place where a coupon on offer can be used; the nearest saved one by name.
-_CONCERNED = text("""
+
+
+def _watched(place: str) -> str:
+    """Whether the watch of w holds a geography."""
+    return f"""
+        st_covers(w.outline, CAST({place} AS geometry)) AND (w.radius_m IS NULL OR st_dwithin({place}, CAST(
+            st_setsrid(st_makepoint(w.center_lon, w.center_lat), 4326) AS geography), w.radius_m, false))
+    """
+
+
+# Whose watches hold a place where a coupon on offer can be used, and who was not told of it; the first saved by name.
+_CONCERNED = text(f"""
     SELECT DISTINCT ON (w.member_id) w.member_id, w.saved_id,
            CASE WHEN 'new_coupon' = ANY (w.watch) THEN 'new_coupon' ELSE 'price_below' END AS kind, f.place_id,
            c.merchant_id, v.claim_until, l.time_zone, l.quiet_from_min, l.quiet_until_min
@@ -56,32 +67,51 @@ _CONCERNED = text("""
     JOIN coupon_places p ON p.city_id = :city AND p.coupon_id = c.coupon_id
     JOIN active_dataset a ON a.city_id = :city AND a.kind = 'places'
     JOIN place_facts f ON f.city_id = :city AND f.version = a.version AND f.place_id = p.place_id AND NOT f.closed
-    JOIN area_watches w ON w.city_id = :city AND st_covers(w.outline, CAST(f.location AS geometry))
-        AND (w.radius_m IS NULL OR st_dwithin(f.location, CAST(
-            st_setsrid(st_makepoint(w.center_lon, w.center_lat), 4326) AS geography), w.radius_m, false))
+    JOIN area_watches w ON w.city_id = :city AND {_watched("f.location")}
         AND (w.place_id IS NULL OR w.place_id = f.place_id)
         AND (w.expires_at IS NULL OR w.expires_at > :now)
         AND ('new_coupon' = ANY (w.watch)
              OR ('price_below' = ANY (w.watch) AND w.currency = v.currency AND v.price_minor < w.price_below_minor))
     LEFT JOIN location_choices l ON l.member_id = w.member_id
     WHERE c.city_id = :city AND c.coupon_id = :coupon AND c.state = 'published' AND v.claim_until > :now
+      AND NOT EXISTS (SELECT 1 FROM member_alerts m WHERE m.city_id = :city AND m.member_id = w.member_id
+                      AND m.coupon_id = c.coupon_id AND m.kind IN ('new_coupon', 'price_below'))
     ORDER BY w.member_id, 'new_coupon' = ANY (w.watch) DESC, w.saved_id, f.place_id
     LIMIT :limit
 """)
-# Likewise for places that a version has and the one before had not.
-_NEW_PLACES = text("""
-    SELECT w.member_id, min(w.saved_id) AS saved_id, f.place_id, l.time_zone, l.quiet_from_min, l.quiet_until_min
-    FROM place_facts f
-    JOIN area_watches w ON w.city_id = :city AND st_covers(w.outline, CAST(f.location AS geometry))
-        AND (w.radius_m IS NULL OR st_dwithin(f.location, CAST(
-            st_setsrid(st_makepoint(w.center_lon, w.center_lat), 4326) AS geography), w.radius_m, false))
-        AND w.place_id IS NULL AND 'new_place' = ANY (w.watch) AND (w.expires_at IS NULL OR w.expires_at > :now)
-    LEFT JOIN location_choices l ON l.member_id = w.member_id
-    WHERE f.city_id = :city AND f.version = :version AND NOT f.closed
-      AND NOT EXISTS (SELECT 1 FROM place_facts o WHERE o.city_id = :city AND o.version = :before
-                      AND o.place_id = f.place_id)
-    GROUP BY w.member_id, f.place_id, l.time_zone, l.quiet_from_min, l.quiet_until_min
-    ORDER BY w.member_id, f.place_id LIMIT :limit
+
+
+def _arrivals(came: str) -> TextClause:
+    """Likewise for places that came into sight, ``was`` where they stood before (null: nowhere), and who was not told.
+
+    A place that moved concerns those who saved where it is and not where it was.
+    """
+    return text(f"""
+        SELECT w.member_id, min(w.saved_id) AS saved_id, f.place_id, l.time_zone, l.quiet_from_min, l.quiet_until_min
+        FROM ({came}) AS n
+        JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = n.place_id AND NOT f.closed
+        JOIN area_watches w ON w.city_id = :city AND {_watched("f.location")}
+            AND w.place_id IS NULL AND 'new_place' = ANY (w.watch) AND (w.expires_at IS NULL OR w.expires_at > :now)
+            AND (n.was IS NULL OR NOT ({_watched("n.was")}))
+        LEFT JOIN location_choices l ON l.member_id = w.member_id
+        WHERE NOT EXISTS (SELECT 1 FROM member_alerts m WHERE m.city_id = :city AND m.member_id = w.member_id
+                          AND m.place_id = f.place_id AND m.kind = 'new_place')
+        GROUP BY w.member_id, f.place_id, l.time_zone, l.quiet_from_min, l.quiet_until_min
+        ORDER BY w.member_id, f.place_id LIMIT :limit
+    """)
+
+
+_ACTIVATED = _arrivals("""
+    SELECT g.place_id, CASE WHEN NOT o.closed THEN o.location END AS was
+    FROM place_facts g
+    LEFT JOIN place_facts o ON o.city_id = :city AND o.version = :before AND o.place_id = g.place_id
+    WHERE g.city_id = :city AND g.version = :version AND NOT g.closed
+      AND (o.place_id IS NULL OR o.closed OR NOT CAST(g.location AS geometry) = CAST(o.location AS geometry))
+""")
+_EDITED = _arrivals("""
+    SELECT g.place_id, CAST(st_setsrid(st_makepoint(g.lon, g.lat), 4326) AS geography) AS was
+    FROM unnest(CAST(:places AS uuid[]), CAST(:lons AS double precision[]), CAST(:lats AS double precision[]))
+        AS g (place_id, lon, lat)
 """)
 # Who entered or dwelled where a coupon is offered, and what they had lately.
 _OFFERED = text("""
@@ -215,15 +245,32 @@ def told_after(conn: Connection, city_id: int, position: int) -> list[Row[*tuple
 
 
 def concerned(conn: Connection, city_id: int, coupon_id: UUID, now: datetime) -> list[Row[*tuple[Any, ...]]]:
-    """Members whose saved areas a coupon on offer concerns, each once, with their quiet hours."""
-    given = {"city": city_id, "coupon": coupon_id, "now": now, "limit": MOST_CONCERNED}
+    """Members whose saved areas a coupon on offer concerns and who were not told, with their quiet hours; the first."""
+    given = {"city": city_id, "coupon": coupon_id, "now": now, "limit": AT_ONCE}
     return list(conn.execute(_CONCERNED, given))
 
 
 def new_places(conn: Connection, city_id: int, before: int, version: int, now: datetime) -> list[Row[*tuple[Any, ...]]]:
-    """Members and places that are new in their saved areas."""
-    given = {"city": city_id, "before": before, "version": version, "now": now, "limit": MOST_CONCERNED}
-    return list(conn.execute(_NEW_PLACES, given))
+    """Members and places that are new in their saved areas with a version; the first who were not told."""
+    given = {"city": city_id, "before": before, "version": version, "now": now, "limit": AT_ONCE}
+    return list(conn.execute(_ACTIVATED, given))
+
+
+def arrived_places(
+    conn: Connection, city_id: int, version: int, arrivals: Sequence[Arrival], now: datetime
+) -> list[Row[*tuple[Any, ...]]]:
+    """Likewise for places that edits brought."""
+    before = [each.was for each in arrivals]
+    given = {
+        "city": city_id,
+        "version": version,
+        "now": now,
+        "limit": AT_ONCE,
+        "places": [each.place_id for each in arrivals],
+        "lons": [None if was is None else was.lon for was in before],
+        "lats": [None if was is None else was.lat for was in before],
+    }
+    return list(conn.execute(_EDITED, given))
 
 
 def offered(

@@ -1,8 +1,8 @@
-"""Which places of a version were changed since it was shown, for those who follow them."""
+"""Which places were changed since their version was shown, for those who follow them or wait for new ones."""
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, CheckConstraint, Column, Index, Integer, PrimaryKeyConstraint, Uuid
+from sqlalchemy import BigInteger, CheckConstraint, Column, Double, Index, Integer, PrimaryKeyConstraint, Uuid
 
 from app.core.schema import declare, foreign_key
 
@@ -33,4 +33,17 @@ Index(
     place_changes.c.version,
     place_changes.c.position,
     place_changes.c.place_id,
+)
+
+place_arrivals = declare(
+    "place_arrivals",
+    "city",
+    "Places that an edit opened, opened again or moved, with where they stood before; whoever tells members takes the"
+    " rows away.",
+    Column("place_id", Uuid, nullable=False),
+    Column("was_lon", Double),
+    Column("was_lat", Double),
+    PrimaryKeyConstraint("city_id", "place_id", name="place_arrivals_pk"),
+    foreign_key("place_arrivals_place_fk", ["city_id", "place_id"], "places"),
+    CheckConstraint("num_nonnulls(was_lon, was_lat) in (0, 2)", name="was"),
 )

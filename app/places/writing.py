@@ -17,7 +17,7 @@ from app.places.errors import InvalidEdit
 from app.places.facts import Facts
 from app.places.hours_text import MAX_CHARS
 from app.places.opening_hours import parse_ok
-from app.places.queries_changes import note_changes
+from app.places.queries_changes import Arrival, note_arrivals, note_changes
 from app.places.queries_edits import Stated
 from app.places.queries_links import relink
 from app.places.search_rows import facets_of, names_and_numbers
@@ -90,7 +90,8 @@ def write(
     if place.searchable and changed:
         _put_rows(conn, place, before, changed)
     relink(conn, place.city_id, place.version, [one.place_id for one in changed if _lies_otherwise(before, one)])
-    note_changes(conn, place.city_id, place.version, [one.place_id for one in changed])
+    if note_changes(conn, place.city_id, place.version, [one.place_id for one in changed]):
+        note_arrivals(conn, place.city_id, _arrivals(before, changed))
     return changed, new_hours
 
 
@@ -125,6 +126,16 @@ def _categories(facts: Facts) -> tuple[str, ...]:
 
 def _live(facts: Facts | None) -> bool:
     return facts is not None and not facts.closed
+
+
+def _arrivals(before: Mapping[UUID, Facts], changed: Sequence[Facts]) -> list[Arrival]:
+    """Of what is otherwise now the places that are to be seen where they were not."""
+    found = []
+    for one in changed:
+        old = before.get(one.place_id)
+        if not one.closed and (old is None or old.closed or _elsewhere(old, one)):
+            found.append(Arrival(one.place_id, None if old is None or old.closed else old.location))
+    return found
 
 
 def _lies_otherwise(before: Mapping[UUID, Facts], one: Facts) -> bool:

@@ -10,12 +10,18 @@ from uuid import UUID
 import pytest
 
 from app.core.clock import system_clock
-from app.core.ids import new_city_id
+from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
+from app.coupons.search_rows import follow_places
+from app.geofencing import queries_alerts
 from app.geofencing.alerting import alert_city
 from app.outbox.queries import append
 from app.outbox.relay import relay_once
 from app.outbox.types import Event
+from app.places import edits, overlays
+from app.places.actions import apply
+from app.places.queries_edits import Author
+from geo.coordinates import LonLat
 from tests.app.geofencing.fenced import Fenced, fix, open_fenced
 from tests.conftest import MakeDatabase
 from tests.factories.loops import CITY, LAT, LON
@@ -132,6 +138,86 @@ def test_new_places_of_the_next_version(fenced: Fenced) -> None:
     assert [(each["kind"], each["place_id"], each["saved_id"]) for each in items] == [
         ("new_place", str(ids[4]), "home")
     ]
+
+
+def edit(fenced: Fenced, *wanted: edits.Edit) -> None:
+    """What an operator does to places, between two versions of the city."""
+    with fenced.loop.engine.begin() as conn:
+        apply(conn, CITY, wanted, Author(new_id(), "seen there"), system_clock(), follow=follow_places)
+
+
+def told_places(fenced: Fenced, who: Who) -> list[str]:
+    look(fenced)
+    return [each["place_id"] for each in reversed(fenced.ask("GET", "/v1/me/alerts", who).get_json()["items"])]
+
+
+def test_places_that_come_into_sight_between_two_versions_are_told(fenced: Fenced) -> None:
+    here, there = fenced.member(), fenced.member()
+    save(fenced, here, watch=["new_place"])
+    save(fenced, there, watch=["new_place"], circle={"center": {"lon": LON + 0.025, "lat": LAT}, "radius_m": 300})
+    look(fenced)
+    near, far = new_city_id(CITY), new_city_id(CITY)
+    edit(
+        fenced,
+        edits.Open(near, LonLat(LON + 0.0005, LAT), {"local": "新开的店"}, "cafe"),
+        edits.Open(far, LonLat(LON + 0.025, LAT), {"local": "远处的店"}, "cafe"),
+    )
+    assert told_places(fenced, here) == [str(near)]
+    assert told_places(fenced, there) == [str(far)]
+    edit(fenced, edits.Change(near, names={"local": "改名"}), edits.Move(near, LonLat(LON + 0.0006, LAT)))
+    assert told_places(fenced, here) == [str(near)]  # it was there before
+    edit(fenced, edits.Move(far, LonLat(LON + 0.0007, LAT)))
+    assert told_places(fenced, here) == [str(near), str(far)]
+    edit(fenced, edits.Move(far, LonLat(LON + 0.025, LAT)))
+    assert told_places(fenced, there) == [str(far)]  # a place is told once
+    edit(fenced, edits.Close(far))
+    late = fenced.member()
+    save(fenced, late, watch=["new_place"], circle={"center": {"lon": LON + 0.025, "lat": LAT}, "radius_m": 300})
+    assert told_places(fenced, late) == []
+    edit(fenced, edits.Reopen(far))
+    assert told_places(fenced, late) == [str(far)]
+    assert fenced.loop.one("SELECT count(*) FROM place_arrivals") == 0
+
+
+def test_a_correction_that_is_taken_back_brings_a_place_into_sight(fenced: Fenced) -> None:
+    place, now = new_city_id(CITY), system_clock()
+    edit(fenced, edits.Open(place, LonLat(LON + 0.015, LAT), {"local": "店"}, "cafe"))
+    look(fenced)
+    with fenced.loop.engine.begin() as conn:
+        shut = overlays.correct(conn, CITY, place, "closed", True, Author(new_id(), "shut"), now, follow_places)
+    who = fenced.member()
+    save(fenced, who, watch=["new_place"], circle={"center": {"lon": LON + 0.015, "lat": LAT}, "radius_m": 300})
+    assert told_places(fenced, who) == []
+    with fenced.loop.engine.begin() as conn:
+        overlays.withdraw(conn, CITY, shut.overlay_id, now, follow_places)
+    assert told_places(fenced, who) == [str(place)]
+
+
+def test_a_price_that_falls_later_is_told_and_nobody_is_told_twice(fenced: Fenced) -> None:
+    watching, both = fenced.member(), fenced.member()
+    below = {"price_below": {"amount_minor": 500, "currency": "CNY"}}
+    save(fenced, watching, watch=["price_below"], **below)
+    save(fenced, both, watch=["price_below", "new_coupon"], **below)
+    coupon = publish(fenced, price_minor=700, list_price_minor=1000)
+    look(fenced)
+    assert (alerts(fenced, watching), alerts(fenced, both)) == ([], [("new_coupon", str(coupon))])
+    fenced.loop.world.run("UPDATE coupon_versions SET price_minor = 499 WHERE coupon_id = :c", {"c": coupon})
+    with fenced.database.write() as conn:
+        append(conn, Event(CITY, coupon, 2, "fujin.coupon.published.v1", fenced.loop.merchant, {}, system_clock()))
+        conn.commit()
+    look(fenced)
+    assert alerts(fenced, watching) == [("price_below", str(coupon))]
+    assert alerts(fenced, both) == [("new_coupon", str(coupon))]
+
+
+def test_more_are_told_than_are_asked_for_at_once(fenced: Fenced, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries_alerts, "AT_ONCE", 2)
+    people = [fenced.member() for _ in range(5)]
+    for who in people:
+        save(fenced, who, circle={"center": {"lon": LON, "lat": LAT}, "radius_m": 60})
+    coupon = publish(fenced)
+    look(fenced)
+    assert [alerts(fenced, who) for who in people] == [[("new_coupon", str(coupon))]] * 5
 
 
 def test_what_is_saved_can_be_read_changed_and_forgotten(fenced: Fenced) -> None:
