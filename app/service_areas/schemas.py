@@ -262,7 +262,10 @@ class AreaDrawingAnswer(Schema):
 
 
 class AreaVersionAnswer(Schema):
-    """One drawing with its terms; ``outline`` says how it came about where nobody drew it."""
+    """One drawing with its terms; ``outline`` says how it came about where nobody drew it.
+
+    ``effective`` is as its merchant said it; what follows may end it earlier, at ``in_force_until``.
+    """
 
     version = fields.Integer(required=True)
     state = fields.String(required=True, metadata={"enum": list(STATES)})
@@ -279,6 +282,7 @@ class AreaVersionAnswer(Schema):
     tags = fields.List(fields.String(), required=True)
     metadata = fields.Dict(required=True)
     effective = fields.Nested(AreaEffectiveAnswer, required=True)
+    in_force_until = _null(fields.DateTime)
     based_on = _null(fields.Integer)
     edited_at = fields.DateTime(required=True)
     published_at = _null(fields.DateTime)

@@ -141,7 +141,8 @@ def test_what_begins_later_stands_beside_what_is_in_force(turning: Turning) -> N
     turning.publish("later", fee=2, day=10, until=20)
     seen = turning.seen(area)
     assert (seen["published"]["version"], seen["scheduled"]["version"], seen["waiting"]) == (1, 2, None)
-    assert seen["published"]["effective"]["until"] == seen["scheduled"]["effective"]["from"] == turning.at(10)
+    assert seen["published"]["in_force_until"] == seen["scheduled"]["effective"]["from"] == turning.at(10)
+    assert (seen["published"]["effective"]["until"], seen["scheduled"]["in_force_until"]) == (None, turning.at(20))
     assert "discard" in seen["next_actions"]
     moments = [0, 9.999, 10, 19.999, 20]
     assert turning.fees(area, moments) == [1, 1, 2, 2, None]
