@@ -129,6 +129,22 @@ def test_deals_are_listed_by_distance(live: Live) -> None:
         assert visit.names() == [each["title"] for each in answer["items"]]
 
 
+def test_places_are_kept_to_those_that_serve_where_one_stands(live: Live) -> None:
+    visit = live(width=1280)
+    visit.go("/?radius=5000")
+    everywhere = visit.names()
+    visit.page.get_by_role("button", name="Serves this point").click()
+    visit.settle()
+    answer = asked_again(visit, "/v1/places/nearby")
+    assert answer["applied"]["serves"] == {
+        "lat": answer["applied"]["lat"],
+        "lon": answer["applied"]["lon"],
+        "kinds": [],
+    }
+    assert answer["items"]
+    assert visit.names() == [each["name"] for each in answer["items"]] != everywhere
+
+
 def test_a_shared_place_opens_for_someone_else(live: Live) -> None:
     first = live(permissions=["clipboard-read", "clipboard-write"])
     first.go(f"/?{HELSINKI}")

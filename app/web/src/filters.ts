@@ -6,7 +6,7 @@ import { RADII_M, type Flag, type PageState } from "./state";
 import type { Category } from "./types";
 
 const flagsOf: Record<PageState["tab"], Flag[]> = {
-  places: ["open_now", "include_unknown", "has_coupon"],
+  places: ["open_now", "include_unknown", "has_coupon", "in_service_area"],
   deals: ["group_deal", "in_service_area"],
 };
 

@@ -205,6 +205,7 @@ export class Results {
       }
       if (state.open_now) remedies.push({ label: t("empty.drop_open"), run: set({ open_now: false, include_unknown: false }) });
       if (state.has_coupon) remedies.push({ label: t("empty.drop_coupon"), run: set({ has_coupon: false }) });
+      if (state.in_service_area) remedies.push({ label: t("empty.drop_serving"), run: set({ in_service_area: false }) });
     } else {
       if (state.group_deal) remedies.push({ label: t("empty.drop_group"), run: set({ group_deal: false }) });
       if (state.in_service_area) remedies.push({ label: t("empty.drop_serves"), run: set({ in_service_area: false }) });

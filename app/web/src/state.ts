@@ -108,5 +108,6 @@ export function searchQuery(state: PageState, point: LonLat): Record<string, str
     open_now: state.open_now || null,
     include_unknown: (state.open_now && state.include_unknown) || null,
     has_coupon: state.has_coupon || null,
+    serves: state.in_service_area ? `${shared.lat},${shared.lon}` : null,
   };
 }
