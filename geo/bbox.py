@@ -179,6 +179,14 @@ class Bbox:
         lats = [lat for box in (self, other) for lat in (box.south, box.north)]
         return Bbox.of_ranges([(part.west, part.east) for part in parts], lats)
 
+    def grown(self, margin_m: float) -> Bbox:
+        """The box with a margin in metres on each side, crossing 180° where it has to."""
+        box: Bbox = self
+        for lon in (self.west, self.east):
+            for lat in (self.south, self.north):
+                box = box.union(Bbox.around(LonLat(lon, lat), margin_m))
+        return box
+
     def as_list(self) -> list[float]:
         """[west, south, east, north], the `bbox` member of GeoJSON."""
         return [self.west, self.south, self.east, self.north]

@@ -5,9 +5,9 @@ which no request does. Those of coupons that merchants run stand in ``coupon_rul
 ``flow_rules``, of group deals in ``group_rules``, of fences and of who
 is followed in ``geofence_rules``, of payments in ``payment_rules``, of the ledger in
 ``ledger_rules``, of statements in ``settlement_rules``, of events and jobs in ``outbox_rules``, of regional data in
-``data_rules``, of corrections in ``correction_rules``, of search rows in ``search_rules``; those that follow from the
-catalogue (orphans of foreign keys that a distributed installation drops, ids that name their city) are made in
-``queries``.
+``data_rules``, of corrections in ``correction_rules``, of links and changes in ``link_rules``, of search rows in
+``search_rules``; those that follow from the catalogue (orphans of foreign keys that a distributed installation drops,
+ids that name their city) are made in ``queries``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from app.audit.flow_rules import RULES as FLOW_RULES
 from app.audit.geofence_rules import RULES as GEOFENCE_RULES
 from app.audit.group_rules import RULES as GROUP_RULES
 from app.audit.ledger_rules import RULES as LEDGER_RULES
+from app.audit.link_rules import RULES as LINK_RULES
 from app.audit.outbox_rules import RULES as OUTBOX_RULES
 from app.audit.payment_rules import RULES as PAYMENT_RULES
 from app.audit.search_rules import RULES as SEARCH_RULES
@@ -218,5 +219,6 @@ RULES: tuple[DataRule, ...] = (
     *OUTBOX_RULES,
     *DATA_RULES,
     *CORRECTION_RULES,
+    *LINK_RULES,
     *SEARCH_RULES,
 )

@@ -42,7 +42,8 @@ _ADD = text(f"""
     JOIN postings p ON p.city_id = :city AND p.slot = :slot AND p.place_id = w.place_id AND p.facet = 0
     ON CONFLICT DO NOTHING
 """)
-# Coupons of some moved places by regions of their scope: where they count now; returns places for which that is new.
+# Coupons of some places by regions of their scope, or by those that followed them: where they count now; returns places
+# for which that is new.
 _REGIONS = text("""
     WITH inside AS (
         SELECT DISTINCT c.coupon_id, o.place_id
@@ -51,8 +52,11 @@ _REGIONS = text("""
         JOIN coupon_versions v ON v.city_id = :city AND v.coupon_id = c.coupon_id AND v.version = c.current_version
          AND v.scope_kind = 'regions'
         JOIN coupon_scopes s ON s.city_id = :city AND s.coupon_id = c.coupon_id AND s.version = c.current_version
-        JOIN region_facts r ON r.city_id = :city AND r.region_id = s.scope_id AND r.version = (
-             SELECT a.version FROM active_dataset a WHERE a.city_id = :city AND a.kind = 'regions')
+        JOIN active_dataset a ON a.city_id = :city AND a.kind = 'regions'
+        JOIN region_facts r ON r.city_id = :city AND r.version = a.version
+         AND (r.region_id = s.scope_id OR s.scope_id = ANY (r.successor_of) AND NOT EXISTS (
+              SELECT 1 FROM region_facts h
+              WHERE h.city_id = :city AND h.version = a.version AND h.region_id = s.scope_id))
         JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = o.place_id
         WHERE o.city_id = :city AND o.place_id = ANY (CAST(:places AS uuid[]))
           AND st_covers(r.boundary, f.location::geometry)),
@@ -88,12 +92,12 @@ def put_coupon_lanes(conn: Connection, city_id: int, version: int, place_ids: Se
 
 
 def follow_places(conn: Connection, city_id: int, version: int, moved: Sequence[UUID], back: Sequence[UUID]) -> None:
-    """What coupons do after an edit of places, in its transaction: moved ones may leave a region or come into one.
+    """What coupons do after an edit of places, in its transaction: they may have left a region or come into one.
 
     ``back`` are places that had no search rows. The edit shares the city's search rows and has locked the places.
     """
-    values = {"city": city_id, "version": version, "places": list(moved)}
-    changed = conn.execute(_REGIONS, values).scalars().all() if moved else []
+    values = {"city": city_id, "version": version, "places": [*moved, *back]}
+    changed = conn.execute(_REGIONS, values).scalars().all() if moved or back else []
     places = [*dict.fromkeys((*changed, *back))]
     if places:
         _put_lanes(conn, city_id, version, places)

@@ -22,7 +22,7 @@ from app.discovery.schemas import PointSearch, RegionsSearch
 from app.discovery.search import Reading, World
 from app.discovery.types import TOTAL_CAP, Total
 from app.places.types import Taxonomy
-from app.regions.queries import boundary_geojson, region_by_id, regions_covering, regions_page
+from app.regions.queries import boundary_geojson, region_by_id, regions_covering, regions_page, successors_of
 from geo.grid_shift import Datum
 
 Versions = dict[int, int]
@@ -115,16 +115,20 @@ def _applied(active: ActiveDatasets, versions: Versions, kinds: tuple[str, ...] 
 
 
 def region(reading: Reading, region_id: UUID, languages: Sequence[str]) -> Json:
-    """An area with its drawing; raises NotFound."""
+    """An area with its drawing, or those that followed it when it is no more; raises NotFound."""
     active = everything_active(reading.conn)
     city = active.city(city_of(region_id))
     if city is None or city.regions_version is None:
         raise NotFound
     found = region_by_id(reading.conn, city.city_id, city.regions_version, region_id)
+    view = _view(active, languages, reading.now)
     if found is None:
-        raise NotFound
+        followed = successors_of(reading.conn, city.city_id, city.regions_version, region_id)
+        if not followed:
+            raise NotFound
+        return {"region_id": str(region_id), "successors": [region_item(each, view) for each in followed]}
     boundary = boundary_geojson(reading.conn, city.city_id, city.regions_version, region_id)
-    return region_item(replace(found, boundary=boundary), _view(active, languages, reading.now)) | {
+    return region_item(replace(found, boundary=boundary), view) | {
         "area_m2": found.area_m2,
         "attribution": attributions([city], ("regions",)),
         "dataset_version": city.regions_version,

@@ -16,11 +16,12 @@ from app.core.kept import Kept
 from app.discovery.types import PatternsAt, RegionFilter
 from app.places import queries as places
 from app.places.opening_hours import Calendar, HoursPattern, open_patterns
+from app.places.queries_links import are_linked
 from app.places.types import Taxonomy
 from app.postings.charts import slot_of
 from app.postings.queries import facets_by_key, version_in_slot
 from app.postings.types import NO_HOURS, FacetKey
-from app.regions.queries import boundary_wkb
+from app.regions.queries import outline_of
 from geo.polygons import bbox_of
 
 T = TypeVar("T")
@@ -97,16 +98,27 @@ class Caches:
 
         return {key: number for (_, key), number in self._facets.many([(city_id, key) for key in keys], read).items()}
 
-    def region(self, conn: Connection, city_id: int, version: int, region_id: UUID) -> RegionFilter | None:
+    def region(
+        self, conn: Connection, city_id: int, version: int, region_id: UUID, fringe: bool
+    ) -> RegionFilter | None:
         """An area to keep to."""
 
         def make() -> RegionFilter | None:
-            boundary = boundary_wkb(conn, city_id, version, region_id)
-            if boundary is None:
+            outline = outline_of(conn, city_id, version, region_id)
+            if outline is None:
                 return None
-            return RegionFilter(region_id, city_id, version, boundary, bbox_of(shapely.from_wkb(boundary)))
+            boundary, extend_m = outline
+            box = bbox_of(shapely.from_wkb(boundary))
+            box = box.grown(extend_m) if fringe else box
+            return RegionFilter(region_id, city_id, version, boundary, box, fringe)
 
-        return self._get(("region", city_id, version, region_id), make)
+        return self._get(("region", city_id, version, region_id, fringe), make)
+
+    def linked(self, conn: Connection, city_id: int, places: int, regions: int) -> bool:
+        """Whether it is known which places lie in which areas; a pair of versions that isn't is asked again."""
+        key = ("linked", city_id, places, regions)
+        found = self._kept.many([key], lambda _: {key: True} if are_linked(conn, city_id, places, regions) else {})
+        return bool(found)
 
     def brands(self, conn: Connection, version: int) -> frozenset[str]:
         """Ids of the chains of a version."""

@@ -69,9 +69,8 @@ def _explained(
     serving: Areas | None,
 ) -> dict[UUID, Json]:
     region = region_of(reading.conn, reading.caches, frozen, asked.filters)
-    area = None if region is None else region.boundary
     ids = [card.place.place_id for card in cards]
-    facts = filter_facts(reading.conn, reach.city_id, reach.version, ids, area)
+    facts = filter_facts(reading.conn, reach.city_id, reach.version, ids, region)
     terms = _terms(reading, frozen, asked)
     told = {}
     for card in cards:

@@ -138,7 +138,8 @@ def region_of(conn: Connection, caches: Caches, frozen: Frozen, filters: PlaceFi
     """The area that a search keeps to, in the version that its first page settled."""
     if filters.region_id is None:
         return None
-    found = caches.region(conn, city_of(filters.region_id), frozen.region_version, filters.region_id)
+    city_id = city_of(filters.region_id)
+    found = caches.region(conn, city_id, frozen.region_version, filters.region_id, filters.include_fringe)
     if found is None:
         raise UnknownRegion
     return found

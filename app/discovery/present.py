@@ -322,6 +322,7 @@ def _applied(found: Found[Any], search: AroundSearch) -> Json:
         "cell": search.cell,
         "radius_m": whole if rest == 0 else search.radius_mm / 1000,
         "region": None if region_id is None else str(region_id),
+        "include_fringe": search.filters.include_fringe,
         "serves": None
         if search.serves is None
         else {"lat": search.serves.given.lat, "lon": search.serves.given.lon, "kinds": list(search.serves.kinds)},

@@ -46,4 +46,5 @@ def _where(search: TextSearch) -> Json:
         "radius_m": None if radius_mm is None else metres(radius_mm),
         "bbox": box,
         "region": None if search.filters.region_id is None else str(search.filters.region_id),
+        "include_fringe": search.filters.include_fringe,
     }

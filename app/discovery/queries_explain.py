@@ -13,6 +13,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, INTEGER
 from sqlalchemy.dialects.postgresql import UUID as PGUUID
 
 from app.discovery.queries_near import FacetGroup, NearQuestion, call, parameters, places_among
+from app.discovery.types import RegionFilter
 
 MANY: Final = 400
 """So many rows around are as good as any number when a leading lane is chosen."""
@@ -21,10 +22,22 @@ _TESTED = text("""
     SELECT f.place_id, f.closed, f.category_id, f.alternate_category_ids, f.brand_id, f.names::text AS names,
            f.attributes::text AS attributes,
            CASE WHEN CAST(:area AS bytea) IS NULL THEN NULL
-                ELSE st_covers(st_geomfromwkb(CAST(:area AS bytea), 4326), f.location::geometry) END AS in_region
+                WHEN st_covers(st_geomfromwkb(CAST(:area AS bytea), 4326), f.location::geometry) THEN true
+                WHEN NOT :fringe THEN false
+                ELSE EXISTS (
+                    SELECT 1 FROM place_regions h
+                    JOIN region_facts r ON r.city_id = :city AND r.version = :regions AND r.region_id = h.region_id
+                    WHERE h.city_id = :city AND h.places_version = :version AND h.regions_version = :regions
+                      AND h.place_id = f.place_id AND (h.region_id = :region OR :region = ANY (r.successor_of)
+                        AND NOT EXISTS (SELECT 1 FROM region_facts o WHERE o.city_id = :city AND o.version = :regions
+                                        AND o.region_id = :region))) END AS in_region
     FROM place_facts f
     WHERE f.city_id = :city AND f.version = :version AND f.place_id = ANY (CAST(:places AS uuid[]))
-""").bindparams(bindparam("area", type_=LargeBinary), bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))))
+""").bindparams(
+    bindparam("area", type_=LargeBinary),
+    bindparam("region", type_=PGUUID(as_uuid=True)),
+    bindparam("places", type_=ARRAY(PGUUID(as_uuid=True))),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +53,16 @@ class FilterFacts:
 
 
 def filter_facts(
-    conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID], area: bytes | None
+    conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID], region: RegionFilter | None
 ) -> dict[UUID, FilterFacts]:
     """Facts of some places of a city's version, closed ones too; what is not in it is left out."""
-    rows = conn.execute(_TESTED, {"city": city_id, "version": version, "places": list(place_ids), "area": area})
+    given: dict[str, Any] = {"city": city_id, "version": version, "places": list(place_ids)}
+    if region is None:
+        given |= {"area": None, "fringe": False, "region": None, "regions": 0}
+    else:
+        given |= {"area": region.boundary, "region": region.region_id, "regions": region.version}
+        given["fringe"] = region.fringe and region.city_id == city_id
+    rows = conn.execute(_TESTED, given)
     return {
         row.place_id: FilterFacts(
             row.closed,

@@ -71,7 +71,7 @@ class NearQuestion:
 NAMES: Final = (
     "city", "slot", "lon", "lat", "x", "y", "west", "south", "east", "north", "polar", "reach", "radius_mm", "inner",
     "facets", "starts", "masks", "avoid", "avoid_mask", "open", "price_from", "price_to", "price_unknown", "coupon_at",
-    "area_id", "area_version", "area",
+    "area_id", "area_version", "area", "area_fringe",
 )  # fmt: skip
 _TYPES: Final[Mapping[str, Any]] = {
     "facets": ARRAY(INTEGER),
@@ -159,6 +159,7 @@ def parameters(asked: NearQuestion) -> dict[str, Any]:
         "area_id": region.region_id if region is not None and here else None,
         "area_version": region.version if region is not None and here else None,
         "area": region.boundary if region is not None and not here else None,
+        "area_fringe": region is not None and region.fringe,
     }
 
 

@@ -19,6 +19,7 @@ from app.discovery.schemas import (
 from app.discovery.shapes_details import (
     CategoriesSchema,
     CitiesSchema,
+    FollowedRegionSchema,
     LookupSchema,
     RegionDetailSchema,
     RegionsSchema,
@@ -104,18 +105,18 @@ def regions_lookup(query: PointSearch) -> Answer:
 @blueprint.get(
     "/v1/regions/<uuid:region_id>",
     policy=PUBLIC,
-    answer=RegionDetailSchema,
+    answer={"anyOf": [RegionDetailSchema, FollowedRegionSchema]},
     media_types=(JSON, GEOJSON),
     other_statuses=NOT_MODIFIED,
     problems=("not-found", "no-such-route", "not-acceptable"),
     headers=TAGGED,
 )
 def region(region_id: UUID) -> Answer:
-    """An area with its drawing."""
+    """An area with its drawing; of one that was split or merged, the areas that followed it."""
     geojson = wants_geojson()
     with asking() as reading:
         found = areas.region(reading, region_id, languages())
-    if geojson:
+    if geojson and "successors" not in found:
         return tagged(Answer(drawn_feature(found, "region_id"), media_type=GEOJSON), max_age_s=SHORT_S)
     return tagged(Answer(found), max_age_s=SHORT_S)
 

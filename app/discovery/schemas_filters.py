@@ -41,6 +41,9 @@ class FilterFields(Schema):
         "cafe",
     )
     region = told(Id(load_default=None), "id from /v1/regions: only places in that area, its border included")
+    include_fringe = told(
+        Flag(load_default=False), "with region: also places of its city not farther outside than the area extends"
+    )
     open_now = told(Flag(load_default=False), "only places that are surely open now")
     open_at = told(
         Instant(load_default=None),
@@ -84,6 +87,8 @@ def filters_of(data: Mapping[str, Any], attributes: Iterable[tuple[str, Sequence
     low, high = data["price_min"], data["price_max"]
     if low is not None and high is not None and low > high:
         raise refused("price_max", "give a price_max that is not under price_min")
+    if data["include_fringe"] and data["region"] is None:
+        raise refused("include_fringe", "name the region whose fringe is meant", "conflicting-parameters")
     if data["open_now"] and data["open_at"] is not None:
         raise refused("open_at", "give open_now or open_at, not both")
     if data["q"] is not None and not asked_of(data["q"]):
@@ -97,6 +102,7 @@ def filters_of(data: Mapping[str, Any], attributes: Iterable[tuple[str, Sequence
         price_to=high,
         text=data["q"],
         region_id=data["region"],
+        include_fringe=data["include_fringe"],
         open_now=data["open_now"],
         open_at=data["open_at"],
         include_unknown=data["include_unknown"],

@@ -160,7 +160,7 @@ def settle(
     epoch, active = reading.caches.active(reading.conn) if seen is None else seen
     if search.cursor is None:
         frozen = _around(active, search, reading.now) if first is None else first(active)
-        _refuse_unbuilt(reading, epoch, frozen)
+        _refuse_unbuilt(reading, epoch, frozen, search)
     else:
         frozen = unpacked(reading.cursors.decode(scope, query, search.cursor, reading.now))
         _refuse_purged(reading, active, frozen, search)
@@ -257,10 +257,17 @@ def _region_version(active: ActiveDatasets, region_id: UUID | None) -> int:
     return (home.regions_version if home is not None else None) or 0
 
 
-def _refuse_unbuilt(reading: Reading, epoch: int, frozen: Frozen) -> None:
-    """Raises SearchRowsMissing when a city's search rows hold another version than readers see."""
+def _refuse_unbuilt(reading: Reading, epoch: int, frozen: Frozen, search: AroundSearch) -> None:
+    """Raises SearchRowsMissing when a city's search rows hold another version than readers see.
+
+    So it does where a fringe is asked and nobody worked out yet which places lie in it.
+    """
+    filters, caches = search.filters, reading.caches
     for reach in frozen.reaches:
-        if not reading.caches.searchable(reading.conn, epoch, reach.city_id, reach.version):
+        ready = caches.searchable(reading.conn, epoch, reach.city_id, reach.version)
+        if filters.include_fringe and filters.region_id is not None and city_of(filters.region_id) == reach.city_id:
+            ready = ready and caches.linked(reading.conn, reach.city_id, reach.version, frozen.region_version)
+        if not ready:
             raise SearchRowsMissing(
                 "the search rows of a city are being built; operators run: fujin search-rows", retry_after_s=30
             )
@@ -306,7 +313,7 @@ def asked_for(search: AroundSearch) -> dict[str, Any]:
         "datum": search.datum.value,
         "cell": search.cell,
         "category": sorted(set(filters.categories)),
-        "region": None if filters.region_id is None else str(filters.region_id),
+        "region": None if filters.region_id is None else [str(filters.region_id), filters.include_fringe],
         "serves": None if search.serves is None else [search.serves.given.xy, sorted(search.serves.kinds)],
     }
     rest: dict[str, Any] = {

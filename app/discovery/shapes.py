@@ -224,6 +224,7 @@ class AppliedSchema(Schema):
     q = nullable()
     open_at = nullable(fields.DateTime)
     region = nullable(fields.UUID)
+    include_fringe = fields.Boolean(required=True)
     versions = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     attribution = fields.List(fields.String(), required=True)
 

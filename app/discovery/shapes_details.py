@@ -267,6 +267,13 @@ class RegionDetailSchema(RegionSchema):
     dataset_version = fields.Integer(required=True)
 
 
+class FollowedRegionSchema(Schema):
+    """An area that is no more, and those that followed it."""
+
+    region_id = fields.UUID(required=True)
+    successors = fields.List(fields.Nested(RegionSchema), required=True)
+
+
 class TileLayerSchema(Schema):
     """A layer of a vector tile and its attributes."""
 

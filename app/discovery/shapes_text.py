@@ -35,6 +35,7 @@ class WhereSchema(Schema):
     radius_m = nullable(fields.Float)
     bbox = nullable(fields.List, cls_or_instance=fields.Float())
     region = nullable(fields.UUID)
+    include_fringe = fields.Boolean(required=True)
 
 
 class AppliedToTextSchema(Schema):

@@ -25,8 +25,8 @@ TOTAL_CAP = 1000
 class PlaceFilters:
     """Which places: keys are joined by and, values of one key by or; empty filters nothing.
 
-    ``attributes`` are (name, values); ``open_at`` keeps places open at an instant, ``include_unknown`` those whose
-    hours, or price where prices are asked, nobody knows as well.
+    ``attributes`` are (name, values); ``include_fringe`` goes with ``region_id``; ``open_at`` keeps places open at an
+    instant, ``include_unknown`` those whose hours, or price where prices are asked, nobody knows as well.
     """
 
     categories: tuple[str, ...] = ()
@@ -37,6 +37,7 @@ class PlaceFilters:
     price_to: int | None = None
     text: str | None = None
     region_id: UUID | None = None
+    include_fringe: bool = False
     open_now: bool = False
     open_at: datetime | None = None
     include_unknown: bool = False
@@ -139,7 +140,8 @@ class Reach:
 class RegionFilter:
     """An area to keep to, in the version of its own city; ``boundary`` (WKB) is bound where another city is asked.
 
-    ``region_id`` None: an area that the caller drew, of no city.
+    ``region_id`` None: an area that the caller drew, of no city. ``fringe``: with its own city's places that lie not
+    farther outside than it extends; ``bbox`` has room for them.
     """
 
     region_id: UUID | None
@@ -147,6 +149,7 @@ class RegionFilter:
     version: int
     boundary: bytes
     bbox: Bbox
+    fringe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class PlacesWithinBody(TextFields):
     class Meta:
         """Regions are shapes of their own; a city is not needed."""
 
-        exclude = ("region", "city")
+        exclude = ("region", "include_fringe", "city")
 
     geometry = told(fields.Dict(), SAID)
     geometries = told(
@@ -63,7 +63,7 @@ class PlacesWithinBody(TextFields):
 
     @post_load
     def _filters(self, data: dict[str, Any], **_: Any) -> dict[str, Any]:
-        filters = filters_of({"region": None, **data}, list(data["attributes"].items()))
+        filters = filters_of({"region": None, "include_fringe": False, **data}, list(data["attributes"].items()))
         if data["mode"] == "all" and filters != PlaceFilters():
             raise refused("mode", "mode all goes without filters; leave them out, or give mode any")
         return data | {"filters": filters}

@@ -17,6 +17,7 @@ from app.coupons.tables import coupon_places, coupon_scopes, coupon_versions, co
 from app.merchants.tables import place_operators
 from app.places.opening_hours import parse_ok
 from app.places.tables import brands, categories, hours_patterns, place_facts, place_sources
+from app.places.tables_links import place_regions
 from app.regions.queries import stands_for
 from app.regions.tables import region_facts
 from app.service_areas.tables import service_area_versions, service_areas
@@ -173,8 +174,8 @@ def rewrite_coupon_places(conn: Connection, city_id: int) -> int:
     """Works every coupon's scope out to the places of the active version; returns how many rows there are.
 
     Scope ``all_places``: all that its merchant runs. ``places``: those named. ``service_areas``: the place of each
-    published area, the area of highest priority, then the smallest. ``regions``: the merchant's places inside a named
-    region, border included; inside those that followed it when it is no more.
+    published area, the area of highest priority, then the smallest. ``regions``: the merchant's live places inside a
+    named region, border included, by their links; inside those that followed it when it is no more.
     """
     conn.execute(delete(coupon_places).where(coupon_places.c.city_id == city_id))
     places_version = active_version_of(conn, city_id, "places")
@@ -272,7 +273,7 @@ def _places_in_regions(city_id: int, version: int, regions_version: int) -> Any:
         select(
             coupons.c.city_id,
             coupons.c.coupon_id,
-            place_facts.c.place_id,
+            place_regions.c.place_id,
             null().cast(service_areas.c.service_area_id.type),
         )
         .where(
@@ -280,8 +281,12 @@ def _places_in_regions(city_id: int, version: int, regions_version: int) -> Any:
             stands_for(city_id, regions_version, coupon_scopes.c.scope_id),
             place_operators.c.city_id == city_id,
             place_operators.c.merchant_id == coupons.c.merchant_id,
-            _listed(city_id, version, place_operators.c.place_id),
-            spatial.covers(region_facts.c.boundary, place_facts.c.location),
+            place_regions.c.city_id == city_id,
+            place_regions.c.places_version == version,
+            place_regions.c.regions_version == regions_version,
+            place_regions.c.place_id == place_operators.c.place_id,
+            place_regions.c.region_id == region_facts.c.region_id,
+            ~place_regions.c.fringe,
         )
         .distinct()
     )

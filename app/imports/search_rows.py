@@ -18,6 +18,7 @@ from app.imports.queries import places_extent, refresh_statistics
 from app.imports.tables import place_staging
 from app.imports.types import Progress
 from app.places.queries import taxonomy
+from app.places.queries_links import show_links
 from app.places.search_rows import BATCH, live_places
 from app.places.tables import place_sources
 from app.postings import queries
@@ -120,6 +121,7 @@ def rebuild_all(conn: Connection, now: datetime, *, only_missing: bool = False, 
         active = cities.active_version(conn, known.city_id, "places")
         if active is None:
             continue
+        show_links(conn, known.city_id, now)
         if only_missing and queries.built_at(conn, known.city_id, active.version) is not None:
             continue
         build(conn, known.city_id, active.version, now)

@@ -14,10 +14,7 @@ MARGIN_M: Final = 5_000.0
 
 def widened(box: Bbox, margin_m: float = MARGIN_M) -> Bbox:
     """The box with a margin in metres on each side, crossing 180° where it has to."""
-    corners = [LonLat(lon, lat) for lon in (box.west, box.east) for lat in (box.south, box.north)]
-    for corner in corners:
-        box = box.union(Bbox.around(corner, margin_m))
-    return box
+    return box.grown(margin_m)
 
 
 def check_inside(box: Bbox, point: LonLat) -> None:

@@ -11,20 +11,20 @@ from sqlalchemy import Connection, text
 # Candidates come from the index of the places, by a box on the sphere around each area. An area is planar in degrees,
 # so an edge w radians wide lies up to R·w²/16 off the arc that the box was drawn around; the exact test decides.
 _WIDTH = "radians(st_xmax(r.boundary) - st_xmin(r.boundary))"
-_NEAR = (
+NEAR = (
     "f.location && _st_expand(r.boundary::geography,"
     f" CASE WHEN {_WIDTH} > 1 THEN 2e7 ELSE 10 + r.extend_m + 6371009 * {_WIDTH} ^ 2 / 16 END)"
 )
 _INSIDE = f"""
     SELECT f.place_id, r.region_id, false AS fringe
     FROM region_facts r JOIN place_facts f ON f.city_id = :city AND f.version = :places AND f.closed IS false
-     AND {_NEAR} AND st_covers(r.boundary, f.location::geometry)
+     AND {NEAR} AND st_covers(r.boundary, f.location::geometry)
     WHERE r.city_id = :city AND r.version = :regions {{some}}
 """
 _FRINGE = f"""
     SELECT f.place_id, r.region_id, true AS fringe
     FROM region_facts r JOIN place_facts f ON f.city_id = :city AND f.version = :places AND f.closed IS false
-     AND {_NEAR} AND st_dwithin(f.location, r.boundary::geography, r.extend_m, false)
+     AND {NEAR} AND st_dwithin(f.location, r.boundary::geography, r.extend_m, false)
      AND NOT st_covers(r.boundary, f.location::geometry)
     WHERE r.city_id = :city AND r.version = :regions AND r.extend_m > 0 {{some}}
 """
@@ -74,6 +74,11 @@ def active_pair(conn: Connection, city_id: int) -> tuple[int | None, int | None]
     """The versions of places and regions that readers see."""
     row = conn.execute(_PAIR, {"city": city_id}).one()
     return row.places, row.regions
+
+
+def are_linked(conn: Connection, city_id: int, places: int, regions: int) -> bool:
+    """Whether the links of a pair of versions were worked out."""
+    return conn.execute(_KNOWN, {"city": city_id, "places": places, "regions": regions}).first() is not None
 
 
 def build_links(conn: Connection, city_id: int, places: int | None, regions: int | None, now: datetime) -> int:

@@ -56,18 +56,24 @@ def boundary_geojson(conn: Connection, city_id: int, version: int, region_id: UU
     ).scalar_one()
 
 
-def boundary_wkb(conn: Connection, city_id: int, version: int, region_id: UUID) -> bytes | None:
-    """The drawing of an area as well-known binary; of one that is no more, that of the areas that followed it."""
-    exact = select(as_wkb(region_facts.c.boundary)).where(
+def outline_of(conn: Connection, city_id: int, version: int, region_id: UUID) -> tuple[bytes, int] | None:
+    """The drawing of an area as well-known binary, and how many metres it extends beyond that.
+
+    Of an area that is no more, the drawing of all that followed it, and the farthest of their fringes.
+    """
+    exact = select(as_wkb(region_facts.c.boundary).label("drawing"), region_facts.c.extend_m).where(
         region_facts.c.city_id == city_id,
         region_facts.c.version == version,
         region_facts.c.region_id == region_id,
     )
-    found = conn.execute(exact).scalar_one_or_none()
+    found = conn.execute(exact).one_or_none()
     if found is None:
-        followed = select(as_wkb(union_of(region_facts.c.boundary)))
-        found = conn.execute(followed.where(stands_for(city_id, version, literal(region_id, Uuid)))).scalar_one()
-    return None if found is None else bytes(found)
+        followed = select(
+            as_wkb(union_of(region_facts.c.boundary)).label("drawing"),
+            func.max(region_facts.c.extend_m).label("extend_m"),
+        )
+        found = conn.execute(followed.where(stands_for(city_id, version, literal(region_id, Uuid)))).one()
+    return None if found.drawing is None else (bytes(found.drawing), found.extend_m)
 
 
 def stands_for(city_id: int, version: int, region_id: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -89,6 +95,17 @@ def stands_for(city_id: int, version: int, region_id: ColumnElement[Any]) -> Col
             and_(region_id == func.any(region_facts.c.successor_of), ~still_here),
         ),
     )
+
+
+def successors_of(conn: Connection, city_id: int, version: int, region_id: UUID) -> tuple[Region, ...]:
+    """The areas of a version that followed one that it no longer holds; by level, then code, then id."""
+    rows = conn.execute(
+        select(*_REGION)
+        .where(stands_for(city_id, version, literal(region_id, Uuid)), region_facts.c.region_id != region_id)
+        .order_by(region_facts.c.admin_level, region_facts.c.region_code, region_facts.c.region_id)
+        .limit(MAX_AT_POINT)
+    ).all()
+    return tuple(_region(row) for row in rows)
 
 
 def regions_at(conn: Connection, city_id: int, version: int, point: LonLat) -> tuple[Region, ...]:

@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 
 from app.core.ids import new_city_id, new_id
+from app.places.queries_links import show_links
 from tests.factories.tidy_loop import CODED_TERMS, GROUP_TERMS, PAID_TERMS, plant_tidy_loop
 from tests.factories.worlds import NOW, World
 
@@ -70,6 +71,8 @@ def plant_tidy_world(engine: sa.Engine) -> Tidy:
     for city_id in (HERE, THERE):
         world.activate(city_id, "places", 1)
         world.activate(city_id, "regions", 1)
+    with engine.begin() as conn:
+        show_links(conn, HERE, NOW)
     count_rows(world)
     _merge(world, places[3], places[0])
     member = _plant_people(world, merchant, places[0])

@@ -214,6 +214,8 @@ def _query(path: str, query: dict[str, Any], draw: random.Random) -> dict[str, A
             query[name] = [draw.choice(known)] if isinstance(query[name], list) else draw.choice(known)
     if set(query.get("category") or ()) & set(query.get("exclude_category") or ()):
         query.pop("exclude_category")
+    if "region" not in query:
+        query.pop("include_fringe", None)
     return query
 
 
@@ -241,7 +243,16 @@ def _somewhere(query: dict[str, Any], draw: random.Random) -> dict[str, Any]:
 def _shaped(body: dict[str, Any], draw: random.Random) -> dict[str, Any]:
     """The same for a body; two filters that exclude each other are not sent."""
     body = {"q": "cafe", "city": draw.choice(VALUES["names"]["/v1/regions city"])} | body
-    for name in {"bias", "restrict", "exclude_category", "open_at", "price_min", "cursor", "attributes"} & body.keys():
+    for name in {
+        "bias",
+        "restrict",
+        "exclude_category",
+        "open_at",
+        "price_min",
+        "cursor",
+        "attributes",
+        "include_fringe",
+    } & body.keys():
         body.pop(name)
     if body["q"] is None or not any(character.isalnum() for character in str(body["q"])):
         body["q"] = "cafe"

@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 from app.core.db import open_database
 from app.core.settings import Settings
 from app.factory import create_app
+from app.places.queries_links import show_links
 from tests.factories.worlds import NOW, World
 from tests.flows.uneven_world import PATTERNS, draw_tree, plant_coupons, plant_places, plant_regions, plant_tree
 from tests.servers import served
@@ -32,6 +33,7 @@ from tests.servers import served
 SEED = 20261122
 PLACE_QUERIES = 160
 COUPON_QUERIES = 60
+LINKED = (2, 4)  # of the other cities nobody worked out which places lie in which areas: outlines decide there
 Mask = NDArray[np.bool_]
 
 
@@ -113,6 +115,9 @@ def plant(world: World) -> None:
     places = plant_places(world, draw, tree)
     plant_regions(world, draw)
     plant_coupons(world, draw, places)
+    with world.engine.begin() as conn:
+        for city_id in LINKED:
+            show_links(conn, city_id, NOW)
     with world.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as conn:
         conn.exec_driver_sql("ANALYZE")
 

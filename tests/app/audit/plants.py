@@ -281,6 +281,9 @@ PLANTS = {
     " INSERT INTO place_bases VALUES ({here}, 1, '{place1}', 'phone', 'null')",
     "merged-place-out": "UPDATE places SET moved_to = '{place2}' WHERE place_id = '{place1}'",
     "source-key-live": "INSERT INTO place_sources VALUES ({here}, 'x', '{place3}')",
+    "place-links-true": "UPDATE place_regions SET fringe = true WHERE place_id = '{place1}' AND region_id ="
+    " (SELECT region_id FROM region_facts WHERE kind = 'neighbourhood')",
+    "change-in-order": "INSERT INTO place_changes VALUES ({here}, 1, '{place1}', 5)",
     "search-slot": "UPDATE search_slots SET version = 5 WHERE city_id = {here}",
     "search-row-there": "DELETE FROM postings WHERE place_id = '{place1}' AND facet = 0",
     "search-row-stray": "INSERT INTO postings SELECT city_id, slot, facet, '{place3}', image, spot, signature, lon7,"

@@ -21,7 +21,7 @@ from app.imports.copying import copy_rows
 from app.imports.errors import UnknownVersion, UnreadableFile, VersionNotReady
 from app.imports.types import LoadReport, LoadRequest
 from app.places.tables import place_facts, places
-from app.regions.queries import boundary_wkb
+from app.regions.queries import outline_of
 from geo.bbox import Bbox
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, from_wgs84
@@ -282,8 +282,8 @@ def test_a_coupons_area_lives_on_in_the_areas_that_followed_it(town: Connection,
         return set(town.execute(sa.text("SELECT place_id FROM coupon_places")).scalars())
 
     def drawn(version: int) -> float:
-        found = boundary_wkb(town, CITY, version, region_id)
-        return 0.0 if found is None else float(shapely.from_wkb(found).area)
+        found = outline_of(town, CITY, version, region_id)
+        return 0.0 if found is None else float(shapely.from_wkb(found[0]).area)
 
     load([region("r", west), region("east", east, successor_of=["r"])], "regions", activate=True)
     assert (usable(), drawn(2)) == ({ids["a"]}, pytest.approx(0.02))

@@ -8,9 +8,12 @@ from uuid import UUID
 
 from app.core.clock import system_clock
 from app.coupons.search_rows import follow_places
+from app.discovery.caches import Caches
+from app.discovery.queries_explain import filter_facts
 from app.places.actions import apply
 from app.places.edits import Close, Move, Reopen
 from app.places.queries_edits import Author
+from app.places.queries_links import active_pair
 from geo.coordinates import LonLat
 from tests.app.imports.loadfiles import CITY, place, region
 from tests.factories.loads import Town
@@ -94,3 +97,106 @@ def test_links_are_those_of_a_brute_force_through_everything(town: Town) -> None
     same()
     town.shown([*spots(draw), place("more", 179.65, -17.15)])
     same()
+
+
+IN_AREA = """
+    SELECT f.place_id FROM place_facts f
+    JOIN active_dataset p ON (p.city_id, p.kind, p.version) = (f.city_id, 'places', f.version)
+    JOIN region_facts r ON r.city_id = f.city_id
+    JOIN active_dataset a ON (a.city_id, a.kind, a.version) = (r.city_id, 'regions', r.version)
+    WHERE f.city_id = 7 AND NOT f.closed AND st_distance(f.location, 'POINT(179.7 -17.1)', false) <= 50000
+      AND r.region_id = ANY (:areas) AND (st_covers(r.boundary, f.location::geometry)
+        OR :fringe AND st_distance(f.location, r.boundary::geography, false) <= r.extend_m)
+"""
+
+
+def found(town: Town, path: str, region: Any, **more: str) -> set[UUID]:
+    """Places of a search, all pages."""
+    asked = {"region": region, "limit": 50, **more}
+    if "search" not in path:
+        asked |= {"lat": -17.1, "lon": 179.7, "radius_m": 50_000}
+    told, cursor = set(), None
+    while True:
+        answer = town.app.test_client().get(path, query_string=asked | ({"cursor": cursor} if cursor else {}))
+        assert answer.status_code == 200, answer.get_json()
+        page = answer.get_json()
+        told |= {UUID(item["place_id"]) for item in page["items"]}
+        if (cursor := page["next_cursor"]) is None:
+            return told
+
+
+def split(areas: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The same areas with the first in two halves of other fringes that followed it."""
+    first, rest = areas[0], areas[1:]
+    west, south, east, north = 179.6, -17.2, 179.7, -17.1
+    middle, key = (west + east) / 2, first["properties"]["source_key"]
+    return [
+        region("h1", square(west, south, middle, north), extend_m=2500, successor_of=[key]),
+        region("h2", square(middle, south, east, north), extend_m=0, successor_of=[key]),
+        *rest,
+    ]
+
+
+def test_searches_kept_to_an_area_follow_links_fringes_and_successors(town: Town) -> None:
+    draw = random.Random(5)
+    drawn = areas(draw)
+    for each in drawn[:4]:
+        each["properties"]["extend_m"] = draw.choice([1500, 4000])
+    town.shown(drawn, kind="regions")
+    town.shown([*spots(draw), place("latest", 179.61, -17.19)])
+    first = town.rows("SELECT region_id FROM region_sources WHERE city_id = 7 AND source_key = 'q00'")[0][0]
+    all_areas = town.rows("SELECT region_id FROM region_sources WHERE source_key LIKE 'q%' ORDER BY source_key")
+
+    def brute(areas: list[UUID], fringe: bool) -> set[UUID]:
+        return {row.place_id for row in town.rows(IN_AREA, areas=areas, fringe=fringe)}
+
+    for path in ("/v1/places/nearby", "/v1/places/search"):
+        for (area,) in all_areas:
+            inside, wider = brute([area], False), brute([area], True)
+            assert found(town, path, area) == inside, path
+            assert found(town, path, area, include_fringe="true") == wider, path
+            assert inside < wider
+    town.shown(split(drawn), kind="regions")
+    halves = [row[0] for row in town.rows("SELECT region_id FROM region_sources WHERE source_key IN ('h1', 'h2')")]
+    inside, wider = brute(halves, False), brute(halves, True)
+    assert inside < wider < brute([first], True) | wider | set(known(town))
+    for path in ("/v1/places/nearby", "/v1/places/search"):
+        assert (found(town, path, first), found(town, path, first, include_fringe="true")) == (inside, wider), path
+    assert explained(town, first) == wider
+    followed = town.app.test_client().get(f"/v1/regions/{first}").get_json()
+    assert {UUID(each["region_id"]) for each in followed["successors"]} == {*halves}
+    assert followed["region_id"] == str(first)
+    counted = town.app.test_client().get(
+        "/v1/places/nearby", query_string={"lat": -17.1, "lon": 179.7, "radius_m": 50_000, "facets": "district"}
+    )
+    districts = {UUID(each["key"]): each["count"] for each in counted.get_json()["facets"]["district"]}
+    assert {area: districts[area] for area in halves} == {area: len(brute([area], False)) for area in halves}
+
+
+def explained(town: Town, area: UUID) -> set[UUID]:
+    """Live places of which an explanation says that they lie in an area or its fringe."""
+    with town.owner.connect() as conn:
+        places, regions = active_pair(conn, CITY)
+        assert places is not None
+        assert regions is not None
+        facts = filter_facts(conn, CITY, places, known(town), Caches().region(conn, CITY, regions, area, True))
+    return {place_id for place_id, each in facts.items() if each.in_region}
+
+
+def known(town: Town) -> list[UUID]:
+    """Live places that readers see."""
+    return [row[0] for row in town.rows("SELECT place_id FROM place_facts WHERE city_id = 7 AND NOT closed")]
+
+
+def test_where_links_are_not_worked_out_the_outline_decides_and_a_fringe_is_refused(town: Town) -> None:
+    region_id = town.rows("SELECT region_id FROM region_sources WHERE source_key = 'q11'")[0][0]
+    by_links = found(town, "/v1/places/nearby", region_id)
+    town.run("UPDATE region_link_sets SET regions_version = regions_version + 1000")
+    town.app.extensions.pop("fujin.discovery")  # another process, which has seen none
+    try:
+        asked = {"region": region_id, "lat": -17.1, "lon": 179.7, "include_fringe": "true"}
+        answer = town.app.test_client().get("/v1/places/nearby", query_string=asked)
+        assert (answer.status_code, answer.get_json()["code"]) == (503, "search-rows-missing")
+        assert found(town, "/v1/places/nearby", region_id) == by_links
+    finally:
+        town.run("UPDATE region_link_sets SET regions_version = regions_version - 1000")
