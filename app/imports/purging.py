@@ -102,8 +102,18 @@ def purge(conn: Connection, city_id: int, kind: str, version: int, now: datetime
     return True
 
 
+_ITEMS: Final = text(f"""
+    DELETE FROM dataset_diff_items WHERE city_id = :city AND kind = :kind AND :version IN (version, against)
+      AND ctid = ANY (ARRAY(SELECT ctid FROM dataset_diff_items
+                            WHERE city_id = :city AND kind = :kind AND :version IN (version, against) LIMIT {BATCH}))
+""")
+
+
 def remove_rows(conn: Connection, city_id: int, kind: str, version: int, step: Callable[[int], None]) -> int:
-    """Removes every row of a version, its search rows among them; returns how many, and tells each batch."""
+    """Removes every row of a version, its search rows among them; returns how many, and tells each batch.
+
+    Of its differences the counts stay, and the things that a map drew go.
+    """
     removed = 0
     if kind == "places":
         cities.lock_versions(conn, city_id)  # nobody fills or empties the slot meanwhile
@@ -120,4 +130,7 @@ def remove_rows(conn: Connection, city_id: int, kind: str, version: int, step: C
         while gone := conn.execute(statement, {"city": city_id, "version": version}).rowcount:
             removed += gone
             step(gone)
+    while gone := conn.execute(_ITEMS, {"city": city_id, "kind": kind, "version": version}).rowcount:
+        removed += gone
+        step(gone)
     return removed

@@ -18,7 +18,7 @@ from app.http.keyed import KEY_HEADER, KEY_PROBLEMS, key_scope
 from app.http.services import services
 from app.http.steps import Plan, run_plan
 from app.imports.conflation.deciding import Decision, mark_duplicate, unmark_duplicate
-from app.imports.conflation.present import overlay_json
+from app.imports.conflation.present import overlay_json, overlays_json
 from app.imports.routes_reviews import own_city, person, refused, runs
 from app.imports.schemas_reviews import OverlayAnswer, OverlayBody, OverlaysAnswer, OverlaysQuery, WithdrawBody
 from app.places import overlays as corrections
@@ -55,9 +55,10 @@ def overlays(query: dict[str, Any]) -> Answer:
     with parts.database.read_primary() as conn:
         city = own_city(conn, query["city"])
         found = queries_overlays.overlays(conn, city.city_id, query.get("state"), place_id, before, limit + 1)
-    page, more = found[:limit], len(found) > limit
+        page, more = found[:limit], len(found) > limit
+        items = overlays_json(conn, city.city_id, page)
     body = {
-        "items": [overlay_json(each) for each in page],
+        "items": items,
         "next_cursor": parts.cursors.encode(_LIST, bound, str(page[-1].overlay_id), now) if more else None,
         "applied": applied | {"limit": limit},
     }

@@ -95,6 +95,7 @@ class ImpactSchema(Schema):
     coupons = fields.Integer(required=True)
     merchants = fields.Integer(required=True)
     members = fields.Integer(required=True)
+    saved_places = fields.Integer(required=True)
 
 
 class VersionDiffSchema(Schema):

@@ -135,10 +135,16 @@ class ReviewsAnswer(Schema):
     applied = fields.Dict(keys=fields.String(), required=True)
 
 
+class ListedOverlayAnswer(OverlayAnswer):
+    """A correction with its place's name; null where readers see no such place."""
+
+    place_name = fields.String(required=True, allow_none=True)
+
+
 class OverlaysAnswer(Schema):
     """A page of corrections, newest first."""
 
-    items = fields.List(fields.Nested(OverlayAnswer), required=True)
+    items = fields.List(fields.Nested(ListedOverlayAnswer), required=True)
     next_cursor = fields.String(required=True, allow_none=True)
     applied = fields.Dict(keys=fields.String(), required=True)
 

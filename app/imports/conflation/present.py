@@ -56,6 +56,15 @@ def reviews_json(conn: Connection, city_id: int, slug: str, reviews: Sequence[Re
     ]
 
 
+def overlays_json(conn: Connection, city_id: int, overlays: Sequence[Overlay]) -> list[Json]:
+    """Corrections with the names of their places, as readers see them."""
+    place = queries_edits.stated(conn, city_id)
+    ids = {overlay.place_id for overlay in overlays}
+    now = {} if place is None else queries_edits.facts_of(conn, city_id, place.version, ids)
+    names = {place_id: facts.name for place_id, facts in now.items()}
+    return [overlay_json(overlay) | {"place_name": names.get(overlay.place_id)} for overlay in overlays]
+
+
 def overlay_json(overlay: Overlay) -> Json:
     """A correction."""
     return {

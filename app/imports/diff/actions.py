@@ -16,7 +16,7 @@ from app.imports.checks.types import Limits
 from app.imports.diff import queries, queries_impact, queries_places, regions, small
 from app.imports.diff.regions import Areas, RegionsDiff
 from app.imports.diff.rules import thresholds_of
-from app.imports.diff.types import LAYERS, MAX_FIRST, Diff, Impact, Moves
+from app.imports.diff.types import LAYERS, MAX_FIRST, MAX_ITEMS, Diff, Impact, Item, Moves
 
 PIECES: Final = 20_000
 """Land that changes hands is handed to the database in at most so many pieces."""
@@ -56,13 +56,23 @@ def worked_out(
     """The same without keeping it."""
     if against is None:
         after = comparing.compare(conn, comparing.table_of(kind), city_id, kind, version, None).after
-        return Diff(city_id, kind, version, None, 0, after, {"added": after, "removed": 0, "kept": 0})
+        counts = {"added": after, "removed": 0, "kept": 0}
+        return Diff(city_id, kind, version, None, 0, after, counts, items=all_new(conn, city_id, kind, version))
     if kind == "places":
         return _of_places(conn, city_id, version, against, limits, keep=False)
     if kind == "regions":
         old, new = (areas_of(conn, city_id, number) for number in (against, version))
         return of_regions(conn, city_id, version, against, regions.compare(old, new), limits)
     return _of_lists(conn, city_id, kind, version, against, limits)
+
+
+def all_new(conn: Connection, city_id: int, kind: str, version: int) -> tuple[Item, ...]:
+    """The first things of a version before which there was none, for the map."""
+    if kind == "places":
+        return queries_places.first_places(conn, city_id, version, MAX_ITEMS)
+    if kind == "regions":
+        return tuple(regions.compare({}, areas_of(conn, city_id, version)).items[:MAX_ITEMS])
+    return ()
 
 
 def areas_of(conn: Connection, city_id: int, version: int) -> Areas:

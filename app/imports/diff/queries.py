@@ -15,7 +15,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 
 from app.core import spatial
 from app.imports.diff.tables import dataset_diff_items, dataset_diffs
-from app.imports.diff.types import MAX_ITEMS, Item
+from app.imports.diff.types import MAX_ITEMS, Impact, Item
 from app.places.tables import brands, categories, holidays
 from app.regions.tables import region_facts, region_sources
 
@@ -88,8 +88,8 @@ def keep_items(conn: Connection, found: Any, items: Iterable[Item]) -> None:
 
 
 def kept_diff(conn: Connection, city_id: int, kind: str, version: int, against: int) -> dict[str, Any] | None:
-    """A difference that was worked out before, as it is shown."""
-    return conn.execute(
+    """A difference that was worked out before, as it is shown; what was not counted then is nothing."""
+    found = conn.execute(
         select(dataset_diffs.c.diff).where(
             dataset_diffs.c.city_id == city_id,
             dataset_diffs.c.kind == kind,
@@ -97,6 +97,7 @@ def kept_diff(conn: Connection, city_id: int, kind: str, version: int, against: 
             dataset_diffs.c.against == against,
         )
     ).scalar_one_or_none()
+    return None if found is None else {**found, "impact": Impact().as_json() | found["impact"]}
 
 
 def items_of(

@@ -32,11 +32,13 @@ from app.merchants.tables import place_operators
 from app.places.tables import place_facts
 from app.service_areas.tables import service_area_versions, service_areas
 
-# Loads may not read claims, which tell who was where; the view for audits counts for them.
+# Loads may not read claims nor what people saved, which tell who was where; the views for audits count for them.
 claim = table(
     "claim", column("city_id", Integer), column("coupon_id", Uuid), column("member_id", Uuid), column("state", Text),
     schema="audit",
 )  # fmt: skip
+
+saved = table("saved_place", column("city_id", Integer), column("place_id", Uuid), schema="audit")
 
 LIVE_CLAIMS: Final = ("pending_payment", "active")
 LIVE_COUPONS: Final = ("published", "paused")
@@ -60,12 +62,9 @@ def of_places(conn: Connection, city_id: int, version: int, against: int, far_m:
     return _counted(
         conn,
         city_id,
-        select(func.count()).select_from(touched),
+        places,
         _areas_of(city_id, service_areas.c.place_id.in_(places)),
         used,
-        select(func.count(func.distinct(place_operators.c.merchant_id))).where(
-            place_operators.c.city_id == city_id, place_operators.c.place_id.in_(places)
-        ),
     )
 
 
@@ -115,12 +114,9 @@ def of_land(
     return _counted(
         conn,
         city_id,
-        select(func.count()).select_from(placed),
+        places,
         areas,
         used,
-        select(func.count(func.distinct(place_operators.c.merchant_id))).where(
-            place_operators.c.city_id == city_id, place_operators.c.place_id.in_(places)
-        ),
     )
 
 
@@ -138,16 +134,20 @@ def _areas_of(city_id: int, condition: ColumnElement[bool]) -> Select[Any]:
     )
 
 
-def _counted(
-    conn: Connection, city_id: int, places: Select[Any], areas: Select[Any], used: Select[Any], merchants: Select[Any]
-) -> Impact:
-    """One statement for all counts; ``used`` are the coupons, whose live ones count with those who hold a claim."""
+def _counted(conn: Connection, city_id: int, places: Select[Any], areas: Select[Any], used: Select[Any]) -> Impact:
+    """One statement for all counts; ``places`` are ids, ``areas`` is a count.
+
+    ``used`` are the coupons, whose live ones count with those who hold a claim.
+    """
+    merchants = select(func.count(func.distinct(place_operators.c.merchant_id))).where(
+        place_operators.c.city_id == city_id, place_operators.c.place_id.in_(places)
+    )
     live = select(coupons.c.coupon_id).where(
         coupons.c.city_id == city_id, coupons.c.state.in_(LIVE_COUPONS), coupons.c.coupon_id.in_(used)
     )
     row = conn.execute(
         select(
-            places.scalar_subquery().label("places"),
+            select(func.count()).select_from(places.subquery("counted")).scalar_subquery().label("places"),
             areas.scalar_subquery().label("areas"),
             select(func.count()).select_from(live.subquery("live")).scalar_subquery().label("coupons"),
             merchants.scalar_subquery().label("merchants"),
@@ -155,6 +155,10 @@ def _counted(
             .where(claim.c.city_id == city_id, claim.c.state.in_(LIVE_CLAIMS), claim.c.coupon_id.in_(used))
             .scalar_subquery()
             .label("members"),
+            select(func.count())
+            .where(saved.c.city_id == city_id, saved.c.place_id.in_(places))
+            .scalar_subquery()
+            .label("saved"),
         )
     ).one()
-    return Impact(row.places, row.areas, row.coupons, row.merchants, row.members)
+    return Impact(row.places, row.areas, row.coupons, row.merchants, row.members, row.saved)

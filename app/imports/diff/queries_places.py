@@ -189,6 +189,23 @@ def layer_items(conn: Connection, city_id: int, version: int, against: int, laye
     return tuple(Item(layer, row.thing_id, row.source_key, row.name, row.lon, row.lat, row.more) for row in rows)
 
 
+def first_places(conn: Connection, city_id: int, version: int, limit: int) -> tuple[Item, ...]:
+    """The first live places of a version by id, as all of them are new before readers see any."""
+    rows = conn.execute(
+        select(
+            place_facts.c.place_id,
+            place_facts.c.source_key,
+            place_facts.c.name,
+            spatial.longitude(place_facts.c.location).label("lon"),
+            spatial.latitude(place_facts.c.location).label("lat"),
+        )
+        .where(place_facts.c.city_id == city_id, place_facts.c.version == version, place_facts.c.closed.is_(False))
+        .order_by(place_facts.c.place_id)
+        .limit(limit)
+    )
+    return tuple(Item("added", row.place_id, row.source_key, row.name, row.lon, row.lat) for row in rows)
+
+
 def _conditions(pairs: Pairs) -> dict[str, ColumnElement[bool]]:
     return {
         "added": pairs.added,

@@ -42,18 +42,24 @@ def layer_features(
     conn: Connection, city_id: int, kind: str, version: int, against: int | None, layer: str
 ) -> list[Json]:
     """Features of a layer for the map, at most 5,000: points, lines from old to new, outlines before and after."""
-    if against is None or against == version:
-        return []
-    items = queries.items_of(conn, city_id, kind, version, against, layer)
-    if not items and queries.kept_diff(conn, city_id, kind, version, against) is None:
-        _refuse_large(conn, city_id, kind, version, against)
-        items = _worked_out(conn, city_id, kind, version, against, layer)
+    if against == version:
+        against = None
+    items = queries.items_of(conn, city_id, kind, version, against or 0, layer)
+    if not items:
+        kept = queries.kept_diff(conn, city_id, kind, version, against or 0)
+        if kept is None or kept["counts"].get(layer, 0):
+            _refuse_large(conn, city_id, kind, version, against)
+            items = _worked_out(conn, city_id, kind, version, against, layer)
     if kind == "regions":
         return _outlines(conn, city_id, version, against, layer, items)
     return [_feature(item, _geometry(item)) for item in items if item.lon is not None]
 
 
-def _worked_out(conn: Connection, city_id: int, kind: str, version: int, against: int, layer: str) -> tuple[Item, ...]:
+def _worked_out(
+    conn: Connection, city_id: int, kind: str, version: int, against: int | None, layer: str
+) -> tuple[Item, ...]:
+    if against is None:
+        return actions.all_new(conn, city_id, kind, version) if layer == "added" else ()
     if kind == "places":
         with queries.planned_for_bulk(conn):
             return queries_places.layer_items(conn, city_id, version, against, layer, MAX_ITEMS)
@@ -87,12 +93,12 @@ def _geometry(item: Item) -> Json:
 
 
 def _outlines(
-    conn: Connection, city_id: int, version: int, against: int, layer: str, items: tuple[Item, ...]
+    conn: Connection, city_id: int, version: int, against: int | None, layer: str, items: tuple[Item, ...]
 ) -> list[Json]:
     ids = [item.thing_id for item in items if item.thing_id is not None]
     sides = {"removed": ("old",), "added": ("new",)}.get(layer, ("old", "new"))
     drawn: dict[str, dict[UUID, Json]] = {
-        side: queries.region_shapes(conn, city_id, against if side == "old" else version, ids, TOLERANCE_DEG)
+        side: queries.region_shapes(conn, city_id, (against or 0) if side == "old" else version, ids, TOLERANCE_DEG)
         for side in sides
     }
     return [

@@ -60,6 +60,7 @@ class Impact:
     coupons: int = 0
     merchants: int = 0
     members: int = 0
+    saved_places: int = 0
 
     def as_json(self) -> Json:
         """The members that a difference shows."""
@@ -69,6 +70,7 @@ class Impact:
             "coupons": self.coupons,
             "merchants": self.merchants,
             "members": self.members,
+            "saved_places": self.saved_places,
         }
 
 

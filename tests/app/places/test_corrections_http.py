@@ -69,7 +69,8 @@ def test_correction_is_made_seen_listed_and_taken_back(desk: Desk) -> None:
     assert (made["state"], made["author_id"], made["old_value"]) == ("live", WHO, {"local": "Blue Moon"})
     assert desk.post("/v1/overlays", body, key="k")[1] == made
     assert edited.near(10, 50, q="silver") == [place]
-    assert desk.get("/v1/overlays", city="city-2", state="live")[1]["items"] == [made]
+    listed = desk.get("/v1/overlays", city="city-2", state="live")[1]["items"]
+    assert listed == [made | {"place_name": "Silver Fish"}]
     assert desk.get("/v1/overlays", city="city-2", place_id=str(edited.ids[1]))[1]["items"] == []
     status, after = desk.post(f"/v1/overlays/{made['overlay_id']}/withdraw", {"note": "it was a joke"})
     assert (status, after["state"]) == (200, "withdrawn")

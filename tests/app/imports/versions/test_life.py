@@ -221,3 +221,5 @@ def test_old_versions_lose_their_rows_but_never_the_active_one_and_the_one_befor
     refused = town.post(f"{KIND}/versions/{numbers[1]}/activate")
     assert (refused.status_code, refused.get_json()["code"]) == (409, "version-not-ready")
     assert town.rows("SELECT 1 FROM hours_patterns WHERE city_id = :c AND version = :v", c=CITY, v=numbers[1]) == []
+    drawn = town.rows("SELECT DISTINCT version, against FROM dataset_diff_items WHERE kind = 'places' AND city_id = 7")
+    assert not {number for row in drawn for number in row} & {*numbers[:2]}

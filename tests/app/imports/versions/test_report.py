@@ -6,7 +6,7 @@ import csv
 import io
 from typing import Any
 
-from tests.app.imports.loadfiles import place
+from tests.app.imports.loadfiles import place, region
 from tests.factories.loads import KIND, Town
 
 STEP = 0.002
@@ -32,8 +32,22 @@ def test_a_version_tells_what_was_found_and_what_it_changes(town: Town) -> None:
     layer = town.get(f"{where}/diff.geojson?layer=removed")
     assert layer.mimetype == "application/geo+json"
     assert {one["properties"]["source_key"] for one in layer.get_json()["features"]} == {f"p{n}" for n in range(30, 60)}
+    alone = town.get(f"{KIND}/versions/{first}/diff.geojson?layer=added&against={first}").get_json()["features"]
+    assert [one["geometry"]["type"] for one in alone] == ["Point"] * 60
     back = town.get(f"{KIND}/versions/{first}/diff?against={second}").get_json()
     assert (back["from"], back["to"], back["counts"]["added"]) == (second, first, 30)
+
+
+def test_of_a_first_version_everything_is_new_on_the_map(town: Town) -> None:
+    told = town.loaded([region("a"), region("b", kind="neighbourhood", parent="a")], kind="regions")
+    where = f"/v1/datasets/town/regions/versions/{told['version']}"
+    diff = town.get(f"{where}/diff").get_json()
+    assert (diff["from"], diff["counts"]["added"], len(diff["first"]["added"])) == (None, 2, 2)
+    layer = town.get(f"{where}/diff.geojson?layer=added").get_json()["features"]
+    assert {(one["properties"]["source_key"], one["geometry"]["type"]) for one in layer} == {
+        ("a", "Polygon"), ("b", "Polygon"),
+    }  # fmt: skip
+    assert town.get(f"{where}/diff.geojson?layer=removed").get_json()["features"] == []
 
 
 def test_refused_rows_are_mended_and_sent_again(town: Town) -> None:
