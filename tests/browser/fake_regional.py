@@ -109,11 +109,31 @@ def review(number: int, kind: str, **more: Any) -> JSON:
     }
 
 
+def overlay(number: int, field: str, value: Any, **more: Any) -> JSON:
+    return {
+        "overlay_id": f"o-{number}",
+        "place_id": f"p-{number}",
+        "place_name": "外婆家",
+        "field": field,
+        "value": value,
+        "old_value": None,
+        "reason": "somebody was there",
+        "evidence": None,
+        "author_id": "m-1",
+        "created_at": "2026-11-25T10:00:00+08:00",
+        "expires_at": None,
+        "state": "live",
+        "ended_at": None,
+        **more,
+    }
+
+
 class World:
     """What one operator sees and does."""
 
     def __init__(self) -> None:
         self.versions = [version(2, "active"), version(1, "retired", activated_at="2026-10-01T09:00:00+08:00")]
+        self.overlays = [overlay(1, "phone", "0571-2"), overlay(2, "closed", True, place_name=HOSTILE)]
         self.reviews = [review(1, "duplicate"), review(2, "overlay_conflict", field="phone"), review(3, "report")]
         self.bodies: list[bytes] = []
         self.uploads: list[JSON] = []
@@ -294,6 +314,16 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         }
         return jsonify(found)
 
+    def overlays(world: World) -> Answer:
+        state = request.args.get("state")
+        return jsonify(items=[each for each in world.overlays if state in (None, each["state"])], next_cursor=None)
+
+    def withdraw(world: World, overlay_id: str) -> Answer:
+        found = next(each for each in world.overlays if each["overlay_id"] == overlay_id)
+        found |= {"state": "withdrawn", "ended_at": "2026-11-25T11:00:00+08:00"}
+        world.notes.append(f"withdraw: {(request.json or {}).get('note', '')}")
+        return jsonify(found)
+
     routes: dict[str, tuple[Callable[..., Answer], str]] = {
         "/v1/datasets": (lambda world: jsonify(items=[TERRITORY]), "GET"),
         path: (listed, "GET"),
@@ -307,6 +337,8 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         "/v1/datasets/<city>/<kind>/rollback": (back, "POST"),
         "/v1/reviews": (reviews, "GET"),
         "/v1/reviews/<review_id>": (decide, "POST"),
+        "/v1/overlays": (overlays, "GET"),
+        "/v1/overlays/<overlay_id>/withdraw": (withdraw, "POST"),
     }
     for rule, (view, method) in routes.items():
         app.add_url_rule(rule.strip(), endpoint=f"regional {rule}", view_func=signed(view), methods=[method])

@@ -104,6 +104,23 @@ def test_reviews_are_decided_and_undone(desk: Callable[..., Desk]) -> None:
     expect(page.locator(".reviews")).to_contain_text("Nothing waits here.")
 
 
+def test_corrections_are_listed_and_taken_back(desk: Callable[..., Desk]) -> None:
+    at = desk(width=1280).at("#/hangzhou")
+    page = at.page
+    page.get_by_role("link", name="Corrections What people put right").click()
+    expect(page.locator(".review")).to_have_count(2)
+    one = page.locator("[data-overlay='o-1']")
+    expect(one).to_contain_text("外婆家: telephone")
+    expect(one).to_contain_text("somebody was there")
+    one.get_by_role("button", name="Take it back").click()
+    page.locator("#step-note").fill("it was the old number")
+    page.get_by_role("dialog").get_by_role("button", name="Take it back").click()
+    expect(page.locator(".review")).to_have_count(1)
+    assert at.world.notes[-1] == "withdraw: it was the old number"
+    page.locator("#correction-state").select_option("withdrawn")
+    expect(page.locator("[data-overlay='o-1']")).to_contain_text("Taken back")
+
+
 @pytest.mark.parametrize(("lang", "dark", "width"), [("zh-CN", False, 390), ("en", True, 1280)])
 def test_axe_finds_nothing_and_nothing_is_cut_off(desk: Callable[..., Desk], lang: str, dark: bool, width: int) -> None:
     at = desk(dark=dark, locale=lang, width=width)
@@ -115,7 +132,7 @@ def test_axe_finds_nothing_and_nothing_is_cut_off(desk: Callable[..., Desk], lan
     assert_fits(at.visit, "upload")
     at.world.versions.insert(0, version(3, "staged", gate=GATES["note"]))
     for where in ("#/hangzhou", "#/hangzhou/places", "#/hangzhou/places/3", "#/hangzhou/places/3/report",
-                  "#/hangzhou/places/3/changes", "#/hangzhou/reviews"):  # fmt: skip
+                  "#/hangzhou/places/3/changes", "#/hangzhou/reviews", "#/hangzhou/corrections"):  # fmt: skip
         at.page.evaluate("(where) => { location.hash = where; }", where)
         at.visit.settle()
         assert_accessible(at.visit, where)

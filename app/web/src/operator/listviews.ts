@@ -46,7 +46,9 @@ export function territoryView(desk: Desk, territory: Territory): void {
     return el("li", {}, el("a", { class: "row-link", href: address(territory.city, kind) }, el("b", {}, kindName(kind)), el("span", {}, said)));
   };
   const order = territory.active.length === 0 && territory.kind !== "world" && note("wait", t("operator.first_regions"));
-  const reviews = territory.kind !== "world" && el("ul", { class: "row-list" }, el("li", {}, el("a", { class: "row-link", href: address(territory.city, "reviews") }, el("b", {}, t("operator.reviews")), el("span", {}, t("operator.reviews_what")))));
+  const link = (what: "reviews" | "corrections"): HTMLElement =>
+    el("li", {}, el("a", { class: "row-link", href: address(territory.city, what) }, el("b", {}, t(`operator.${what}`)), el("span", {}, t(`operator.${what}_what`))));
+  const reviews = territory.kind !== "world" && el("ul", { class: "row-list" }, link("reviews"), link("corrections"));
   const content = [order, el("ul", { class: "row-list" }, ...kindsOf(territory).map(row)), reviews];
   desk.show({ title: territory.name, crumbs: [home()], content: content.filter((each) => each instanceof Node) });
 }

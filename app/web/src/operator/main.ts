@@ -3,6 +3,7 @@ import "./operator.css";
 import { HashDesk, missing } from "../desk";
 import { busy } from "../ready";
 import { changesView } from "./changesview";
+import { correctionsView } from "./correctionsview";
 import type { Desk } from "./desk";
 import type { FactMap } from "./factmap";
 import { kindView, territoriesView, territoryView } from "./listviews";
@@ -71,6 +72,7 @@ class OperatorDesk extends HashDesk<FactMap> implements Desk {
     const territory = await this.territory(city, signal);
     if (kind === undefined) territoryView(this, territory);
     else if (kind === "reviews") await reviewsView(this, territory);
+    else if (kind === "corrections") await correctionsView(this, territory);
     else if (version === undefined) await kindView(this, territory, kind, signal);
     else await this.versionPage(territory, { city, kind }, Number(version), what, signal);
   }

@@ -4,7 +4,7 @@ import { Session } from "../session";
 import { newId, perTab } from "../storage";
 import type { Listing } from "../types";
 import type { Diff, Report, Territory, Version } from "./regionaltypes";
-import type { Decision, Review } from "./reviewtypes";
+import type { Decision, ListedOverlay, Review } from "./reviewtypes";
 import { sendFile, type Sent } from "./sending";
 
 export const people = new Session("fujin.operator", perTab);
@@ -68,3 +68,8 @@ export const reviews = async (city: string, state: string, kind: string | null, 
 
 export const decide = (id: string, decision: Decision, note: string): Promise<Review> =>
   post(`/v1/reviews/${part(id)}`, note === "" ? { decision } : { decision, note });
+
+export const overlays = async (city: string, state: string | null, cursor: string | null, signal: AbortSignal): Promise<Listing<ListedOverlay>> =>
+  (await people.send<Listing<ListedOverlay>>("/v1/overlays", { query: { city, state, cursor }, signal })).value;
+
+export const withdraw = (id: string, note: string): Promise<object> => post(`/v1/overlays/${part(id)}/withdraw`, note === "" ? {} : { note });

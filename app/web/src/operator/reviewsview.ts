@@ -60,7 +60,7 @@ function spotsOf({ place, other }: Review): Spot[] {
   return [...spot("one", place), ...spot("two", other)];
 }
 
-const asText = (value: unknown): string | null => {
+export const asText = (value: unknown): string | null => {
   if (value === null || value === undefined || value === "") return null;
   if (typeof value === "string") return value;
   if (typeof value === "number") return format.count(value);

@@ -19,6 +19,17 @@ export interface Overlay {
   expires_at: string | null;
 }
 
+/** A correction in a list. */
+export interface ListedOverlay extends Overlay {
+  overlay_id: string;
+  place_id: string;
+  place_name: string | null;
+  old_value: unknown;
+  state: string;
+  created_at: string;
+  ended_at: string | null;
+}
+
 export interface Review {
   review_id: string;
   kind: ReviewKind;
