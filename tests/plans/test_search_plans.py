@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
+from app.core.clock import system_clock
 from app.core.db import Database, open_database
+from app.core.ids import new_city_id
 from app.core.settings import Settings
 from app.factory import create_app
+from app.places.queries_links import show_links
 from app.service_areas.queries_owned import measure_extents
 from tests.conftest import MakeDatabase
 from tests.plans.guard import Recording, recorded
 from tests.servers import fujin
 
 PLACES = 40_000
-LARGE = {"place_facts", "place_sources", "places", "coupon_places", "postings"}
+LARGE = {"place_facts", "place_sources", "places", "coupon_places", "postings", "place_regions"}
 
 
 @pytest.fixture(scope="module")
@@ -174,3 +178,48 @@ def test_the_number_of_statements_does_not_grow_with_the_page(
         len(asked(large, f"/v1/places/nearby?{crowded}&radius_m=1000&limit={limit}").explained()) for limit in (20, 100)
     )
     assert few == many <= 5
+
+
+@pytest.fixture(scope="module")
+def around_there(large: tuple[FlaskClient, Database, sa.Engine], crowded: str) -> UUID:
+    """An area of 2,000 corners around the densest spot, in force and linked."""
+    lat, lon = (float(part.split("=")[1]) for part in crowded.split("&"))
+    ring = "st_buffer(st_setsrid(st_makepoint(:lon, :lat), 4326), 0.02, 500)"
+    with large[2].begin() as conn:
+        city = conn.execute(
+            sa.text(
+                "SELECT city_id FROM place_facts WHERE location && st_expand(st_makepoint(:lon, :lat)::geometry, 0.01)"
+                " ::geography GROUP BY city_id ORDER BY count(*) DESC LIMIT 1"
+            ),
+            {"lon": lon, "lat": lat},
+        ).scalar_one()
+        given = {"c": city, "r": new_city_id(city), "d": new_city_id(city), "lon": lon, "lat": lat}
+        for statement in (
+            "INSERT INTO datasets (city_id, dataset_id, kind, version, state, source_name, source_sha256, licence,"
+            " attribution, rows_declared, rows_stored, rows_refused, created_at)"
+            " VALUES (:c, :d, 'regions', 1, 'active', 'test', '\\x00', 'CC0-1.0', 'test', 1, 1, 0, now())",
+            "INSERT INTO active_dataset VALUES (:c, 'regions', 1, NULL, NULL, NULL, NULL, 1, now())",
+            "INSERT INTO regions VALUES (:c, :r, now())",
+            "INSERT INTO region_facts (city_id, version, region_id, kind, admin_level, region_code, names, boundary,"
+            " area_m2, extend_m, demo) VALUES (:c, 1, :r, 'district', 6, 'x', '{\"en\": \"There\"}',"
+            f" st_multi({ring}), st_area({ring}::geography), 500, true)",
+            "UPDATE dataset_epoch SET epoch = epoch + 1",
+        ):
+            conn.execute(sa.text(statement), given)
+        show_links(conn, city, system_clock())
+        conn.execute(sa.text("ANALYZE place_regions, region_facts"))
+    return UUID(str(given["r"]))
+
+
+@pytest.mark.parametrize("more", ["", "&include_fringe=true", "&category=food", "&sort=popularity"])
+@pytest.mark.parametrize("what", ["places", "coupons"])
+def test_a_search_kept_to_an_area_asks_links_by_key(
+    large: tuple[FlaskClient, Database, sa.Engine], crowded: str, around_there: UUID, what: str, more: str
+) -> None:
+    if what == "coupons" and "sort" in more:
+        more = "&sort=newest"
+    recording = asked(large, f"/v1/{what}/nearby?{crowded}&radius_m=1000&region={around_there}{more}")
+    found = touched(large[2], recording)
+    assert not found.read_whole
+    assert 0 < found.entries["place_regions_pk"] <= found.entries["postings_spot_ix"]
+    assert "place_regions_region_ix" not in found.entries
