@@ -14,6 +14,7 @@ import shapely
 
 from app.core.ids import new_city_id
 from app.service_areas.queries import Asked, areas_at
+from app.service_areas.types import KINDS
 from geo.coordinates import LonLat
 from tests.app.discovery.conftest import Planted
 from tests.factories.worlds import NOW
@@ -71,6 +72,27 @@ def test_lookups_equal_a_look_at_every_area(planted: Planted) -> None:
         found = areas_at(conn, 2, 1, asked, None)
     assert [{area.service_area_id for area in found[number]} for number in range(len(points))] == wanted
     assert sum(map(len, wanted)) > 50_000
+
+
+def test_a_lookup_tells_everything_of_an_area_as_it_is_kept(planted: Planted) -> None:
+    world, place, merchant = planted.world, planted.scenes["places"][0], planted.scenes["merchant"]
+    made = datetime(2025, 2, 28, 23, 59, 59, 999_999, tzinfo=UTC)
+    ids = {
+        world.service_area(2, place, merchant, box(-60, 10, -59, 11), kind=kind, priority=-7 + n, made=made): kind
+        for n, kind in enumerate(KINDS)
+    }
+    timed = min(ids)
+    world.run(
+        "UPDATE service_area_versions SET schedule = 'Mo-Fr 11:00-14:00' WHERE service_area_id = :area", {"area": timed}
+    )
+    with world.engine.connect() as conn:
+        found = areas_at(conn, 2, 1, [Asked(4, LonLat(-59.5, 10.5), NOW)], None)[4]
+        assert areas_at(conn, 2, 1, [Asked(4, LonLat(-59.5, 10.5), NOW)], ["visit"])[4][0].kind == "visit"
+    assert {area.service_area_id: area.kind for area in found} == ids
+    assert {(area.place_id, area.merchant_id, area.created_at) for area in found} == {(place, merchant, made)}
+    assert sorted(area.priority for area in found) == [-7, -6, -5, -4]
+    assert [area.area_m2 for area in found] == [pytest.approx(1e10)] * len(KINDS)
+    assert {area.service_area_id: area.schedule for area in found if area.schedule} == {timed: "Mo-Fr 11:00-14:00"}
 
 
 def test_the_distance_to_the_border_is_negative_inside_and_says_how_sure_it_is(planted: Planted) -> None:
