@@ -29,7 +29,8 @@ import sqlalchemy as sa
 from app.cities import queries as cities
 from app.cities.types import Origin, Territory
 from app.core.db import normalised_url
-from app.imports import actions, hooks, pipeline
+from app.imports import actions, hooks, pipeline, search_waiting
+from app.imports.incoming import Incoming
 from app.imports.types import LoadRequest
 from bench import imports_files
 from bench.campaign_api import own_database, settings_over
@@ -86,12 +87,14 @@ def load(url: str, path: Path) -> dict[str, Any]:
 
         setattr(holder, name, run)
 
-    timed(pipeline, "_read", "read")
-    timed(pipeline, "place_rows", "store")
+    timed(Incoming, "copy_to", "read: waited for, and stored where they wait")
+    timed(pipeline, "place_rows", "facts")
+    timed(search_waiting, "put_waiting", "search rows")
+    timed(pipeline, "carry_places", "carried along")
     timed(pipeline._Road, "check", "checks")
     timed(hooks, "conflate", "conflation")
     timed(hooks, "link", "links")
-    timed(pipeline._Road, "put_search_rows", "search rows")
+    timed(pipeline._Road, "end", "search rows mended")
     engine = sa.create_engine(normalised_url(url))
     began = time.perf_counter()
     with engine.begin() as conn:

@@ -28,7 +28,7 @@ from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, P
 from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
 from app.places.queries_links import show_links
 from app.postings.charts import slot_of
-from app.postings.queries import hold_rows, measured
+from app.postings.queries import hold_rows, measured, take_slot
 from geo.bbox import Bbox
 
 MEND: Final = "nothing of the file was kept; mend it and send it again, or reload it with other declarations"
@@ -223,6 +223,9 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
         raise UnknownVersion(f"there is no version {version} of {kind}")
     if found[0].active:
         return found[0]
+    if kind == "places" and not take_slot(conn, city_id, slot_of(version)):
+        detail = f"a load writes search rows where those of version {version} have to stand; wait until it ends"
+        raise VersionNotReady(detail, retry_after_s=5)
     if not cities.set_state(
         conn, city_id, kind, version, state="active", only_from=("staged", "retired"), activated_at=now
     ):

@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -21,6 +21,7 @@ from typing import IO, Any, Final, cast
 import orjson
 
 from app.imports import frames
+from app.imports.ahead import Ahead
 from app.imports.errors import UnreadableFile
 from app.imports.frames import BrokenStream, Frame
 from app.imports.reader import ReadRequest
@@ -32,12 +33,13 @@ ROOT: Final = Path(__file__).parent.parent.parent
 _PACKED: Final = (b"\x1f\x8b", b"PK", b"PAR1", b"BZh", b"\x28\xb5\x2f\xfd")
 _PACKED_TIMES: Final = 10
 _WAIT_S: Final = 5.0
+_HINT: Final = "If the file is in order, cut it into smaller ones or write it in a simpler form."
 _KEPT_ENVIRONMENT: Final = ("PATH", "LANG", "LC_ALL", "TZ", "TMPDIR", "LD_LIBRARY_PATH", "COVERAGE_PROCESS_START")
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a reading process may take; ``wall_s`` counts from its start, however busy or idle it is."""
+    """What a reading process may take; ``wall_s`` is how long its loader waits for it in all, be it busy or idle."""
 
     allowance: Allowance
     wall_s: float
@@ -74,26 +76,30 @@ class _Child:
         self._request = request
         self._bounds = bounds
         self._said = said
-        self._late = False
 
     def messages(self) -> Iterator[Frame]:
         process = self._start()
-        watch = threading.Timer(self._bounds.wall_s, self._too_late, [process])
-        watch.daemon = True
-        watch.start()
+        output = cast(IO[bytes], process.stdout)
+        ahead, left_s = Ahead(lambda: self._next(output)), self._bounds.wall_s
         try:
-            output = cast(IO[bytes], process.stdout)
-            while (message := self._next(output)) is not None:
+            while True:
+                began = time.monotonic()
+                message = ahead.next_one(left_s)
+                left_s -= time.monotonic() - began
+                if message is None:
+                    break
                 yield message
                 if message.kind in (frames.END, frames.FAILURE):
                     return
             process.wait(_WAIT_S)
             raise self._why(process.returncode)
+        except TimeoutError:
+            detail = f"Reading the file took longer than the {self._bounds.wall_s:,.0f} seconds it may take."
+            raise UnreadableFile(detail, code="reading-timeout", hint=_HINT) from None
         except subprocess.TimeoutExpired:
             raise UnreadableFile("Reading the file came to no end.", code="reading-failed") from None
         finally:
-            watch.cancel()
-            _end(process)
+            _end(process, ahead)
 
     def _start(self) -> subprocess.Popen[bytes]:
         environment = {name: os.environ[name] for name in _KEPT_ENVIRONMENT if name in os.environ}
@@ -123,29 +129,21 @@ class _Child:
         except BrokenStream:
             return None  # cut off in the middle, or no message: what ended it says more
 
-    def _too_late(self, process: subprocess.Popen[bytes]) -> None:
-        self._late = True
-        _kill(process)
-
     def _why(self, code: int) -> UnreadableFile:
         allowed = self._bounds.allowance
-        hint = "If the file is in order, cut it into smaller ones or write it in a simpler form."
-        if self._late:
-            detail = f"Reading the file took longer than the {self._bounds.wall_s:,.0f} seconds it may take."
-            return UnreadableFile(detail, code="reading-timeout", hint=hint)
         if code in (-signal.SIGKILL, -signal.SIGXCPU):
             detail = f"Reading the file was ended: it may take {allowed.cpu_s:,} seconds of one processor."
-            return UnreadableFile(detail, code="reading-limit", hint=hint)
+            return UnreadableFile(detail, code="reading-limit", hint=_HINT)
         if code == -signal.SIGXFSZ:
             detail = f"The file unpacks to more than {allowed.file_bytes:,} bytes."
-            return UnreadableFile(detail, code="reading-limit", hint=hint)
+            return UnreadableFile(detail, code="reading-limit", hint=_HINT)
         if code < 0:
             detail = f"Reading the file broke off ({signal.Signals(-code).name})."
             return UnreadableFile(detail, code="reading-failed", hint="The file is damaged, or written to do harm.")
         last = self._last_words()
         if "MemoryError" in last:
             detail = f"The file needs more than the {allowed.memory_bytes:,} bytes of memory it may take to be read."
-            return UnreadableFile(detail, code="too-much-memory", hint=hint)
+            return UnreadableFile(detail, code="too-much-memory", hint=_HINT)
         _log.error("the reading process ended with %s: %s", code, last or "no word")
         return UnreadableFile("Reading the file failed; the log says more.", code="reading-failed")
 
@@ -162,9 +160,10 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         os.killpg(process.pid, signal.SIGKILL)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _end(process: subprocess.Popen[bytes], ahead: Ahead) -> None:
     if process.poll() is None:
         _kill(process)
+    ahead.close()
     for pipe in (process.stdout, process.stdin):
         if pipe is not None:
             pipe.close()

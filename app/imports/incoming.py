@@ -33,14 +33,19 @@ class Incoming:
         self._told = told
         self.ended = False
 
-    def copy_to(self, conn: Connection, table: Table, columns: Sequence[str], head: Sequence[Any]) -> int:
-        """Lines into a table, each begun with values that the reading process has no say in; how many."""
+    def copy_to(
+        self, conn: Connection, table: Table, columns: Sequence[str], head: Sequence[Any], rows: int | None = None
+    ) -> int:
+        """Lines into a table, each begun with values that the reading process has no say in; how many.
+
+        ``rows`` ends it with the message that reaches so many; the next call goes on from there.
+        """
         before = "".join(f"{value}\t" for value in head).encode()
-        stream = _Stream(body for body in self.bodies(frames.ROWS, before))
+        stream = _Stream(_some(self.bodies(frames.ROWS, before), rows))
         try:
             return copy_stream(conn, table, columns, stream)
         except (psycopg2.DataError, psycopg2.IntegrityError) as error:
-            raise _unusable() from error
+            raise unusable() from error
         except psycopg2.Error:
             if stream.failure is not None:
                 raise stream.failure from None
@@ -52,7 +57,7 @@ class Incoming:
             try:
                 found = [make(item) for item in Frame(frames.RECORDS, body).content()]
             except (BrokenStream, TypeError, ValueError, KeyError, AttributeError) as error:
-                raise _unusable() from error
+                raise unusable() from error
             yield from found
 
     def bodies(self, wanted: bytes, before: bytes = b"") -> Iterator[bytes]:
@@ -61,11 +66,11 @@ class Incoming:
             if message.kind == wanted:
                 yield _begun(message.body, before) if before else message.body
             elif message.kind in (frames.ROWS, frames.RECORDS):
-                raise _unusable()
+                raise unusable()
             else:
                 self._take(message)
         if not self.ended:
-            raise _unusable()
+            raise unusable()
 
     def _take(self, message: Frame) -> None:
         try:
@@ -87,7 +92,7 @@ class Incoming:
             else:
                 raise UnreadableFile(str(said["detail"]), code=str(said["code"]), hint=said["hint"])
         except (BrokenStream, TypeError, ValueError, KeyError) as error:
-            raise _unusable() from error
+            raise unusable() from error
 
 
 def category(item: dict[str, Any]) -> CategoryRecord:
@@ -108,11 +113,22 @@ def holiday(item: dict[str, Any]) -> HolidayRecord:
 def _begun(body: bytes, before: bytes) -> bytes:
     """Lines with ``before`` at the start of each; a line end inside a value is always escaped."""
     if not body.endswith(b"\n"):
-        raise _unusable()
+        raise unusable()
     return before + body[:-1].replace(b"\n", b"\n" + before) + b"\n"
 
 
-def _unusable() -> UnreadableFile:
+def _some(bodies: Iterator[bytes], rows: int | None) -> Iterator[bytes]:
+    """Bodies up to the one in which so many lines are reached."""
+    taken = 0
+    for body in bodies:
+        yield body
+        taken += body.count(b"\n")
+        if rows is not None and taken >= rows:
+            return
+
+
+def unusable() -> UnreadableFile:
+    """What is raised when the reading process says what it should not."""
     return UnreadableFile("What was read of the file can't be used.", code="reading-failed")
 
 

@@ -1,8 +1,10 @@
 """The road of a load, from a file to a version that nobody sees yet.
 
-    file → reading process → rows that wait → facts → conflation → links → checks → search rows → staged
+    file → reading process → rows that wait → facts, search rows → conflation → links → checks → staged
 
-All of it is one transaction of the caller's and one savepoint within: a load that fails or is killed leaves no row of
+Places go part by part: while one becomes facts and search rows, the reading process reads on. What conflation and
+corrections make of places is mended in their search rows at the end. All of it is one transaction of the caller's and
+one savepoint within: a load that fails or is killed leaves no row of
 the version. One that its checks block is staged, so that it can be looked at, and never shown. What was found wrong is
 written after the savepoint, so that it stays in any case.
 """
@@ -20,7 +22,7 @@ from sqlalchemy import Connection, select
 from app.cities import queries as cities
 from app.cities.tables import basemap_features
 from app.cities.types import WorldVersions
-from app.imports import child, copy_lines, hooks, incoming, queries, reader, search_rows
+from app.imports import child, copy_lines, hooks, incoming, queries, reader, search_rows, search_waiting
 from app.imports.checks.actions import Checked
 from app.imports.checks.types import Report
 from app.imports.errors import UnreadableFile
@@ -29,7 +31,7 @@ from app.imports.incoming import Incoming, Told
 from app.imports.reader import ReadRequest
 from app.imports.reading.types import SourceFacts
 from app.imports.seeded_ids import seeded_city_id
-from app.imports.staging import clear_places, place_rows
+from app.imports.staging import carry_places, clear_places, part_after, place_rows
 from app.imports.staging_areas import (
     clear_regions,
     region_rows,
@@ -40,13 +42,15 @@ from app.imports.staging_areas import (
 from app.imports.tables import place_staging, region_staging
 from app.imports.tally import Tally, Target
 from app.imports.types import LoadRequest
-from app.places.tables import brands, categories, category_aliases
+from app.places.tables import brands, categories, category_aliases, hours_patterns, place_facts
+from app.postings.tables import search_facets
 from geo.grid_shift import Datum
 
 _HEAD: Final = ("city_id", "version")
 CHECKING: Final = "checking"
 LINKING: Final = "linking"
 SEARCH_ROWS: Final = "search_rows"
+PART_ROWS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +86,7 @@ def run(
 
     Raises UnreadableFile when the file as a whole is no good; what was found until then is kept.
     """
-    tally, road = Tally(), _Road(conn, request, target, told)
+    tally, road = Tally(), _Road(conn, request, target, told, searched=keep and request.kind == "places")
     savepoint = conn.begin_nested()
     try:
         road.read(tally, scratch, bounds)
@@ -92,7 +96,7 @@ def run(
         checked = road.check(tally)
         report, failure = checked.report, checked.report.failure
         if keep and failure is None:
-            road.put_search_rows(tally)
+            road.end()
             savepoint.commit()
             return Staged(tally, report)
         savepoint.rollback()
@@ -125,14 +129,15 @@ def facts_of(tally: Tally) -> SourceFacts | None:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Road:
-    """The steps of one load, in their order."""
+    """The steps of one load, in their order; ``searched`` when search rows are written on the way."""
 
     conn: Connection
     request: LoadRequest
     target: Target
     told: Told | None
+    searched: bool
 
     def tell(self, stage: str) -> None:
         if self.told is not None:
@@ -146,17 +151,41 @@ class _Road:
             self.told(incoming.READING, 0, request.path.stat().st_size, "bytes")
         said = reader.messages(asked) if request.trusted else child.messages(asked, bounds, scratch)
         with closing(said):  # however it ends, the reading process ends with it
-            _read(conn, request, target, tally, Incoming(said, tally, self.told))
+            coming = Incoming(said, tally, self.told)
+            if request.kind == "places":
+                self._read_places(coming, tally)
+            else:
+                _read(conn, request, target, tally, coming)
         self.tell(CHECKING)
         if request.kind == "places":
             active = cities.active_version(conn, target.city_id, "places")
-            with queries.rows_unknown(conn):
-                place_rows(conn, target, tally, None if active is None else active.version)
+            if active is not None:
+                with queries.rows_unknown(conn):
+                    carry_places(conn, target, tally, active.version)
         elif request.kind == "regions":
             region_rows(conn, target, tally)
         if tally.carried:
             queries.read_hours_again(conn, target.city_id, target.version)
         queries.refresh_statistics(conn, FACTS[request.kind])
+
+    def _read_places(self, coming: Incoming, tally: Tally) -> None:
+        """The file's places part by part, as they come."""
+        conn, target, after = self.conn, self.target, 0
+        self.searched = self.searched and search_rows.begin(conn, target.city_id, target.version)
+        head = (target.city_id, target.version)
+        while not coming.ended:
+            taken = coming.copy_to(conn, place_staging, (*_HEAD, *copy_lines.PLACE_COLUMNS), head, PART_ROWS)
+            part, behind = part_after(conn, target, after)
+            if behind != taken:
+                raise incoming.unusable()  # rows are numbered upwards
+            if taken:
+                with queries.rows_unknown(conn):
+                    place_rows(conn, target, tally, part)
+                    if self.searched:
+                        search_waiting.put_waiting(conn, target.city_id, target.version, part)
+            if after == 0 and taken:
+                queries.refresh_statistics(conn, place_facts, hours_patterns, search_facets)
+            after = part.upto
 
     def check(self, tally: Tally) -> Checked:
         """The version as a whole."""
@@ -169,14 +198,14 @@ class _Road:
             hooks.conflate(self.conn, self.target)
         hooks.link(self.conn, self.target, self.request.kind)
 
-    def put_search_rows(self, tally: Tally) -> None:
-        """Search rows of places; what waited is taken out."""
+    def end(self) -> None:
+        """Search rows of places are what they should be; what waited is taken out."""
         conn, city_id, version = self.conn, self.target.city_id, self.target.version
         if self.request.kind == "places":
-            # From here on nobody moves the pointer: it decides which slot of the search rows is free.
-            cities.lock_versions(conn, city_id)
-            with queries.rows_unknown(conn):
-                search_rows.build_staged(conn, city_id, version, self.target.now, tally.declared, self.told)
+            if self.searched:
+                self.tell(SEARCH_ROWS)
+                with queries.rows_unknown(conn):
+                    search_rows.finish(conn, city_id, version, self.target.now)
             clear_places(conn, city_id, version)
         elif self.request.kind == "regions":
             clear_regions(conn, city_id, version)
@@ -186,8 +215,6 @@ def _read(conn: Connection, request: LoadRequest, target: Target, tally: Tally, 
     """The file's rows to where they wait, or, where rows need no others to be checked, to where they stay."""
     head = (target.city_id, target.version)
     match request.kind:
-        case "places":
-            coming.copy_to(conn, place_staging, (*_HEAD, *copy_lines.PLACE_COLUMNS), head)
         case "regions":
             coming.copy_to(conn, region_staging, (*_HEAD, *copy_lines.REGION_COLUMNS), head)
         case "basemap":

@@ -14,7 +14,7 @@ from app.core.paging import CURSOR_LIFETIME_S
 from app.imports import queries_jobs
 from app.imports.types_jobs import COMMAND_LINE
 from app.postings.charts import slot_of
-from app.postings.queries import clear_slot, version_in_slot
+from app.postings.queries import clear_slot, take_slot, version_in_slot
 
 GRACE: Final = timedelta(seconds=2 * CURSOR_LIFETIME_S)
 """How long nothing is removed after an activation: longer than any cursor lives that reads an older version."""
@@ -116,7 +116,8 @@ def remove_rows(conn: Connection, city_id: int, kind: str, version: int, step: C
     """
     removed = 0
     if kind == "places":
-        cities.lock_versions(conn, city_id)  # nobody fills or empties the slot meanwhile
+        take_slot(conn, city_id, slot_of(version), wait=True)  # nobody fills or empties it meanwhile
+        cities.lock_versions(conn, city_id)
         if version_in_slot(conn, city_id, slot_of(version)) == version:
             clear_slot(conn, city_id, slot_of(version))
     for named in _ROWS[kind]:

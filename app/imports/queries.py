@@ -157,10 +157,12 @@ def rows_unknown(conn: Connection) -> Iterator[None]:
     conn.execute(text("SET LOCAL enable_nestloop = off"))
     conn.execute(text("SET LOCAL enable_mergejoin = off"))
     conn.execute(text("SET LOCAL work_mem = '128MB'"))
+    conn.execute(text("SET LOCAL jit = off"))
     yield
     conn.execute(text("SET LOCAL enable_nestloop = on"))
     conn.execute(text("SET LOCAL enable_mergejoin = on"))
     conn.execute(text("SET LOCAL work_mem = DEFAULT"))
+    conn.execute(text("SET LOCAL jit = DEFAULT"))
 
 
 def active_version_of(conn: Connection, city_id: int, kind: str) -> int | None:

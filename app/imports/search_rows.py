@@ -13,20 +13,18 @@ from app.cities.types import WORLD_CITY_ID
 from app.coupons.search_rows import put_coupon_lanes
 from app.imports import search_waiting
 from app.imports.copying import copy_rows
-from app.imports.incoming import Told
 from app.imports.queries import places_extent, refresh_statistics
-from app.imports.tables import place_staging
+from app.imports.tally import batches
 from app.imports.types import Progress
 from app.places.queries import taxonomy
 from app.places.queries_links import show_links
-from app.places.search_rows import BATCH, live_places
-from app.places.tables import place_sources
+from app.places.search_rows import live_places
 from app.postings import queries
+from app.postings.actions import put
 from app.postings.charts import slot_of
 from app.postings.tables import postings, search_facets
 from app.postings.types import FacetKey, Listed
 
-ROWS_A_TURN: Final = 50_000
 MOST_NUMBERS: Final = 200_000
 
 
@@ -48,37 +46,35 @@ def build(conn: Connection, city_id: int, version: int, now: datetime, progress:
     refresh_statistics(conn, postings)
 
 
-def build_staged(
-    conn: Connection, city_id: int, version: int, now: datetime, last_row: int, told: Told | None = None
-) -> None:
-    """Search rows of a version whose rows still wait, unless its slot holds those that readers see now.
+def begin(conn: Connection, city_id: int, version: int) -> bool:
+    """Empties the slot of a version that is about to be loaded, and keeps it for that until the transaction ends.
 
-    Then they are built when it is shown. ``last_row`` is the highest number of a row.
+    False when others work on the slot, or readers see what it holds: search rows are then built when it is shown.
     """
+    slot = slot_of(version)
+    if not queries.take_slot(conn, city_id, slot):
+        return False
     active = cities.active_version(conn, city_id, "places")
-    if active is not None and slot_of(active.version) == slot_of(version):
-        return
-    queries.clear_slot(conn, city_id, slot_of(version))
-    refresh_statistics(conn, place_staging, place_sources)
-    for after in range(0, last_row, ROWS_A_TURN):
-        upto = min(after + ROWS_A_TURN, last_row)
-        search_waiting.put_waiting(conn, city_id, version, after, upto)
-        if told is not None:
-            told("search_rows", upto, last_row, "rows")
+    if active is not None and slot_of(active.version) == slot:
+        return False
+    queries.clear_slot(conn, city_id, slot)
+    return True
+
+
+def finish(conn: Connection, city_id: int, version: int, now: datetime) -> None:
+    """Search rows of a version that is loaded: those written while it was read, made true to what became of places."""
     refresh_statistics(conn, postings, search_facets)
-    _put_left_out(conn, city_id, version)
+    tree = taxonomy(conn, cities.world_versions(conn).categories)
+    for some in batches(search_waiting.gone(conn, city_id, version)):
+        queries.delete_rows(conn, city_id, version, some)
+    for some in batches(search_waiting.otherwise(conn, city_id, version)):
+        for batch in live_places(conn, city_id, version, tree, some):
+            put(conn, city_id, version, batch)
+    for some in batches(search_waiting.left_out(conn, city_id, version)):
+        for batch in live_places(conn, city_id, version, tree, some):
+            _copy_batch(conn, city_id, version, batch, {})
     extent, live = places_extent(conn, city_id, version)
     queries.mark_slot(conn, city_id, version, now, live_places=live, extent=extent)
-
-
-def _put_left_out(conn: Connection, city_id: int, version: int) -> None:
-    """Search rows of places that are otherwise than their row said, or have none: corrected, merged, carried along."""
-    tree = taxonomy(conn, cities.world_versions(conn).categories)
-    while missing := search_waiting.left_out(conn, city_id, version, BATCH):
-        for batch in live_places(conn, city_id, version, tree, missing):
-            _copy_batch(conn, city_id, version, batch, {})
-        if len(missing) < BATCH:
-            return
 
 
 def _copy_batch(

@@ -1,100 +1,139 @@
 """Search rows of many places at once, by statements over places that wait with what they are found by.
 
-Each statement takes the places of a range of rows. What a place is found by was worked out where the file was read;
-here facets get numbers and rows get made. Places that are otherwise by now than their row said are left out: whoever
-calls writes those one by one.
+Each statement takes the places of a part of a file. What a place is found by was worked out where the file was read;
+here facets get numbers and rows get made, while the rest of the file is being read. What becomes of those places later
+in the load (corrected, merged, carried along) is found at its end, and written place by place.
 """
 
 from __future__ import annotations
 
+import secrets
+from math import gcd
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
+from app.imports.staging import KNOWN, Part
 from app.postings.charts import lane_y, slot_of
+from app.postings.queries import MOST_FACETS
 
 _KIND: Final = """CASE left({word}, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
     WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END"""
-# What a range of places is found by, each once, with its number if it has one.
-_NUMBERED: Final = f"""
-    SELECT w.word, f.facet
-    FROM (SELECT DISTINCT u.word FROM place_staging s CROSS JOIN LATERAL unnest(s.facets) AS u (word)
-          WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto) AS w
-    LEFT JOIN search_facets f ON f.city_id = :city AND f.kind = {_KIND.format(word="w.word")}
-         AND f.key = substr(w.word, 2)
-"""
-# Numbers are drawn at random; one that is taken is drawn anew by the next turn. How many were without one before.
-_NUMBER = text(f"""
-    WITH missing AS MATERIALIZED (SELECT n.word FROM ({_NUMBERED}) AS n WHERE n.facet IS NULL),
-    put AS (
-        INSERT INTO search_facets (city_id, kind, key, facet)
-        SELECT :city, {_KIND.format(word="m.word")}, substr(m.word, 2), 1 + floor(random() * 16777214) FROM missing m
-        ON CONFLICT DO NOTHING)
-    SELECT count(*) FROM missing
-""")
+_LETTER: Final = "left(f.kind, 1)"
+# Places with a word that another writer is numbering at this moment are left out. Numbers are drawn as a walk through
+# all of them from a random one on by a random step, so that none comes twice, and those in use are passed by. All are
+# looked up before the first is put (the count): the planner may take an index that begins with the city, of which it
+# knows nothing yet, and each look-up would then pass all rows put before.
 _PUT = text(f"""
     WITH waiting AS MATERIALIZED (
-        SELECT s.row_no, f.place_id, s.facets, s.spots, coalesce(f.hours_no, 0) AS hours_no,
-               coalesce(f.price_level, 0) AS price_level,
-               round(st_x(f.location::geometry) * 1e7)::integer AS lon7,
-               round(st_y(f.location::geometry) * 1e7)::integer AS lat7
-        FROM place_staging s
-        CROSS JOIN LATERAL (
-            SELECT coalesce(p.merged_from, p.place_id) AS place_id FROM place_sources p
-            WHERE p.city_id = :city AND p.source_key = s.source_key OFFSET 0) AS k
-        CROSS JOIN LATERAL (
-            SELECT f.* FROM place_facts f
-            WHERE f.city_id = :city AND f.version = :version AND f.place_id = k.place_id OFFSET 0) AS f
+        SELECT s.row_no, k.place_id, s.facets, s.spots, coalesce(h.hours_no, 0) AS hours_no,
+               coalesce(s.price_level, 0) AS price_level,
+               round(st_x(s.location::geometry) * 1e7)::integer AS lon7,
+               round(st_y(s.location::geometry) * 1e7)::integer AS lat7
+        FROM place_staging s {KNOWN}
+        LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :version
+             AND h.opening_hours = s.opening_hours AND h.workday_calendar = s.workday_calendar
         WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto
-          AND NOT f.closed AND NOT s.closed AND f.category_id = s.category_id
-          AND f.alternate_category_ids = s.alternate_category_ids AND f.brand_id IS NOT DISTINCT FROM s.brand_id
-          AND f.phone IS NOT DISTINCT FROM s.phone AND f.names = s.names AND f.attributes = s.attributes
-          AND f.location = s.location),
-    numbered AS MATERIALIZED ({_NUMBERED}),
-    pair AS MATERIALIZED (
-        SELECT w.row_no, n.facet
-        FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) JOIN numbered n ON n.word = u.word),
-    signed AS MATERIALIZED (
-        SELECT w.row_no, w.place_id, w.hours_no, w.price_level, w.lon7, w.lat7,
-               w.spots[3 * n + 1]::smallint AS image, w.spots[3 * n + 2] AS x, w.spots[3 * n + 3] AS y,
-               coalesce(g.signature, 0) AS signature
-        FROM waiting w
-        LEFT JOIN (SELECT p.row_no, bit_or(1::bigint << (p.facet & 63)) AS signature FROM pair p GROUP BY p.row_no)
-             AS g ON g.row_no = w.row_no
-        CROSS JOIN LATERAL generate_series(0, cardinality(w.spots) / 3 - 1) AS n)
+          AND NOT s.closed),
+    word AS MATERIALIZED (
+        SELECT u.word FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) GROUP BY u.word),
+    known AS MATERIALIZED (
+        SELECT w.word, (SELECT f.facet FROM search_facets f
+                        WHERE f.city_id = :city AND f.kind = {_KIND.format(word="w.word")}
+                          AND f.key = substr(w.word, 2)) AS facet
+        FROM word w),
+    missing AS MATERIALIZED (SELECT k.word, row_number() OVER () AS nth FROM known k WHERE k.facet IS NULL),
+    drawn AS MATERIALIZED (
+        SELECT d.facet, row_number() OVER () AS nth
+        FROM (SELECT (1 + (CAST(:first AS bigint) + n * CAST(:step AS bigint)) % {MOST_FACETS - 1})::integer AS facet
+              FROM generate_series(1, (SELECT 2 * count(*) + 16 FROM missing)) AS n) AS d
+        WHERE (SELECT true FROM search_facets f WHERE f.city_id = :city AND f.facet = d.facet) IS NULL),
+    fresh AS (
+        INSERT INTO search_facets (city_id, kind, key, facet)
+        SELECT :city, {_KIND.format(word="m.word")}, substr(m.word, 2), d.facet
+        FROM missing m JOIN drawn d ON d.nth = m.nth
+        WHERE (SELECT count(*) FROM drawn) > 0
+        ON CONFLICT DO NOTHING RETURNING kind, key, facet),
+    numbered AS MATERIALIZED (
+        SELECT k.word, k.facet FROM known k WHERE k.facet IS NOT NULL
+        UNION ALL SELECT {_LETTER} || f.key, f.facet FROM fresh f),
+    found AS MATERIALIZED (
+        SELECT w.row_no, array_agg(n.facet) AS facets, bit_or(1::bigint << (n.facet & 63)) AS signature
+        FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) JOIN numbered n ON n.word = u.word
+        GROUP BY w.row_no)
     INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
-    SELECT :city, :slot, l.facet, w.place_id, w.image, point(w.x + l.facet * 1e8, w.y + :lane), w.signature,
+    SELECT :city, :slot, l.facet, w.place_id, w.spots[3 * n + 1]::smallint,
+           point(w.spots[3 * n + 2] + l.facet * 1e8, w.spots[3 * n + 3] + :lane), coalesce(g.signature, 0),
            w.lon7, w.lat7, w.hours_no, w.price_level
-    FROM signed w
-    JOIN (SELECT p.row_no, p.facet FROM pair p UNION ALL SELECT w.row_no, 0 FROM waiting w) AS l
-      ON l.row_no = w.row_no
+    FROM waiting w
+    LEFT JOIN found g ON g.row_no = w.row_no
+    CROSS JOIN LATERAL generate_series(0, cardinality(w.spots) / 3 - 1) AS n
+    CROSS JOIN LATERAL unnest(array_prepend(0, g.facets)) AS l (facet)
+    WHERE cardinality(w.facets) = coalesce(cardinality(g.facets), 0)
+""")
+# Live places that are otherwise than the row from which their search rows were made.
+_OTHERWISE = text("""
+    SELECT f.place_id
+    FROM place_staging s
+    JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
+    JOIN place_facts f ON f.city_id = :city AND f.version = :version
+     AND f.place_id = coalesce(k.merged_from, k.place_id)
+    LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :version AND h.opening_hours = s.opening_hours
+     AND h.workday_calendar = s.workday_calendar
+    WHERE s.city_id = :city AND s.version = :version AND NOT s.closed AND NOT f.closed
+      AND NOT (f.category_id = s.category_id AND f.alternate_category_ids = s.alternate_category_ids
+               AND f.brand_id IS NOT DISTINCT FROM s.brand_id AND f.phone IS NOT DISTINCT FROM s.phone
+               AND f.names = s.names AND f.attributes = s.attributes AND f.location = s.location
+               AND f.price_level IS NOT DISTINCT FROM s.price_level AND f.hours_no IS NOT DISTINCT FROM h.hours_no)
+    ORDER BY f.place_id
+""")
+# Places with search rows that the version doesn't state any more, or as closed.
+_GONE = text("""
+    SELECT p.place_id FROM postings p
+    WHERE p.city_id = :city AND p.slot = :slot AND p.facet = 0 AND p.image IN (0, 2) AND NOT EXISTS (
+        SELECT 1 FROM place_facts f
+        WHERE f.city_id = :city AND f.version = :version AND f.place_id = p.place_id AND NOT f.closed)
+    GROUP BY p.place_id ORDER BY p.place_id
 """)
 _LEFT_OUT = text("""
     SELECT f.place_id FROM place_facts f
     WHERE f.city_id = :city AND f.version = :version AND NOT f.closed AND (
         SELECT true FROM postings p
         WHERE p.city_id = :city AND p.slot = :slot AND p.place_id = f.place_id AND p.facet = 0 LIMIT 1) IS NULL
-    ORDER BY f.place_id LIMIT :limit
+    ORDER BY f.place_id
 """)
 
 
-def put_waiting(conn: Connection, city_id: int, version: int, after: int, upto: int) -> int:
-    """Search rows of the places whose row number is in (after, upto] and that are as their row says; how many rows."""
-    slot = slot_of(version)
-    values = {
-        "city": city_id,
-        "version": version,
-        "slot": slot,
-        "lane": lane_y(city_id, slot),
-        "after": after,
-        "upto": upto,
+def put_waiting(conn: Connection, city_id: int, version: int, part: Part) -> int:
+    """Search rows of the places of a part, which have none yet; how many rows."""
+    step = secrets.randbelow(MOST_FACETS)
+    while gcd(step, MOST_FACETS - 1) > 1:
+        step = secrets.randbelow(MOST_FACETS)
+    values = _values(city_id, version) | {
+        "lane": lane_y(city_id, slot_of(version)),
+        "after": part.after,
+        "upto": part.upto,
+        "first": secrets.randbelow(MOST_FACETS),
+        "step": step,
     }
-    while conn.execute(_NUMBER, values).scalar_one():
-        pass  # until nothing is without a number
     return conn.execute(_PUT, values).rowcount
 
 
-def left_out(conn: Connection, city_id: int, version: int, limit: int) -> tuple[Any, ...]:
-    """Live places of a version that have no search row yet, by id."""
-    values = {"city": city_id, "version": version, "slot": slot_of(version), "limit": limit}
-    return tuple(conn.execute(_LEFT_OUT, values).scalars())
+def gone(conn: Connection, city_id: int, version: int) -> list[UUID]:
+    """Places with search rows that are no live ones of the version."""
+    return list(conn.execute(_GONE, _values(city_id, version)).scalars())
+
+
+def otherwise(conn: Connection, city_id: int, version: int) -> list[UUID]:
+    """Places that are found otherwise by now than the row says from which their search rows were made."""
+    return list(conn.execute(_OTHERWISE, _values(city_id, version)).scalars())
+
+
+def left_out(conn: Connection, city_id: int, version: int) -> list[UUID]:
+    """Live places of a version that have no search row yet."""
+    return list(conn.execute(_LEFT_OUT, _values(city_id, version)).scalars())
+
+
+def _values(city_id: int, version: int) -> dict[str, Any]:
+    return {"city": city_id, "version": version, "slot": slot_of(version)}

@@ -1,20 +1,24 @@
-"""Places that wait into a version that nobody sees yet, by statements over all of them at once.
+"""Places that wait into a version that nobody sees yet, by statements over a part of the file at a time.
 
 Known source keys keep their ids, each distinct way of being open becomes one row of hours_patterns, and places that
-people opened by hand come along from the version that readers see. Each statement takes seconds for a million rows.
+people opened by hand come along from the version that readers see. What a part needs of the parts before it is looked
+up row by row through indexes: the planner knows nothing of rows that the same transaction brought.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Final
 
 from sqlalchemy import Connection, text
 
+from app.imports.queries import refresh_statistics
 from app.imports.tally import Tally as Tally
 from app.imports.tally import Target as Target
 from app.imports.tally import batches as batches
 from app.imports.types import RowFault
 from app.places.edits import OWN_KEY
+from app.places.tables import place_sources
 from geo.coordinates import LonLat
 
 PLACE_FACTS: Final = (
@@ -27,65 +31,85 @@ HOURS: Final = (
 )  # fmt: skip
 SHOWN: Final = 10_000
 
+# A part of the file: rows s with numbers in (after, upto].
+_PART: Final = "s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto"
+# The place k that a row's key means, if the key is known: its own, also where that was merged into another.
+KNOWN: Final = """
+    CROSS JOIN LATERAL (
+        SELECT coalesce(p.merged_from, p.place_id) AS place_id FROM place_sources p
+        WHERE p.city_id = :city AND p.source_key = s.source_key OFFSET 0) AS k
+"""
+# Rows whose place an earlier part of the file had; f is what that said.
+_BEFORE: Final = f"""
+    SELECT s.row_no FROM place_staging s {KNOWN}
+    CROSS JOIN LATERAL (
+        SELECT f.source_key FROM place_facts f
+        WHERE f.city_id = :city AND f.version = :version AND f.place_id = k.place_id OFFSET 0) AS f
+    WHERE {_PART}
+"""
 # Rows whose key, or whose place, an earlier row has: two keys mean one place where somebody merged them by hand.
-_AGAIN_KEYS: Final = """
+_AGAIN_KEYS: Final = f"""
     SELECT g.row_no FROM (
         SELECT s.row_no, row_number() OVER (PARTITION BY s.source_key ORDER BY s.row_no) AS nth
         FROM place_staging s
-        WHERE s.city_id = :city AND s.version = :version AND s.source_key IN (
-            SELECT t.source_key FROM place_staging t WHERE t.city_id = :city AND t.version = :version
-            GROUP BY t.source_key HAVING count(*) > 1)) AS g
+        WHERE {_PART} AND s.source_key IN (
+            SELECT s.source_key FROM place_staging s WHERE {_PART} GROUP BY s.source_key HAVING count(*) > 1)) AS g
     WHERE g.nth > 1
+    UNION {_BEFORE} AND f.source_key = s.source_key
 """
-_AGAIN_PLACES: Final = """
+_AGAIN_PLACES: Final = f"""
     SELECT g.row_no FROM (
-        SELECT s.row_no, row_number() OVER (PARTITION BY coalesce(k.merged_from, k.place_id) ORDER BY s.row_no) AS nth
-        FROM place_staging s
-        JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
-        WHERE s.city_id = :city AND s.version = :version) AS g
+        SELECT s.row_no, row_number() OVER (PARTITION BY k.place_id ORDER BY s.row_no) AS nth
+        FROM place_staging s {KNOWN} WHERE {_PART}) AS g
     WHERE g.nth > 1
+    UNION {_BEFORE}
 """
-_TOLD: Final = """
+_TOLD: Final = f"""
     SELECT s.row_no, s.source_key, st_x(s.location::geometry) AS lon, st_y(s.location::geometry) AS lat
     FROM place_staging s
-    WHERE s.city_id = :city AND s.version = :version AND s.row_no IN ({again})
+    WHERE {_PART} AND s.row_no IN ({{again}})
     ORDER BY s.row_no LIMIT :shown
 """
-_OUT: Final = "DELETE FROM place_staging s WHERE s.city_id = :city AND s.version = :version AND s.row_no IN ({again})"
-_IDENTITIES = text("""
+_OUT: Final = f"DELETE FROM place_staging s WHERE {_PART} AND s.row_no IN ({{again}})"
+# All keys are looked up before the first is put (the count): by whichever index, none passes the rows put before it.
+_IDENTITIES = text(f"""
     WITH fresh AS MATERIALIZED (
         SELECT s.source_key, s.new_id FROM place_staging s
-        WHERE s.city_id = :city AND s.version = :version AND NOT EXISTS (
-            SELECT 1 FROM place_sources k WHERE k.city_id = :city AND k.source_key = s.source_key)),
+        WHERE {_PART} AND (SELECT true FROM place_sources k
+                           WHERE k.city_id = :city AND k.source_key = s.source_key) IS NULL),
     identity AS (
         INSERT INTO places (city_id, place_id, created_at) SELECT :city, new_id, :now FROM fresh)
     INSERT INTO place_sources (city_id, source_key, place_id) SELECT :city, source_key, new_id FROM fresh
+    WHERE (SELECT count(*) FROM fresh) > 0
 """)
-_HOURS = text("""
+_HOURS = text(f"""
     INSERT INTO hours_patterns
         (city_id, version, hours_no, opening_hours, time_zone, calendar, workday_calendar, parsed)
-    SELECT :city, :version, row_number() OVER (ORDER BY min(s.row_no)), s.opening_hours, :zone, :calendar,
-           s.workday_calendar, bool_and(s.hours_parsed)
+    SELECT :city, :version, row_number() OVER (ORDER BY min(s.row_no)) + coalesce((
+               SELECT max(m.hours_no) FROM hours_patterns m WHERE m.city_id = :city AND m.version = :version), 0),
+           s.opening_hours, :zone, :calendar, s.workday_calendar, bool_and(s.hours_parsed)
     FROM place_staging s
-    WHERE s.city_id = :city AND s.version = :version AND s.opening_hours IS NOT NULL
+    WHERE {_PART} AND s.opening_hours IS NOT NULL AND NOT EXISTS (
+        SELECT 1 FROM hours_patterns n WHERE n.city_id = :city AND n.version = :version
+                      AND n.opening_hours = s.opening_hours AND n.workday_calendar = s.workday_calendar)
     GROUP BY s.opening_hours, s.workday_calendar
 """)
-_UNREADABLE = text("""
-    SELECT count(*) FROM place_staging s
-    WHERE s.city_id = :city AND s.version = :version AND s.hours_parsed IS FALSE
-""")
-_FACTS = text("""
+_UNREADABLE = text(f"SELECT count(*) FROM place_staging s WHERE {_PART} AND s.hours_parsed IS FALSE")
+_FACTS = text(f"""
     INSERT INTO place_facts
         (city_id, version, place_id, location, name, names, category_id, alternate_category_ids, brand_id, address,
          phone, website, hours_no, price_level, attributes, closed, source_key, source_datum, source_lon, source_lat)
-    SELECT :city, :version, coalesce(k.merged_from, k.place_id), s.location, s.name, s.names, s.category_id,
+    SELECT :city, :version, k.place_id, s.location, s.name, s.names, s.category_id,
            s.alternate_category_ids, s.brand_id, s.address, s.phone, s.website, h.hours_no, s.price_level, s.attributes,
            s.closed, s.source_key, s.source_datum, s.source_lon, s.source_lat
-    FROM place_staging s
-    JOIN place_sources k ON k.city_id = :city AND k.source_key = s.source_key
+    FROM place_staging s {KNOWN}
     LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :version AND h.opening_hours = s.opening_hours
          AND h.workday_calendar = s.workday_calendar
-    WHERE s.city_id = :city AND s.version = :version
+    WHERE {_PART}
+""")
+_SPREAD = text("""
+    SELECT count(*) AS waiting, max(row_no) AS last FROM place_staging
+    WHERE city_id = :city AND version = :version AND row_no > :after
 """)
 # Places of the version that readers see which no load brought, and which the new file doesn't name either.
 _CARRIED = """
@@ -129,31 +153,52 @@ _CARRY_BASES = text("""
 """)
 
 
-def place_rows(conn: Connection, target: Target, tally: Tally, before: int | None) -> None:
-    """Facts of a version from the rows that wait; refuses a key, and a place, that came before in the file.
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Rows of a file whose numbers are in (after, upto]."""
 
-    ``before`` is the version that readers see, from which places that no load brought come along.
-    """
-    values: dict[str, Any] = {
+    after: int
+    upto: int
+
+
+def part_after(conn: Connection, target: Target, after: int) -> tuple[Part, int]:
+    """The rows that wait behind a row number, and how many they are."""
+    found = conn.execute(_SPREAD, {"city": target.city_id, "version": target.version, "after": after}).one()
+    return Part(after, after if found.last is None else found.last), found.waiting
+
+
+def place_rows(conn: Connection, target: Target, tally: Tally, part: Part) -> None:
+    """Facts of a version from a part of the rows that wait; refuses a key, and a place, that came before."""
+    values = _values(target) | {"after": part.after, "upto": part.upto}
+    _refuse_again(conn, values, tally, _AGAIN_KEYS, "duplicate-key", "this source key came before in the file")
+    _refuse_again(conn, values, tally, _AGAIN_PLACES, "same-place", "an earlier row of the file is the same place")
+    tally.created += conn.execute(_IDENTITIES, values).rowcount
+    if part.after == 0:
+        # Of a city without statistics the planner takes any index that begins with the city, and reads all of it.
+        refresh_statistics(conn, place_sources)
+    conn.execute(_HOURS, values)
+    tally.unreadable_hours += conn.execute(_UNREADABLE, values).scalar_one()
+    tally.stored += conn.execute(_FACTS, values).rowcount
+
+
+def carry_places(conn: Connection, target: Target, tally: Tally, before: int) -> None:
+    """Places that no load brought come along from ``before``, the version that readers see."""
+    values = _values(target) | {"before": before}
+    conn.execute(_CARRIED_HOURS, values)
+    tally.carried = conn.execute(_CARRY, values).rowcount
+    if tally.carried:
+        conn.execute(_CARRY_BASES, values)
+
+
+def _values(target: Target) -> dict[str, Any]:
+    return {
         "city": target.city_id,
         "version": target.version,
         "now": target.now,
         "zone": target.territory.time_zone,
         "calendar": target.territory.calendar,
-        "before": before,
         "own": OWN_KEY,
     }
-    _refuse_again(conn, values, tally, _AGAIN_KEYS, "duplicate-key", "this source key came before in the file")
-    _refuse_again(conn, values, tally, _AGAIN_PLACES, "same-place", "an earlier row of the file is the same place")
-    tally.created = conn.execute(_IDENTITIES, values).rowcount
-    conn.execute(_HOURS, values)
-    tally.unreadable_hours = conn.execute(_UNREADABLE, values).scalar_one()
-    tally.stored = conn.execute(_FACTS, values).rowcount
-    if before is not None:
-        conn.execute(_CARRIED_HOURS, values)
-        tally.carried = conn.execute(_CARRY, values).rowcount
-        if tally.carried:
-            conn.execute(_CARRY_BASES, values)
 
 
 def clear_places(conn: Connection, city_id: int, version: int) -> None:

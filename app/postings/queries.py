@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, delete, func, select, text
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from app.postings.charts import LANE_M, lane_y, slot_of, spots_of
+from app.postings.charts import LANE_M, SLOTS, lane_y, slot_of, spots_of
 from app.postings.tables import postings, search_facets, search_slots
 from app.postings.types import EVERY_PLACE, FacetKey, Listed, signature
 from geo.bbox import Bbox
@@ -24,6 +24,7 @@ COLUMNS: Final = (
 
 
 _ROWS_LOCK: Final = 0x66756A72  # first half of the advisory locks on a city's search rows; the second is the city
+_SLOT_LOCK: Final = 0x66756A73  # the same of those on its slots; the second is four times the city and the slot
 
 _BY_KEY = text("""
     SELECT f.kind, f.key, f.facet
@@ -45,6 +46,15 @@ def share_rows(conn: Connection, city_id: int) -> None:
 def hold_rows(conn: Connection, city_id: int) -> None:
     """Keeps everybody else from a city's search rows and from the version they follow, until the transaction ends."""
     conn.execute(select(func.pg_advisory_xact_lock(_ROWS_LOCK, city_id)))
+
+
+def take_slot(conn: Connection, city_id: int, slot: int, *, wait: bool = False) -> bool:
+    """Keeps a slot of a city for this transaction until it ends; False when another has it, unless that is awaited."""
+    key = (_SLOT_LOCK, city_id * SLOTS + slot)
+    if wait:
+        conn.execute(select(func.pg_advisory_xact_lock(*key)))
+        return True
+    return bool(conn.execute(select(func.pg_try_advisory_xact_lock(*key))).scalar_one())
 
 
 def facets_by_key(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> dict[FacetKey, int]:

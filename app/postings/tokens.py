@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 MAX_WORD: Final = 40
@@ -81,10 +82,10 @@ def name_key(name: str) -> str:
 
 def name_keys(names: Iterable[str]) -> frozenset[str]:
     """The keys under which whole names are found, with the branch in brackets and without."""
-    whole = {name_key(part) for name in names for part in (name, _BRANCH.sub("", name))}
-    return frozenset(whole - {""})
+    parts = {part for name in names for part in (name, _BRANCH.sub("", name))}
+    return frozenset({name_key(part) for part in parts} - {""})
 
 
-def _pieces(text: str) -> Iterator[tuple[str, str]]:
-    for piece in _PIECES.finditer(folded(text)):
-        yield piece["run"] or "", piece["word"] or ""
+@lru_cache(256)  # a place's names are taken apart for their words and as wholes, one after the other
+def _pieces(text: str) -> tuple[tuple[str, str], ...]:
+    return tuple((piece["run"] or "", piece["word"] or "") for piece in _PIECES.finditer(folded(text)))

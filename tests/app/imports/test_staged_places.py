@@ -9,16 +9,18 @@ from uuid import UUID
 
 import pytest
 import sqlalchemy as sa
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from app.core.ids import new_city_id
 from app.coupons.search_rows import follow_places
-from app.imports import actions, findings, search_rows
+from app.imports import actions, copy_lines, findings, pipeline, reader, search_rows
+from app.imports.errors import UnreadableFile, VersionNotReady
 from app.imports.tally import Tally
 from app.imports.types import LoadReport, RowFault
 from app.places import actions as places
 from app.places import edits
 from app.places.queries_edits import Author
+from app.postings.queries import take_slot
 from geo.coordinates import LonLat
 from tests.app.imports.loadfiles import CITY, LATER, NOW, only_row, place
 
@@ -55,6 +57,92 @@ def test_search_rows_of_a_file_are_those_that_single_places_would_get(town: Conn
     assert postings(town, 1) == made
     assert len({row[0] for row in made}) == 5
     assert {row[2] for row in made} == {0, 1, -1, 2}
+
+
+def in_parts(monkeypatch: pytest.MonkeyPatch, rows: int) -> None:
+    """Lets loads write a part as soon as it has so many rows, a message each."""
+    monkeypatch.setattr(pipeline, "PART_ROWS", rows)
+    monkeypatch.setattr(reader, "FLUSH_CHARS", 1)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_a_file_in_parts_becomes_what_it_becomes_as_a_whole(
+    town: Connection, load: Load, monkeypatch: pytest.MonkeyPatch, rows: int
+) -> None:
+    features = [
+        place("a", opening_hours="24/7"), place("b", 179.95, opening_hours="Mo 10:00-12:00"), place("a", name="Again"),
+        place("c", 179.8, opening_hours="24/7"), place("b", opening_hours="nonsense"), place("shut", closed=True),
+        place("d", 179.7, opening_hours="nonsense", price_level=3), place("e", 179.6, category_id="spaceport"),
+    ]  # fmt: skip
+    found = (
+        "SELECT source_key, name, closed, h.hours_no, opening_hours, h.parsed FROM place_facts"
+        " LEFT JOIN hours_patterns h USING (city_id, version, hours_no) WHERE version = :v ORDER BY 1"
+    )
+    whole = load(features, activate=True)
+    expected = town.execute(sa.text(found), {"v": whole.version}).all()
+    assert [row.source_key for row in expected] == ["a", "b", "c", "d", "shut"]
+    town.execute(sa.text("UPDATE datasets SET source_sha256 = '\\x00' WHERE city_id = 7"))  # not the same file again
+    in_parts(monkeypatch, rows)
+    report = load(features)
+    assert town.execute(sa.text(found), {"v": report.version}).all() == expected
+    told = [(fault.row, fault.code) for fault in report.faults]
+    assert sorted(told) == sorted((fault.row, fault.code) for fault in whole.faults)
+    assert (
+        (report.declared, report.stored, report.refused) == (whole.declared, whole.stored, whole.refused) == (8, 5, 3)
+    )
+    assert (whole.created, report.created) == (5, 0)
+    assert whole.unreadable_hours == report.unreadable_hours
+    made = postings(town, report.version)
+    search_rows.build(town, CITY, report.version, NOW)
+    assert postings(town, report.version) == made
+    assert len({row[0] for row in made}) == 4
+
+
+def test_the_second_key_of_a_merged_place_is_refused_in_whatever_part_it_comes(
+    town: Connection, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    load([place("a"), place("b", 179.8)], activate=True)
+    town.execute(
+        sa.text("UPDATE place_sources SET place_id = p.place_id FROM place_sources p WHERE p.source_key = 'a'")
+    )
+    in_parts(monkeypatch, 1)
+    report = load([place("b", name="First"), place("c", 179.7), place("a", name="Second")])
+    assert [(fault.row, fault.code) for fault in report.faults] == [(3, "same-place")]
+    assert report.stored == 2
+
+
+def test_rows_that_are_not_numbered_upwards_make_a_file_unreadable(
+    town: Connection, load: Load, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = copy_lines.place_line
+
+    def backwards(record: Any, *rest: Any) -> str:
+        number, tab, line = real(record, *rest).partition("\t")
+        return f"{1_000 - int(number)}{tab}{line}"
+
+    monkeypatch.setattr(copy_lines, "place_line", backwards)
+    in_parts(monkeypatch, 1)
+    with pytest.raises(UnreadableFile) as refused:
+        load([place("a"), place("b", 179.8)])
+    assert refused.value.code == "reading-failed"
+    assert postings(town, 1) == set()
+
+
+def test_a_slot_that_another_works_on_is_left_to_it_and_filled_when_the_version_is_shown(
+    town: Connection, owner: Engine, load: Load
+) -> None:
+    load([place("a")], activate=True)
+    with owner.connect() as other:
+        assert take_slot(other, CITY, 2)
+        report = load([place("a"), place("b", 179.8)])
+        assert (report.version, report.stored) == (2, 2)
+        assert postings(town, 2) == set()
+        with pytest.raises(VersionNotReady, match="a load writes search rows"):
+            actions.activate(town, CITY, "places", 2, LATER)
+        town.rollback()
+        assert only_row(town, "SELECT version FROM active_dataset WHERE city_id = 7 AND kind = 'places'")[0] == 1
+    actions.activate(town, CITY, "places", 2, LATER)
+    assert len({row[0] for row in postings(town, 2)}) == 2
 
 
 def test_a_corrected_place_is_found_by_what_it_is_corrected_to(town: Connection, load: Load) -> None:
