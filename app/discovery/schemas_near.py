@@ -57,12 +57,10 @@ class AroundQuery(WithAttributes, FilterFields, PointQuery):
         LatLon(load_default=None),
         "`latitude,longitude`, in the same datum: only what is offered by places that serve this point with a published"
         " area that covers it, border included, and whose schedule is not closed then; one may search elsewhere",
-        "30.25,120.16",
     )
     serves_kind = told(
         fields.List(Choice(*AREA_KINDS), load_default=list),
         "with `serves`: by areas of these kinds; any of them, all kinds when left out",
-        ["delivery"],
     )
 
     @validates_schema(pass_original=True, skip_on_field_errors=False)
