@@ -119,7 +119,24 @@ def take_one(conn: Connection, target: Target, endpoint: Endpoint, now: datetime
     )
     event = event_by_id(conn, target.city_id, row.event_id, None)
     assert event is not None  # a foreign key keeps it
-    return Parcel(event, endpoint, row.attempt + 1, row.attempt - row.attempts_before)
+    return Parcel(event, endpoint, row.attempt + 1, row.attempts_before)
+
+
+def failed_before(conn: Connection, parcel: Parcel) -> int:
+    """Failures of the delivery in its present round that were written down; who was killed amid an attempt wrote none,
+    and the receiver is not to pay for that."""
+    return conn.execute(
+        select(func.count())
+        .select_from(delivery_attempts)
+        .where(
+            delivery_attempts.c.city_id == parcel.event.city_id,
+            delivery_attempts.c.endpoint_id == parcel.endpoint.endpoint_id,
+            delivery_attempts.c.event_id == parcel.event.event_id,
+            delivery_attempts.c.attempt > parcel.round_after,
+            delivery_attempts.c.attempt < parcel.attempt,
+            ~delivery_attempts.c.ok,
+        )
+    ).scalar_one()
 
 
 def record(conn: Connection, parcel: Parcel, outcome: Outcome, next_at: datetime | None, now: datetime) -> None:

@@ -226,9 +226,10 @@ class Sender:
         """Writes down what came of an attempt, and takes the next delivery of the target in the same transaction."""
         now, endpoint = self.clock(), parcel.endpoint
         next_at = None
-        if outcome.status != GONE:
-            next_at = next_attempt_at(parcel.failed_before + 1, now, outcome.retry_after_s)
         with self.database.write() as conn:
+            if not outcome.ok and outcome.status != GONE:
+                failed = queries_deliveries.failed_before(conn, parcel)
+                next_at = next_attempt_at(failed + 1, now, outcome.retry_after_s)
             queries_deliveries.record(conn, parcel, outcome, next_at, now)
             if outcome.ok:
                 queries_endpoints.count_success(conn, endpoint)

@@ -95,13 +95,13 @@ class Target:
 class Parcel:
     """One delivery under a lease: the event, where it goes, and the number of this attempt.
 
-    ``failed_before`` counts the failures since the delivery was last made due by hand.
+    ``round_after`` is the last attempt before the delivery was made due by hand, 0 when it never was.
     """
 
     event: StoredEvent
     endpoint: Endpoint
     attempt: int
-    failed_before: int
+    round_after: int
 
 
 @dataclass(frozen=True, slots=True)

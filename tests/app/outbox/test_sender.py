@@ -187,6 +187,35 @@ def test_killed_between_sending_and_writing_it_down_the_event_comes_again_under_
     assert post.states() == [("done", 2)]
 
 
+def test_who_is_killed_amid_attempts_leaves_the_receiver_all_of_its_tries(
+    ready: tuple[Post, Receiver, tuple[UUID, str]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    post, receiver, owner = ready
+    endpoint(post, receiver, owner)
+    happen(post)
+
+    def killed(*_: Any) -> None:
+        raise SystemExit
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Sender, "_attempt", killed)
+        for _ in range(12):
+            sender = post.sender()
+            sender.run_once()
+            assert sender.wait_idle(20)
+            post.clock.ahead += timedelta(seconds=61)
+    assert post.states() == [("due", 12)]
+    receiver.status = 503
+    following = post.sender()
+    post.run(following)
+    assert post.states() == [("due", 13)], "the first answer is the first failure"
+    receiver.status = 204
+    post.clock.ahead += timedelta(minutes=10)
+    post.run(following)
+    following.stop(5)
+    assert post.states() == [("done", 14)]
+
+
 def test_gone_switches_the_endpoint_off_and_redirects_are_not_followed(
     post: Callable[..., Post], receivers: Callable[[], Receiver]
 ) -> None:
