@@ -187,7 +187,7 @@ def test_the_api_page_lists_the_operations(live: Live) -> None:
         met |= set(visit.page.locator(".opblock").evaluate_all("blocks => blocks.map(block => block.id)"))
         if len(met) == operations:
             break
-        visit.page.mouse.wheel(0, 800)
+        visit.page.mouse.wheel(0, 400)
         visit.page.wait_for_timeout(50)
     assert len(met) == operations
 

@@ -50,7 +50,7 @@ def ask(live_server_url: str) -> Any:
 @pytest.mark.parametrize(
     "target",
     [
-        NEARBY + "&open_at=2026-11-22T09:30:00Z",
+        NEARBY + "&open_at=2026-11-22T09:30:00Z&limit=100",
         "/v1/cities",
         "/healthz",
         "/v1/nothing",

@@ -1,4 +1,4 @@
-"""Plans and statement counts at a size where an index matters: forty thousand skewed places."""
+"""Plans and statement counts at a size where an index matters: a hundred thousand skewed places."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.conftest import MakeDatabase
 from tests.plans.guard import Recording, recorded
 from tests.servers import fujin
 
-PLACES = 40_000
+PLACES = 100_000
 LARGE = {"place_facts", "place_sources", "places", "coupon_places", "postings", "place_regions"}
 
 
