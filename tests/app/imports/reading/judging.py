@@ -31,6 +31,11 @@ class Verdict:
     left_over: bool
 
     @property
+    def died(self) -> bool:
+        """Whether the process ended amid the file."""
+        return self.code.startswith("died")
+
+    @property
     def harm(self) -> str | None:
         """What went wrong whatever the file was, or None."""
         if self.code.startswith(("died", "raised", "says nothing")):
