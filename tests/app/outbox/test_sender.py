@@ -46,6 +46,11 @@ def happen(post: Post, *seqs: int, aggregate: UUID | None = None, count: int = 1
     relay_once(post.database, system_clock, "test")
 
 
+def killed(*_: Any) -> None:
+    """In the place of what a process did not come to."""
+    raise SystemExit
+
+
 @pytest.fixture
 def ready(post: Callable[..., Post], receivers: Callable[[], Receiver]) -> tuple[Post, Receiver, tuple[UUID, str]]:
     receiver = receivers()
@@ -166,9 +171,6 @@ def test_killed_between_sending_and_writing_it_down_the_event_comes_again_under_
     endpoint(post, receiver, owner)
     happen(post)
 
-    def killed(*_: Any) -> None:
-        raise SystemExit
-
     with monkeypatch.context() as patched:
         patched.setattr(queries_deliveries, "record", killed)
         sender = post.sender()
@@ -193,9 +195,6 @@ def test_who_is_killed_amid_attempts_leaves_the_receiver_all_of_its_tries(
     post, receiver, owner = ready
     endpoint(post, receiver, owner)
     happen(post)
-
-    def killed(*_: Any) -> None:
-        raise SystemExit
 
     with monkeypatch.context() as patched:
         patched.setattr(Sender, "_attempt", killed)
