@@ -8,7 +8,7 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from app.coupons.tables import COUPON_KINDS
-from app.postings.charts import slot_of
+from app.postings.charts import LANE_M, lane_y, slot_of
 from app.postings.queries import hold_rows, number_facets
 from app.postings.types import FacetKey
 
@@ -25,14 +25,22 @@ _WANTED = """
           AND (f.key IN ('', v.kind) OR f.key = 'group_deal' AND v.group_price_minor IS NOT NULL)
         WHERE cp.city_id = :city AND (CAST(:places AS uuid[]) IS NULL OR cp.place_id = ANY (CAST(:places AS uuid[]))))
 """
-_REMOVE = text(f"""
+_REMOVE = f"""
     {_WANTED}
     DELETE FROM postings p
     USING search_facets f
     WHERE p.city_id = :city AND p.slot = :slot AND f.city_id = :city AND f.kind = 'coupon' AND p.facet = f.facet
-      AND (CAST(:places AS uuid[]) IS NULL OR p.place_id = ANY (CAST(:places AS uuid[])))
+      AND {{found}}
       AND NOT EXISTS (SELECT 1 FROM wanted w WHERE (w.place_id, w.facet) = (p.place_id, p.facet))
-""")
+"""
+_REMOVE_OF_PLACES = text(_REMOVE.format(found="p.place_id = ANY (CAST(:places AS uuid[]))"))
+# Of a whole city only the lanes of coupons are read, where they lie on the chart.
+_REMOVE_OF_CITY = text(
+    _REMOVE.format(
+        found=f"""p.spot <@ box(point((f.facet - 0.5) * {LANE_M!r}, :lane - 0.5 * {LANE_M!r}),
+                            point((f.facet + 0.5) * {LANE_M!r}, :lane + 0.5 * {LANE_M!r}))"""
+    )
+)
 _ADD = text(f"""
     {_WANTED}
     INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
@@ -110,5 +118,8 @@ def _put_lanes(conn: Connection, city_id: int, version: int, place_ids: Sequence
         "slot": slot_of(version),
         "places": None if place_ids is None else list(place_ids),
     }
-    conn.execute(_REMOVE, values)
+    if place_ids is None:
+        conn.execute(_REMOVE_OF_CITY, values | {"lane": lane_y(city_id, slot_of(version))})
+    else:
+        conn.execute(_REMOVE_OF_PLACES, values)
     conn.execute(_ADD, values)

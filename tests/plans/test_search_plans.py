@@ -14,6 +14,7 @@ from app.core.clock import system_clock
 from app.core.db import Database, open_database
 from app.core.ids import new_city_id
 from app.core.settings import Settings
+from app.coupons.search_rows import put_coupon_lanes
 from app.factory import create_app
 from app.places.queries_links import show_links
 from app.service_areas.queries_owned import measure_extents
@@ -77,6 +78,11 @@ def touched(owner: sa.Engine, recording: Recording) -> Touched:
             conn.exec_driver_sql(statement, parameters).all()
         after = counted(conn)
         conn.rollback()
+    return between(before, after)
+
+
+def between(before: dict[tuple[str, str], tuple[int, int]], after: dict[tuple[str, str], tuple[int, int]]) -> Touched:
+    """What was done between two counts."""
     done = {key: (scans - before[key][0], read - before[key][1]) for key, (scans, read) in after.items()}
     return Touched(
         {name for (kind, name), (scans, _) in done.items() if kind == "r" and scans and name in LARGE},
@@ -123,6 +129,26 @@ def test_a_page_reads_no_more_entries_than_it_has_to(
     second = asked(large, f"/v1/places/nearby?{crowded}&radius_m=20000&cursor={first['next_cursor']}")
     # Without a total: 21 rows past the first 20, twelve to spare, all of them sorted; a tie may ask once more.
     assert touched(owner, second).entries["postings_spot_ix"] <= 200
+
+
+def test_who_shows_a_version_reads_no_search_rows_but_those_of_coupons(
+    large: tuple[FlaskClient, Database, sa.Engine],
+) -> None:
+    with large[2].connect() as conn:
+        city, lanes = conn.execute(
+            sa.text(
+                "SELECT p.city_id, count(*) FROM postings p JOIN search_facets f USING (city_id, facet)"
+                " WHERE f.kind = 'coupon' AND p.city_id >= 100 GROUP BY p.city_id ORDER BY count(*) DESC LIMIT 1"
+            )
+        ).one()
+        before = counted(conn)
+        put_coupon_lanes(conn, city, 1)
+        found = between(before, counted(conn))
+        conn.rollback()
+    # Each is looked at to tell whether it stays, and once more by its place's own row.
+    assert "postings" not in found.read_whole
+    assert lanes <= found.entries["postings_spot_ix"] <= 2 * lanes
+    assert found.entries["postings_pk"] <= 4 * lanes
 
 
 # Three hundred places of a city, each with an area around a point.
