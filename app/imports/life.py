@@ -20,7 +20,7 @@ from app.imports import gate, queries_jobs, queries_versions
 from app.imports.actions import open_version
 from app.imports.errors import FileGone, OwnApproval, UnknownVersion, VersionNotOpen, VersionNotReady
 from app.imports.fact_tables import CITY_KINDS, WORLD_KINDS
-from app.imports.types_jobs import Actor, Failure, Opened, Upload, VersionView, Wanted
+from app.imports.types_jobs import Actor, Failure, Opened, Upload, VersionView, Wanted, same_person
 
 KINDS: Final = (*CITY_KINDS, *WORLD_KINDS)
 ASKED: Final = ("activation_asked", "rollback_asked")
@@ -66,18 +66,25 @@ def approve(conn: Connection, found: VersionView, note: str, actor: Actor, now: 
             f"version {found.version} of {found.kind} is {found.state}; only staged ones are approved"
         )
     needs = gate.read(judged_again(conn, found).gate)
-    if needs.verdict == "second_person" and actor.key == found.created_by:
+    if needs.verdict == "second_person" and same_person(actor.key, found.created_by):
         raise OwnApproval("who loaded a version can't be its second person; ask another operator of the city")
     queries_jobs.add_step(conn, found.city_id, found.dataset_id, "approved", actor.key, now, note)
 
 
 def judged_again(conn: Connection, found: VersionView) -> VersionView:
-    """The version with its gate against what readers see now, which may be another version than at its staging."""
+    """The version with its gate against what readers see now, which may be another version than at its staging.
+
+    Approvals from before they saw that are left out: they were of another change.
+    """
     kept = gate.read(found.gate)
     if found.state != "staged" or found.gate is None:
         return found
     active = cities.active_version(conn, found.city_id, found.kind)
     against = None if active is None else active.version
+    since = None if active is None else active.activated_at
+    if since is not None:
+        holding = tuple(step for step in found.steps if step.step != "approved" or step.at >= since)
+        found = replace(found, steps=holding)
     if against == kept.against:
         return found
     fresh = gate.judge(conn, found.city_id, found.kind, found.version, against)
@@ -98,7 +105,7 @@ def refuse_unless_open(found: VersionView, note: str | None) -> None:
     extra = {"gate": needs.stored()}
     if needs.verdict == "blocked":
         raise VersionNotOpen(f"the version can't be shown: {said}. Discard it and load a mended file", extra=extra)
-    others = [step for step in found.approvals if step.actor != found.created_by]
+    others = [step for step in found.approvals if not same_person(step.actor, found.created_by)]
     if needs.verdict == "second_person" and not others:
         raise VersionNotOpen(f"another operator has to approve it first, with a note: {said}", extra=extra)
     if needs.verdict == "note" and not note and not found.approvals:

@@ -165,5 +165,5 @@ def _mark(place_id: UUID) -> bytes:
     address = get_remote_address()
     if ":" in address:  # one household has a whole network of addresses
         address = ":".join(address.split(":")[:4])
-    who = principal.key if principal is not None else address
+    who = principal.subject if principal is not None else address  # in whatever role
     return Keyed(derived_key(services().settings.code_pepper, "reports")).of(f"{place_id}:{who}")[:16]

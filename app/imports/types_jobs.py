@@ -24,6 +24,11 @@ class Actor:
     city_ids: tuple[int, ...] | None = None
 
 
+def same_person(one: str | None, other: str | None) -> bool:
+    """Whether two actors' keys mean one person, who may act in several roles: ``operator:…`` and ``admin:…``."""
+    return (one or "").rpartition(":")[2] == (other or "").rpartition(":")[2]
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """A file as it was received: its sender's name for it, and its key under the folder of uploads (None: not kept)."""

@@ -216,3 +216,11 @@ def test_worker_ends_a_correction_in_its_time(desk: Desk) -> None:
         database = edited.app.extensions["fujin"].database
         Worker(create_app(edited.settings, clock=lambda: now, database=database)).end_corrections()  # noqa: B023
         assert (place in edited.near(10, 50)) is seen
+
+
+def test_one_person_in_three_roles_reports_once(desk: Desk) -> None:
+    path = f"/v1/places/{desk.edited.ids[0]}/reports"
+    for who in ("member", "operator-2", "admin", "owner"):
+        assert desk.post(path, {"field": "closed", "value": True}, who=who)[0] == 201
+    (review,) = desk.get("/v1/reviews", city="city-2")[1]["items"]
+    assert (review["priority"], review["evidence"]["reports"]) == (0, 1)
