@@ -239,16 +239,18 @@ def _give_up(engine: Engine, job: Job, by: str, clock: Clock, kept_for: timedelt
     if job.task == "load":
         return _fail(engine, job, by, clock, kept_for, failure)
     with engine.begin() as conn:
+        if not queries_jobs.finish(conn, job, by):
+            return "lease lost"
         queries_jobs.set_result(conn, job.city_id, job.dataset_id, failure=asdict(failure))
-        queries_jobs.finish(conn, job, by)
     return job.state
 
 
 def _fail(engine: Engine, job: Job, by: str, clock: Clock, kept_for: timedelta, failure: Failure) -> str:
     """Ends a load of which nothing was kept."""
     with engine.begin() as conn:
+        if not queries_jobs.finish(conn, job, by):
+            return "lease lost"
         opened = Opened(job.version, job.dataset_id, unchanged=False)
         actions.close_failed(conn, job.city_id, job.kind, opened, failure, clock())
         _keep_file(conn, job, clock(), "failed", kept_for)
-        queries_jobs.finish(conn, job, by)
     return "failed"

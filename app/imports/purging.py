@@ -59,7 +59,8 @@ def retire_old(conn: Connection, city_id: int, now: datetime, kept: int, grace: 
 
 
 def _too_old(conn: Connection, city_id: int, kind: str, active: int, kept: int) -> list[int]:
-    """Retired versions but the newest ``kept`` that were shown, the active one and the one before it."""
+    """Retired versions but the newest ``kept`` that were shown, the active one, the one before it, and those that
+    are about to be shown again."""
     shown = (
         conn.execute(
             select(datasets.c.version)
@@ -76,7 +77,7 @@ def _too_old(conn: Connection, city_id: int, kind: str, active: int, kept: int) 
         .all()
     )
     before = next((version for version in shown if version < active), None)
-    spared = {*shown[:kept], active, before}
+    spared = {*shown[:kept], active, before, *queries_jobs.versions_due(conn, city_id, kind, "activate")}
     return [version for version in shown if version not in spared]
 
 
@@ -97,7 +98,9 @@ def purge(conn: Connection, city_id: int, kind: str, version: int, now: datetime
     if row is None:
         return False
     queries_jobs.adopt(conn, city_id, row.dataset_id, row.source_name)
-    queries_jobs.set_result(conn, city_id, row.dataset_id, task="purge", run_at=now, tries=0)
+    # Whoever works on it at this moment loses the lease: it would end the removal with its own work.
+    due = {"task": "purge", "run_at": now, "tries": 0, "lease_until": None, "lease_by": None}
+    queries_jobs.set_result(conn, city_id, row.dataset_id, **due)
     queries_jobs.add_step(conn, city_id, row.dataset_id, "purged", actor, now)
     return True
 

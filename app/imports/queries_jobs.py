@@ -82,6 +82,22 @@ def due_work(conn: Connection, tasks: Sequence[str], now: datetime, limit: int =
     return [(row.city_id, row.dataset_id) for row in rows]
 
 
+def versions_due(conn: Connection, city_id: int, kind: str, task: str) -> Sequence[int]:
+    """Versions of a kind of which a task was asked for and is not done yet."""
+    work = (import_jobs.c.city_id == datasets.c.city_id) & (import_jobs.c.dataset_id == datasets.c.dataset_id)
+    return (
+        conn.execute(
+            select(datasets.c.version)
+            .join(import_jobs, work)
+            .where(import_jobs.c.city_id == city_id, import_jobs.c.task == task, datasets.c.kind == kind)
+            .order_by(datasets.c.version)
+            .limit(1_000)
+        )
+        .scalars()
+        .all()
+    )
+
+
 def take(conn: Connection, city_id: int, dataset_id: UUID, by: str, now: datetime, lease: timedelta) -> Job | None:
     """The work on a version, taken under a lease; None when it is not due or somebody has it."""
     taken = conn.execute(
