@@ -26,7 +26,6 @@ from app.discovery.search import Reading
 Json = dict[str, Any]
 KINDS: Final = ("regions", "places")
 NIL: Final = UUID(int=0)
-LAST: Final = UUID(int=(1 << 128) - 1)
 MOST_WINDOWS: Final = 10
 MOST_CITIES: Final = 60
 
@@ -131,14 +130,14 @@ def _step(conn: Connection, city: ActiveCity, kind: str, held: Held, room: int) 
     told = _told(conn, city.city_id, kind, held.target, window.ids)
     if window.last:
         return told, Held(held.target, held.target_position), False
-    return told, replace(held, after=window.upto or NIL), False
+    return told, replace(held, after=window.upto), False
 
 
 def _edits(conn: Connection, city_id: int, kind: str, held: Held, room: int) -> tuple[list[_Told], Held, bool]:
     if kind != "places" or not held.version:
         return [], held, True
     last = queries.position_of(conn, city_id)
-    behind = held.after if held.after != NIL else LAST  # all of the position was told
+    behind = held.after if held.after != NIL else queries.LAST  # all of the position was told
     found = queries.edited(conn, city_id, held.version, held.position, behind, room)
     told = _told(conn, city_id, kind, held.version, [place_id for _, place_id in found])
     if len(found) < room:

@@ -14,6 +14,7 @@ from app.places.tables_changes import change_positions
 
 WINDOW = 2_000
 """So many ids of each version are compared at once."""
+LAST = UUID(int=(1 << 128) - 1)
 
 _PLACE = (
     "name", "names", "category_id", "alternate_category_ids", "brand_id", "address", "phone", "website", "price_level",
@@ -106,7 +107,7 @@ class Window:
     """Ids that differ, in order; behind ``upto`` nothing was compared yet, ``last`` says that nothing is there."""
 
     ids: tuple[UUID, ...]
-    upto: UUID | None
+    upto: UUID
     last: bool
 
 
@@ -140,15 +141,15 @@ def differing(
     places = kind == "places"
     given: dict[str, Any] = {"city": city_id, "old": old, "new": new, "after": after}
     end = conn.execute(_PLACES_UPTO if places else _REGIONS_UPTO, given).one()
-    if end.upto is None:
-        return Window((), None, last=True)
-    given |= {"upto": end.upto, "limit": limit}
+    # The last window has no end: the old version may have lost places whose ids lie behind all that is left.
+    upto = end.upto if end.whole else LAST
+    given |= {"upto": upto, "limit": limit}
     if places:
         given["position"] = position
     found = tuple(conn.execute(_PLACES_DIFFER if places else _REGIONS_DIFFER, given).scalars())
     if len(found) == limit:  # the rest of the window is for the next page
         return Window(found, found[-1], last=False)
-    return Window(found, end.upto, last=not end.whole)
+    return Window(found, upto, last=not end.whole)
 
 
 def edited(

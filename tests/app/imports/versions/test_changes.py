@@ -13,6 +13,7 @@ from app.core.clock import system_clock
 from app.coupons.search_rows import follow_places
 from app.discovery import queries_changes
 from app.imports import actions, purging
+from app.imports.conflation.deciding import Decision, decide
 from app.places.actions import apply
 from app.places.edits import Close, Move, Reopen
 from app.places.queries_edits import Author
@@ -194,6 +195,20 @@ def test_an_activation_is_told_as_what_differs_and_an_edit_alone(town: Town) -> 
     follower.catch_up()
     assert follower.told - start == 4
     assert ("place", str(place_id)) not in follower.copy
+
+
+def test_a_place_that_was_merged_before_the_next_version_came_is_told(town: Town) -> None:
+    """Neither version states the merged place, whose id is the last of all."""
+    far = place("stays", 179.95)
+    town.shown([place("old:1", name="Silver Fish"), far])
+    town.shown([place("new:1", lat=-17.0008, name="Silver Fish"), far])
+    follower = Follower(town)
+    assert short(follower.catch_up()) == seen(town)
+    (review,) = town.rows("SELECT review_id FROM reviews WHERE state = 'open' AND kind = 'duplicate'")
+    with town.owner.begin() as conn:
+        decide(conn, CITY, review.review_id, Decision("merge", None, UUID(int=1), "operator:1"), system_clock())
+    town.shown([place("new:1", lat=-17.0008, name="Silver Fish", phone="+679 330 1111"), far])
+    assert short(follower.catch_up()) == seen(town)
 
 
 def test_a_copy_of_a_purged_version_has_to_begin_anew(town: Town) -> None:
