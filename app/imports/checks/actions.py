@@ -93,7 +93,7 @@ def gate_of(conn: Connection, city_id: int, kind: str, version: int) -> Gate:
     """What a version waits for before it may be shown; writes nothing.
 
     Another version may be shown now than when it was checked: then it is held against that one. Versions too large
-    for that while somebody waits are for a second person.
+    for that while somebody waits are for a second person, and blocked ones stay blocked.
     """
     kept = queries.kept_report(conn, city_id, kind, version)
     if kept is None:
@@ -103,11 +103,13 @@ def gate_of(conn: Connection, city_id: int, kind: str, version: int) -> Gate:
     report = report_from(city_id, kind, version, kept)
     if against == kept.against:
         return report.gate
+    refused = {one.check: one.count for one in report.findings}
     staying = [one for one in report.findings if one.check not in _OF_THE_DIFF]
+    staying += judging.of_elsewhere(report.counts, refused)
     if too_large(conn, city_id, kind, version, against):
         said = f"it was checked against version {kept.against or 'none'}, and readers see {against or 'none'} now"
         now_other = Reason("not-compared", f"{said}; load it again to have it checked anew", "second_person")
-        gate = judging.gate_of(staying, ())
+        gate = report.gate if report.gate.verdict == "blocked" else judging.gate_of(staying, ())
         return Gate(worst([gate.verdict, "second_person"]), (*gate.reasons, now_other))
     territory = cities.territory_by_id(conn, city_id)
     assert territory is not None

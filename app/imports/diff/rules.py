@@ -31,7 +31,7 @@ def thresholds_of(
     if kind == "places":
         median = moves.median_m if kept > limits.lost_rows else 0.0
         said = f"half of the {kept:,} places that stay move by {moves.median_m:,.0f} m or more"
-        found.append(Threshold("median-move", round(median, 1), limits.moved_m, "second_person", said))
+        found.append(Threshold("median-move", round(median, 3), limits.moved_m, "second_person", said))
         far = f"{moves.far:,} of the {kept:,} places that stay move by more than {limits.moved_m:g} m"
         found.append(_share("far-moves", moves.far, kept, limits.far_share, "second_person", limits, far))
     return tuple(found)
@@ -39,7 +39,7 @@ def thresholds_of(
 
 def _share(code: str, count: int, of: int, limit: float, needs: Need, limits: Limits, detail: str) -> Threshold:
     value = count / of if of and count > limits.lost_rows else 0.0
-    return Threshold(code, round(value, 4), limit, needs, detail)
+    return Threshold(code, round(value, 9), limit, needs, detail)  # so many places tell one row of a nation's apart
 
 
 def worst(needs: Iterable[Need]) -> Need:

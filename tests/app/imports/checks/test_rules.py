@@ -63,6 +63,10 @@ def test_limits_are_passed_above_and_not_at() -> None:
     assert thresholds(1000, 1000, 0, 1000, Moves(median_m=50.0)) == set()
     assert thresholds(1000, 1000, 0, 1000, Moves(median_m=50.1)) == {"median-move"}
     assert thresholds(1000, 1000, 0, 1000, Moves(far=51)) == {"far-moves"}
+    # one row, or one centimetre, above, however many there are
+    assert thresholds(10_000_000, 10_000_000, 2_000_001, 7_999_999) == {"many-removed"}
+    assert thresholds(10_000_000, 10_200_001, 0, 10_000_000) == {"count-change"}
+    assert thresholds(1000, 1000, 0, 1000, Moves(median_m=50.01)) == {"median-move"}
 
 
 def test_the_strictest_reason_makes_the_verdict_and_stands_first() -> None:

@@ -6,8 +6,14 @@ import csv
 import io
 from typing import Any
 
-from tests.app.imports.loadfiles import place, region
-from tests.factories.loads import KIND, Town
+import pytest
+
+from app.core.clock import system_clock
+from app.imports import actions
+from app.imports.diff import reading
+from app.imports.types import LoadRequest
+from tests.app.imports.loadfiles import CITY, ORIGIN, place, region
+from tests.factories.loads import KIND, Town, lines_of
 
 STEP = 0.002
 
@@ -78,6 +84,35 @@ def test_refused_rows_are_mended_and_sent_again(town: Town) -> None:
     with town.owner.connect() as conn:
         phones = conn.exec_driver_sql("SELECT DISTINCT phone FROM place_facts WHERE phone IS NOT NULL").scalars().all()
     assert phones == ["+679 330 0000"]
+
+
+def test_what_blocks_a_version_blocks_it_also_when_another_is_shown_by_then(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most rows lie elsewhere; whoever accepts that they are refused keeps the others."""
+    wide = [[179.5, -17.1], [180.0, -17.1], [180.0, -16.9], [179.5, -16.9], [179.5, -17.1]]
+    town.shown([region("home", wide)], kind="regions")
+    town.shown([*shops(40), place("x0", 179.7)])
+    town.shown(shops(40))
+    turned = [place(f"p{n}", round(120.0 + n * STEP, 7), -17.0, name=f"Shop {n}") for n in range(30)]
+    path = town.settings.state_dir / "turned.geojsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(lines_of([*shops(40)[30:], *turned]))
+    with town.owner.begin() as conn:
+        report = actions.load(conn, LoadRequest(CITY, "places", path, ORIGIN, max_refused_share=1.0), system_clock())
+    assert report.outcome == "staged", report
+    assert town.version(report.version)["gate"]["verdict"] == "blocked"
+    assert town.post(f"{KIND}/rollback", {"note": "to see"}).status_code == 202
+    town.work()
+    where = f"{KIND}/versions/{report.version}"
+    for small in (reading.SMALL, 0):
+        monkeypatch.setattr(reading, "SMALL", small)
+        town.run("UPDATE import_jobs SET gate = jsonb_set(gate, '{against}', '0') WHERE gate IS NOT NULL")
+        agreed = town.post(f"{where}/approve", {"note": "never mind"}, by=(town.second, "operator"))
+        assert agreed.status_code == 200, agreed.get_json()
+        asked = town.post(f"{where}/activate", {"note": "never mind"})
+        assert (asked.status_code, asked.get_json().get("code")) == (409, "approval-needed")
+        assert town.version(report.version)["gate"]["verdict"] == "blocked"
 
 
 def test_a_dry_run_leaves_its_report_and_difference(town: Town) -> None:
