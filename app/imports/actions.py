@@ -25,7 +25,7 @@ from app.imports.incoming import Told
 from app.imports.tally import Tally, Target
 from app.imports.territory import widened
 from app.imports.types import Began, Change, IdMaker, LoadReport, LoadRequest, Progress
-from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted
+from app.imports.types_jobs import COMMAND_LINE, Failure, Opened, Upload, Wanted, declared_of
 from app.places.queries_links import show_links
 from app.postings.charts import slot_of
 from app.postings.queries import hold_rows, measured, take_slot
@@ -66,13 +66,14 @@ def load(
 
 
 def open_version(conn: Connection, wanted: Wanted, by: str, now: datetime, *, due_at: datetime | None = None) -> Opened:
-    """A new version in the state ``validating``, for a worker from ``due_at`` on; or the active one for the same file.
+    """A new version in the state ``validating``, for a worker from ``due_at`` on; or the active one for the same file
+    with the same declarations.
 
     Raises LoadInProgress: the database lets one version of a kind be validating or staged.
     """
     allowed_kind(conn, wanted.city_id, wanted.kind)
     active = cities.active_version(conn, wanted.city_id, wanted.kind)
-    if active is not None and active.source_sha256 == wanted.upload.sha256:
+    if active is not None and active.source_sha256 == wanted.upload.sha256 and _read_alike(conn, active, wanted):
         return Opened(active.version, active.dataset_id, unchanged=True)
     dataset_id = new_city_id(wanted.city_id)
     for _ in range(_NUMBERS_TRIED):
@@ -104,6 +105,12 @@ def open_version(conn: Connection, wanted: Wanted, by: str, now: datetime, *, du
     )
     queries_jobs.add_step(conn, wanted.city_id, dataset_id, "loaded", by, now)
     return Opened(version, dataset_id, unchanged=False)
+
+
+def _read_alike(conn: Connection, active: DatasetVersion, wanted: Wanted) -> bool:
+    """Whether the active version's file was declared to be what is declared now."""
+    job = queries_jobs.job_of(conn, active.city_id, active.dataset_id)
+    return declared_of({} if job is None else job.wishes) == declared_of(wanted.wishes)
 
 
 def _free_number(conn: Connection, city_id: int, kind: str, active: DatasetVersion | None) -> int:

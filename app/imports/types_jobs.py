@@ -16,6 +16,11 @@ WISHES: Final = ("datum", "crs", "encoding", "layer", "mapping")
 COMMAND_LINE: Final = "command line"
 
 
+def declared_of(wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """What is declared of a file, without what goes without saying."""
+    return {name: wishes[name] for name in WISHES if wishes.get(name) not in (None, "", {}, "wgs84")}
+
+
 @dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts; ``city_ids`` are an operator's cities, None for all."""

@@ -166,6 +166,19 @@ def test_a_retried_upload_is_answered_as_the_first_one(town: Town) -> None:
     assert len(kept) == len(named)
 
 
+def test_the_same_file_read_in_another_way_is_another_version(town: Town) -> None:
+    """Whoever declared the wrong datum, and showed what came of it, sends the file again with the right one."""
+    body = lines_of(places("w1", url="https://a.test", page="https://b.test"))
+    town.shown(body, mapping='{"website": "url"}')
+    same = town.send(body, mapping='{"website": "url"}', datum="wgs84")
+    assert (same.status_code, same.get_json()["outcome"]) == (200, "unchanged")
+    for more in ({"mapping": '{"website": "page"}'}, {}, {"mapping": '{"website": "url"}', "datum": "gcj02"}):
+        sent = town.send(body, **more)
+        assert sent.status_code == 202, (more, sent.get_json())
+        town.post(f"{KIND}/versions/{sent.get_json()['version']}/discard")
+        town.work()
+
+
 def test_who_may_not_load_finds_nothing(town: Town) -> None:
     body = lines_of(places("f1"))
     foreign = town.send(body, by=(town.stranger, "operator"))
