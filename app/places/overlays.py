@@ -71,6 +71,7 @@ def correct(
     before = edits.facts_of(conn, city_id, place.version, [place_id])
     if place_id not in before:
         raise UnknownPlace(f"place {place_id} is not among the places that readers see; look up its id")
+    refuse_unknown(conn, place, before, {place_id: effective(before[place_id], {field: value})})
     found = keep(conn, place, before[place_id], field, value, author, now)
     refresh(conn, place, [place_id], now, follow)
     return found
@@ -105,11 +106,13 @@ def withdraw(conn: Connection, city_id: int, overlay_id: UUID, now: datetime, fo
 def refresh(
     conn: Connection, place: Stated, place_ids: Collection[UUID], now: datetime, follow: Follow
 ) -> tuple[UUID, ...]:
-    """Makes places of the version that readers see what their source and their corrections say; those that changed."""
+    """Makes places of the version that readers see what their source and their corrections say; those that changed.
+
+    A source may say what no person could: hours that nobody can read, a category that the list has lost.
+    """
     edits.lock_places(conn, place.city_id, place_ids)
     before = edits.facts_of(conn, place.city_id, place.version, place_ids)
     after = _corrected(conn, place, before)
-    refuse_unknown(conn, place, before, after)
     changed, _ = publish(conn, place, before, after, now, follow)
     return changed
 

@@ -116,3 +116,25 @@ def test_hidden_place_is_not_reopened_by_an_edit(edited: Edited) -> None:
         edited.edit(edits.Reopen(edited.ids[0]))
     withdraw(edited, hidden)
     assert str(edited.ids[0]) in edited.near(10, 50)
+
+
+def test_words_of_the_source_that_nobody_could_give_come_back_all_the_same(edited: Edited) -> None:
+    """Hours that can't be read, a category and a brand that the lists of today don't hold."""
+    place, other = edited.ids[0], edited.ids[1]
+    edited.world.run("UPDATE hours_patterns SET opening_hours = 'when we like', parsed = false", {})
+    old = "UPDATE place_facts SET category_id = 'phone_box', brand_id = 'gone' WHERE place_id = :p"
+    edited.world.run(old, {"p": place})
+    edited.world.search_rows(CITY, 1)
+    before = facts(edited), edited.rows_written()
+    until = Author(UUID(int=7), "a notice at the door", None, NOW + timedelta(days=1))
+    for made in [
+        correct(edited, place, field, value)
+        for field, value in (("opening_hours", "Mo-Sa 08:00-20:00"), ("category_id", "cafe"), ("brand_id", None))
+    ]:
+        withdraw(edited, made)
+    assert (facts(edited), edited.rows_written()) == before
+    correct(edited, place, "opening_hours", "Mo-Sa 08:00-20:00", until)
+    correct(edited, other, "phone", "1234567", until)
+    with edited.writer.begin() as conn:
+        assert overlays.expire(conn, CITY, NOW + timedelta(days=1), follow_places) == 2
+    assert (facts(edited), edited.rows_written()) == before
