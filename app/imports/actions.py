@@ -242,7 +242,9 @@ def activate(conn: Connection, city_id: int, kind: str, version: int, now: datet
         cities.set_state(conn, city_id, kind, old.version, state="retired", only_from=("active",))
     if kind == "places" and found[0].state == "retired":
         queries.read_hours_again(conn, city_id, version)
-    changed = conflation.show(conn, city_id, version, now) if kind == "places" else 0
+    changed = 0
+    if kind == "places":
+        changed = conflation.show(conn, city_id, version, None if old is None else old.version, now)
     # Counted when it was loaded; while a version is shown, people move, open and close places in it.
     counted = measured(conn, city_id, version) if kind == "places" and found[0].state == "staged" else None
     extent, rows = _extent(conn, city_id, kind, version) if changed or counted is None else counted

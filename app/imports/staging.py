@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection, text
 
@@ -18,6 +19,7 @@ from app.imports.tally import Target as Target
 from app.imports.tally import batches as batches
 from app.imports.types import RowFault
 from app.places.edits import OWN_KEY
+from app.places.queries_edits import Stated
 from app.places.tables import place_sources
 from geo.coordinates import LonLat
 
@@ -118,29 +120,47 @@ _CARRIED = """
     WHERE f.city_id = :city AND f.version = :before AND starts_with(k.source_key, :own) AND NOT EXISTS (
         SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = f.place_id)
 """
-_CARRIED_HOURS = text(f"""
+# The same of those among :opened, which were opened since the version was loaded.
+_LATE = """
+    SELECT f.* FROM place_facts f
+    WHERE f.city_id = :city AND f.version = :before AND f.place_id = ANY (CAST(:opened AS uuid[])) AND NOT EXISTS (
+        SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = f.place_id)
+"""
+_OPENED = text("""
+    SELECT coalesce(k.merged_from, k.place_id) FROM place_sources k
+    WHERE k.city_id = :city AND starts_with(k.source_key, :own)
+""")
+_THEIR_HOURS: Final = """
     INSERT INTO hours_patterns
         (city_id, version, hours_no, opening_hours, time_zone, calendar, workday_calendar, parsed)
     SELECT :city, :version, row_number() OVER (ORDER BY min(h.hours_no)) + coalesce((
                SELECT max(m.hours_no) FROM hours_patterns m WHERE m.city_id = :city AND m.version = :version), 0),
            h.opening_hours, :zone, :calendar, h.workday_calendar, bool_and(h.parsed)
-    FROM ({_CARRIED}) AS f
+    FROM ({carried}) AS f
     JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
     WHERE NOT EXISTS (SELECT 1 FROM hours_patterns n WHERE n.city_id = :city AND n.version = :version
                       AND n.opening_hours = h.opening_hours AND n.workday_calendar = h.workday_calendar)
     GROUP BY h.opening_hours, h.workday_calendar
-""")
-_CARRY = text(f"""
+"""
+_THEIR_FACTS: Final = """
     INSERT INTO place_facts
         (city_id, version, place_id, location, name, names, category_id, alternate_category_ids, brand_id, address,
          phone, website, hours_no, price_level, attributes, closed, source_key, source_datum, source_lon, source_lat)
     SELECT :city, :version, f.place_id, f.location, f.name, f.names, f.category_id, f.alternate_category_ids,
            f.brand_id, f.address, f.phone, f.website, n.hours_no, f.price_level, f.attributes, f.closed, f.source_key,
            f.source_datum, f.source_lon, f.source_lat
-    FROM ({_CARRIED}) AS f
+    FROM ({carried}) AS f
     LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
     LEFT JOIN hours_patterns n ON n.city_id = :city AND n.version = :version AND n.opening_hours = h.opening_hours
          AND n.workday_calendar = h.workday_calendar
+    RETURNING place_id
+"""
+_CARRIED_HOURS, _LATE_HOURS = (text(_THEIR_HOURS.format(carried=which)) for which in (_CARRIED, _LATE))
+_CARRY, _CARRY_LATE = (text(_THEIR_FACTS.format(carried=which)) for which in (_CARRIED, _LATE))
+_BASES_LATE = text("""
+    INSERT INTO place_bases (city_id, version, place_id, field, value)
+    SELECT :city, :version, b.place_id, b.field, b.value FROM place_bases b
+    WHERE b.city_id = :city AND b.version = :before AND b.place_id = ANY (CAST(:places AS uuid[]))
 """)
 _CARRY_BASES = text("""
     INSERT INTO place_bases (city_id, version, place_id, field, value)
@@ -188,6 +208,23 @@ def carry_places(conn: Connection, target: Target, tally: Tally, before: int) ->
     tally.carried = conn.execute(_CARRY, values).rowcount
     if tally.carried:
         conn.execute(_CARRY_BASES, values)
+
+
+def carry_late(conn: Connection, place: Stated, before: int) -> tuple[UUID, ...]:
+    """Places that people opened in ``before``, the version that readers see, and that another one lacks, as they are.
+
+    For a version about to be shown: they were opened while it waited, or after it was shown last.
+    """
+    values: dict[str, Any] = {"city": place.city_id, "version": place.version, "before": before, "own": OWN_KEY}
+    opened = list(conn.execute(_OPENED, values).scalars())
+    if not opened:
+        return ()
+    values |= {"opened": opened, "zone": place.time_zone, "calendar": place.calendar}
+    conn.execute(_LATE_HOURS, values)
+    carried = tuple(conn.execute(_CARRY_LATE, values).scalars())
+    if carried:
+        conn.execute(_BASES_LATE, values | {"places": list(carried)})
+    return carried
 
 
 def _values(target: Target) -> dict[str, Any]:

@@ -95,6 +95,18 @@ def write(
     return changed, new_hours
 
 
+def come(conn: Connection, place: Stated, place_ids: Sequence[UUID]) -> None:
+    """Gives search rows and links to places that the version states since just now, and notes that they came.
+
+    Members who wait for new places heard of them when they were opened.
+    """
+    facts = queries.facts_of(conn, place.city_id, place.version, place_ids)
+    if place.searchable and facts:
+        _put_rows(conn, place, {}, list(facts.values()))
+    relink(conn, place.city_id, place.version, place_ids)
+    note_changes(conn, place.city_id, place.version, place_ids)
+
+
 def forget(conn: Connection, place: Stated, place_ids: Sequence[UUID]) -> None:
     """Takes search rows and links of places away that the version no longer states, and notes that they went."""
     if place.searchable:

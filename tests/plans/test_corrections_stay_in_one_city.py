@@ -78,7 +78,7 @@ def test_corrections_and_merges_stay_in_one_city(standin: sa.Engine) -> None:
         target = Target(territory, 2, NOW, lambda city_id, _key: new_city_id(city_id), world_versions(conn))
         found = conflation.run(conn, target)
         assert (found.candidates, found.bridged) == (2, 1)
-        conflation.show(conn, CITY, 2, NOW)
+        conflation.show(conn, CITY, 2, 1, NOW)
         conn.commit()
     work.dispose()
     standin.dispose()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -16,14 +16,14 @@ from app.cities import queries as cities
 from app.imports.conflation import finding, merging, queries
 from app.imports.conflation.finding import Judged, Near
 from app.imports.conflation.queries import CHUNK, Listed
-from app.imports.staging import Target, batches
+from app.imports.staging import Target, batches, carry_late
 from app.places import queries_edits as edits
 from app.places.overlay_fields import imported
 from app.places.overlays import apply_overlays, show_version
 from app.places.queries import taxonomy
 from app.places.queries_edits import Stated
 from app.places.queries_overlays import bases_of
-from app.places.writing import forget, write
+from app.places.writing import come, forget, write
 
 log = logging.getLogger("fujin.conflation")
 MOST_QUESTIONS: Final = 10_000
@@ -57,7 +57,8 @@ def run(conn: Connection, target: Target) -> Conflated:
     result = Conflated()
     began = time.perf_counter()
     queries.drop_old_plans(conn, city_id)
-    merging.stand_in(conn, city_id, version, merging.lonely(conn, city_id, version))
+    if (place := edits.stated(conn, city_id, version)) is not None:
+        _rename(conn, place, merging.lonely(conn, city_id, version), target.now)
     result.corrected = apply_overlays(conn, city_id, version, target.now)
     began = result.clock("corrections", began)
     active = cities.active_version(conn, city_id, "places")
@@ -73,10 +74,17 @@ def run(conn: Connection, target: Target) -> Conflated:
     return result
 
 
-def show(conn: Connection, city_id: int, version: int, now: datetime) -> int:
-    """Corrects a version that is about to be shown and makes its merges; how many places are otherwise than loaded."""
+def show(conn: Connection, city_id: int, version: int, before: int | None, now: datetime) -> int:
+    """Corrects a version that is about to be shown and makes its merges; how many places are otherwise than loaded.
+
+    Places that people opened in ``before``, which it takes the place of, come along.
+    """
     place = edits.stated(conn, city_id, version)
-    done = 0 if place is None else len(stand_in(conn, place, now))
+    done = 0
+    if place is not None:
+        carried = () if before is None else carry_late(conn, place, before)
+        come(conn, place, carried)
+        done = len(carried) + len(stand_in(conn, place, now))
     done += show_version(conn, city_id, version, now)
     plans = [merging.Merge(*plan) for plan in queries.planned(conn, city_id, version)]
     for part in batches(plans, CHUNK):
@@ -87,17 +95,21 @@ def show(conn: Connection, city_id: int, version: int, now: datetime) -> int:
 def stand_in(conn: Connection, place: Stated, now: datetime, kept: UUID | None = None) -> tuple[tuple[UUID, UUID], ...]:
     """Gives facts to places that stay where a version states only what was merged into them, search rows too."""
     pairs = merging.lonely(conn, place.city_id, place.version, kept)
-    merged = [each for _, each in pairs]
-    if bases := bases_of(conn, place.city_id, place.version, merged):
-        before = edits.facts_of(conn, place.city_id, place.version, bases.keys())
-        write(conn, place, before, {each: imported(facts, bases[each]) for each, facts in before.items()}, now)
-    merging.stand_in(conn, place.city_id, place.version, pairs)
+    _rename(conn, place, pairs, now)
     if pairs:
-        forget(conn, place, merged)
+        forget(conn, place, [each for _, each in pairs])
         after = edits.facts_of(conn, place.city_id, place.version, [stays for stays, _ in pairs])
         before = {place_id: replace(facts, closed=True) for place_id, facts in after.items()}
         write(conn, place, before, after, now)
     return pairs
+
+
+def _rename(conn: Connection, place: Stated, pairs: Sequence[tuple[UUID, UUID]], now: datetime) -> None:
+    """Gives what the sources say of merged places to those that stay, without what corrections made of it."""
+    if bases := bases_of(conn, place.city_id, place.version, [merged for _, merged in pairs]):
+        before = edits.facts_of(conn, place.city_id, place.version, bases.keys())
+        write(conn, place, before, {each: imported(facts, bases[each]) for each, facts in before.items()}, now)
+    merging.stand_in(conn, place.city_id, place.version, pairs)
 
 
 def _near(conn: Connection, city_id: int, version: int, shown: int | None, result: Conflated) -> list[Near]:
