@@ -161,6 +161,22 @@ _PLANS = text("""
     WHERE r.city_id = :city AND r.kind = 'duplicate' AND r.state = 'planned' AND r.version = :version
     ORDER BY r.review_id FOR NO KEY UPDATE
 """)
+_PLANNED_HERE = "r.city_id = :city AND r.kind = 'duplicate' AND r.state = 'planned' AND r.version = :version"
+_ASK_OF_RUN = text(f"""
+    UPDATE reviews r SET state = 'open' WHERE {_PLANNED_HERE} AND (
+        EXISTS (SELECT 1 FROM place_operators o WHERE o.city_id = :city AND o.place_id = r.other_id)
+        OR EXISTS (SELECT 1 FROM service_areas a WHERE a.city_id = :city AND a.place_id = r.other_id))
+""")
+_LAPSE_MERGED = text(f"""
+    UPDATE reviews r SET state = 'lapsed' FROM places p
+    WHERE {_PLANNED_HERE} AND p.city_id = :city AND p.place_id = r.other_id AND p.moved_to IS NOT NULL
+""")
+_INTO_MERGED = text(f"""
+    SELECT r.review_id, r.place_id, r.other_id FROM reviews r
+    JOIN places p ON p.city_id = :city AND p.place_id = r.place_id AND p.moved_to IS NOT NULL
+    WHERE {_PLANNED_HERE} ORDER BY r.review_id
+""")
+_LAPSE = text("UPDATE reviews SET state = 'lapsed' WHERE city_id = :city AND review_id = :review")
 _PAIR = text("""
     SELECT r.review_id FROM reviews r WHERE r.city_id = :city AND r.kind = 'duplicate'
        AND least(r.place_id, r.other_id) = least(CAST(:one AS uuid), CAST(:other AS uuid))
@@ -269,6 +285,27 @@ def planned(conn: Connection, city_id: int, version: int) -> list[tuple[UUID, UU
     """What is to be merged when a version is shown: review, the place that stays, the place that goes."""
     rows = conn.execute(_PLANS, {"city": city_id, "version": version})
     return [(row.review_id, row.place_id, row.other_id) for row in rows]
+
+
+def ask_of_run(conn: Connection, city_id: int, version: int) -> None:
+    """Planned merges whose place that goes is run by a merchant, or served from, are questions for a person."""
+    conn.execute(_ASK_OF_RUN, {"city": city_id, "version": version})
+
+
+def lapse_merged(conn: Connection, city_id: int, version: int) -> None:
+    """Planned merges whose place that goes went into another already are no more."""
+    conn.execute(_LAPSE_MERGED, {"city": city_id, "version": version})
+
+
+def planned_into_merged(conn: Connection, city_id: int, version: int) -> list[tuple[UUID, UUID, UUID]]:
+    """Planned merges whose place that stays was merged into another: review, that place, the place that goes."""
+    rows = conn.execute(_INTO_MERGED, {"city": city_id, "version": version})
+    return [(row.review_id, row.place_id, row.other_id) for row in rows]
+
+
+def lapse(conn: Connection, city_id: int, review_id: UUID) -> None:
+    """Nothing is left to decide."""
+    conn.execute(_LAPSE, {"city": city_id, "review": review_id})
 
 
 def pair_review(conn: Connection, city_id: int, one: UUID, other: UUID) -> UUID | None:
