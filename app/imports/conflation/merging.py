@@ -73,6 +73,21 @@ _CARRY = text("""
     UPDATE place_overlays SET place_id = :place
     WHERE city_id = :city AND overlay_id = ANY (CAST(:overlays AS uuid[]))
 """)
+# Back to the merged place: as what it says no more where it has a word of its own by now; in force again where it
+# ended for reasons of the place that stayed.
+_TAKE_BACK = text("""
+    UPDATE place_overlays o SET place_id = :place,
+           state = CASE WHEN o.state NOT IN ('live', 'retired', 'replaced') THEN o.state
+                        WHEN t.taken THEN 'replaced' ELSE 'live' END,
+           ended_at = CASE WHEN o.state NOT IN ('live', 'retired', 'replaced') THEN o.ended_at
+                           WHEN t.taken THEN coalesce(o.ended_at, :now) END,
+           ended_version = NULL
+    FROM (SELECT g.overlay_id, EXISTS (
+              SELECT 1 FROM place_overlays l WHERE l.city_id = :city AND l.place_id = :place AND l.field = g.field
+                 AND l.state = 'live') AS taken
+          FROM place_overlays g WHERE g.city_id = :city AND g.overlay_id = ANY (CAST(:overlays AS uuid[]))) AS t
+    WHERE o.city_id = :city AND o.overlay_id = t.overlay_id
+""")
 _SOURCES = text(f"""
     WITH {_GIVEN}
     UPDATE place_sources s SET merged_from = coalesce(s.merged_from, s.place_id), place_id = g.kept FROM given g
@@ -232,7 +247,8 @@ def part(conn: Connection, city_id: int, merged: UUID, undo: dict[str, Any], now
     conn.execute(_PART, ids)
     conn.execute(_BACK, ids)
     if undo["overlays"]:
-        conn.execute(_CARRY, {"city": city_id, "place": merged, "overlays": undo["overlays"]})
+        taken_back = {"city": city_id, "place": merged, "overlays": undo["overlays"], "now": now}
+        conn.execute(_TAKE_BACK, taken_back)
     if undo["lapsed"]:
         conn.execute(_REOPEN, {"city": city_id, "reviews": undo["lapsed"]})
 
