@@ -145,9 +145,16 @@ def _carry_out(conn: Connection, place: Stated, merge: merging.Merge, by: str, n
             raise DecisionNotOffered(
                 f"place {each} was merged into another; undo that first, or name the one that stays"
             )
+    before = _live(conn, place, ids)
     merging.merge(conn, city_id, place.version, [merge], by, note, now)
     _follow(conn, place, actions.stand_in(conn, place, now, merge.kept), now)
+    edits.count_live(conn, city_id, _live(conn, place, ids) - before)
     refresh(conn, place, ids, now, follow_places)
+
+
+def _live(conn: Connection, place: Stated, place_ids: Collection[UUID]) -> int:
+    """How many of some places readers see."""
+    return sum(not facts.closed for facts in edits.facts_of(conn, place.city_id, place.version, place_ids).values())
 
 
 def _undo(conn: Connection, place: Stated, review: Review, given: Decision, now: datetime) -> None:

@@ -173,7 +173,8 @@ _STATED_BY = text("""
 """)
 _VERSIONS = text("""
     SELECT d.version FROM datasets d WHERE d.city_id = :city AND d.kind = 'places'
-       AND d.state IN ('validating', 'staged', 'active', 'retired') ORDER BY d.version LIMIT 1000
+       AND d.state IN ('validating', 'staged', 'active', 'retired') AND d.purged_at IS NULL
+    ORDER BY d.version LIMIT 1000
 """)
 _FINAL = text("""
     WITH RECURSIVE way AS (
