@@ -63,7 +63,6 @@ def publish(
     if moved or back:
         follow(conn, place.city_id, place.version, moved, back)
     gone = [one.place_id for one in changed if one.closed and _live(before.get(one.place_id))]
-    queries.note_moves(conn, place, sorted({*moved, *gone}), now)
     queries.count_live(conn, place.city_id, len(back) - len(gone))
     outside = [one.location for one in changed if not one.closed and not _inside(place, one)]
     wider = bool(outside) and queries.widen_extent(conn, place.city_id, outside)
@@ -91,6 +90,8 @@ def write(
         _put_rows(conn, place, before, changed)
     relink(conn, place.city_id, place.version, [one.place_id for one in changed if _lies_otherwise(before, one)])
     if note_changes(conn, place.city_id, place.version, [one.place_id for one in changed]):
+        # Pages may read the version though another is shown: it is corrected when it is about to be shown again.
+        queries.note_moves(conn, place, _not_where_they_were(before, changed), now)
         note_arrivals(conn, place.city_id, _arrivals(before, changed))
     return changed, new_hours
 
@@ -148,6 +149,15 @@ def _arrivals(before: Mapping[UUID, Facts], changed: Sequence[Facts]) -> list[Ar
         if not one.closed and (old is None or old.closed or _elsewhere(old, one)):
             found.append(Arrival(one.place_id, None if old is None or old.closed else old.location))
     return found
+
+
+def _not_where_they_were(before: Mapping[UUID, Facts], changed: Sequence[Facts]) -> list[UUID]:
+    """Of what is otherwise now the places that moved or closed, by id."""
+    return [
+        one.place_id
+        for one in changed
+        if (old := before.get(one.place_id)) is not None and (_elsewhere(old, one) or (one.closed and _live(old)))
+    ]
 
 
 def _lies_otherwise(before: Mapping[UUID, Facts], one: Facts) -> bool:

@@ -5,13 +5,18 @@ from __future__ import annotations
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+from uuid import UUID
 
 from flask import Flask
 
+from app.core.clock import system_clock
 from app.core.db import open_database
+from app.coupons.search_rows import follow_places
 from app.factory import create_app
 from app.imports.uploads import folder_of
-from tests.app.imports.loadfiles import place
+from app.places import overlays
+from app.places.queries_edits import Author
+from tests.app.imports.loadfiles import CITY, place
 from tests.factories.loads import KIND, Town, lines_of
 
 SEARCH = "/v1/places/nearby?lat=-17&lon=179.9&radius_m=5000"
@@ -130,3 +135,23 @@ def test_pages_end_on_the_version_that_they_began_with(town: Town) -> None:
     assert rest(open_before) == ({"one"}, 25)
     assert town.version(first["version"])["active"]
     assert town.version(second["version"])["state"] == "retired"
+
+
+def test_a_place_that_a_correction_moves_in_an_older_version_is_told_once(town: Town) -> None:
+    """Pages began on the version that is shown again later, with what was corrected in between."""
+    town.shown(named("before", 25))
+    begun = page(town.app, "&limit=10")
+    town.shown(named("between", 25))
+    moved = UUID(begun["items"][0]["place_id"])
+    with town.owner.begin() as conn:
+        there = {"lon": 179.9024, "lat": -17.0}
+        author = Author(UUID(int=1), "seen on the spot")
+        overlays.correct(conn, CITY, moved, "move", there, author, system_clock(), follow_places)
+    assert town.post(f"{KIND}/rollback", {"note": "back"}).status_code == 202
+    assert town.work() == ["active"]
+    told = [item["place_id"] for item in begun["items"]]
+    answer = begun
+    while answer["next_cursor"]:
+        answer = page(town.app, f"&limit=10&cursor={answer['next_cursor']}")
+        told += [item["place_id"] for item in answer["items"]]
+    assert len(told) == len(set(told)) == 25
