@@ -113,63 +113,58 @@ _SPREAD = text("""
     SELECT count(*) AS waiting, max(row_no) AS last FROM place_staging
     WHERE city_id = :city AND version = :version AND row_no > :after
 """)
-# Places of the version that readers see which no load brought, and which the new file doesn't name either.
-_CARRIED = """
-    SELECT f.* FROM place_facts f
-    JOIN place_sources k ON k.city_id = :city AND coalesce(k.merged_from, k.place_id) = f.place_id
-    WHERE f.city_id = :city AND f.version = :before AND starts_with(k.source_key, :own) AND NOT EXISTS (
-        SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = f.place_id)
-"""
-# The same of those among :opened, which were opened since the version was loaded.
-_LATE = """
-    SELECT f.* FROM place_facts f
-    WHERE f.city_id = :city AND f.version = :before AND f.place_id = ANY (CAST(:opened AS uuid[])) AND NOT EXISTS (
-        SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = f.place_id)
-"""
 _OPENED = text("""
-    SELECT coalesce(k.merged_from, k.place_id) FROM place_sources k
-    WHERE k.city_id = :city AND starts_with(k.source_key, :own)
+    SELECT EXISTS (SELECT 1 FROM place_sources k WHERE k.city_id = :city AND starts_with(k.source_key, :own))
 """)
-_THEIR_HOURS: Final = """
+# What people opened by hand in the version that readers see and the new one doesn't state, as the place that its key
+# means by now; as the one it was, where that is stated by another key.
+_CARRIED = """
+    SELECT DISTINCT ON (o.own_id) o.own_id, f.* FROM place_facts f
+    JOIN place_sources k ON k.city_id = :city AND k.source_key = f.source_key
+    CROSS JOIN LATERAL (SELECT coalesce(k.merged_from, k.place_id) AS meant_id) AS m
+    CROSS JOIN LATERAL (
+        SELECT CASE WHEN EXISTS (
+            SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = m.meant_id)
+        THEN f.place_id ELSE m.meant_id END AS own_id) AS o
+    WHERE f.city_id = :city AND f.version = :before AND starts_with(f.source_key, :own)
+      AND f.source_key NOT IN (SELECT n.source_key FROM place_facts n
+                               WHERE n.city_id = :city AND n.version = :version AND starts_with(n.source_key, :own))
+      AND NOT EXISTS (
+        SELECT 1 FROM place_facts n WHERE n.city_id = :city AND n.version = :version AND n.place_id = o.own_id)
+    ORDER BY o.own_id, o.own_id = m.meant_id DESC
+"""
+_CARRIED_HOURS = text(f"""
     INSERT INTO hours_patterns
         (city_id, version, hours_no, opening_hours, time_zone, calendar, workday_calendar, parsed)
     SELECT :city, :version, row_number() OVER (ORDER BY min(h.hours_no)) + coalesce((
                SELECT max(m.hours_no) FROM hours_patterns m WHERE m.city_id = :city AND m.version = :version), 0),
            h.opening_hours, :zone, :calendar, h.workday_calendar, bool_and(h.parsed)
-    FROM ({carried}) AS f
+    FROM ({_CARRIED}) AS f
     JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
     WHERE NOT EXISTS (SELECT 1 FROM hours_patterns n WHERE n.city_id = :city AND n.version = :version
                       AND n.opening_hours = h.opening_hours AND n.workday_calendar = h.workday_calendar)
     GROUP BY h.opening_hours, h.workday_calendar
-"""
-_THEIR_FACTS: Final = """
+""")
+_CARRY = text(f"""
     INSERT INTO place_facts
         (city_id, version, place_id, location, name, names, category_id, alternate_category_ids, brand_id, address,
          phone, website, hours_no, price_level, attributes, closed, source_key, source_datum, source_lon, source_lat)
-    SELECT :city, :version, f.place_id, f.location, f.name, f.names, f.category_id, f.alternate_category_ids,
+    SELECT :city, :version, f.own_id, f.location, f.name, f.names, f.category_id, f.alternate_category_ids,
            f.brand_id, f.address, f.phone, f.website, n.hours_no, f.price_level, f.attributes, f.closed, f.source_key,
            f.source_datum, f.source_lon, f.source_lat
-    FROM ({carried}) AS f
+    FROM ({_CARRIED}) AS f
     LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :before AND h.hours_no = f.hours_no
     LEFT JOIN hours_patterns n ON n.city_id = :city AND n.version = :version AND n.opening_hours = h.opening_hours
          AND n.workday_calendar = h.workday_calendar
     RETURNING place_id
-"""
-_CARRIED_HOURS, _LATE_HOURS = (text(_THEIR_HOURS.format(carried=which)) for which in (_CARRIED, _LATE))
-_CARRY, _CARRY_LATE = (text(_THEIR_FACTS.format(carried=which)) for which in (_CARRIED, _LATE))
-_BASES_LATE = text("""
-    INSERT INTO place_bases (city_id, version, place_id, field, value)
-    SELECT :city, :version, b.place_id, b.field, b.value FROM place_bases b
-    WHERE b.city_id = :city AND b.version = :before AND b.place_id = ANY (CAST(:places AS uuid[]))
 """)
 _CARRY_BASES = text("""
     INSERT INTO place_bases (city_id, version, place_id, field, value)
-    SELECT :city, :version, b.place_id, b.field, b.value
-    FROM place_bases b
-    JOIN place_facts f ON f.city_id = :city AND f.version = :version AND f.place_id = b.place_id
-    WHERE b.city_id = :city AND b.version = :before AND starts_with(f.source_key, :own) AND NOT EXISTS (
-        SELECT 1 FROM place_staging s
-        WHERE s.city_id = :city AND s.version = :version AND s.source_key = f.source_key)
+    SELECT :city, :version, n.place_id, b.field, b.value
+    FROM place_facts n
+    JOIN place_facts o ON o.city_id = :city AND o.version = :before AND o.source_key = n.source_key
+    JOIN place_bases b ON b.city_id = :city AND b.version = :before AND b.place_id = o.place_id
+    WHERE n.city_id = :city AND n.version = :version AND n.place_id = ANY (CAST(:places AS uuid[]))
 """)
 
 
@@ -203,11 +198,7 @@ def place_rows(conn: Connection, target: Target, tally: Tally, part: Part) -> No
 
 def carry_places(conn: Connection, target: Target, tally: Tally, before: int) -> None:
     """Places that no load brought come along from ``before``, the version that readers see."""
-    values = _values(target) | {"before": before}
-    conn.execute(_CARRIED_HOURS, values)
-    tally.carried = conn.execute(_CARRY, values).rowcount
-    if tally.carried:
-        conn.execute(_CARRY_BASES, values)
+    tally.carried = len(_carry(conn, _values(target) | {"before": before}))
 
 
 def carry_late(conn: Connection, place: Stated, before: int) -> tuple[UUID, ...]:
@@ -216,14 +207,16 @@ def carry_late(conn: Connection, place: Stated, before: int) -> tuple[UUID, ...]
     For a version about to be shown: they were opened while it waited, or after it was shown last.
     """
     values: dict[str, Any] = {"city": place.city_id, "version": place.version, "before": before, "own": OWN_KEY}
-    opened = list(conn.execute(_OPENED, values).scalars())
-    if not opened:
+    return _carry(conn, values | {"zone": place.time_zone, "calendar": place.calendar})
+
+
+def _carry(conn: Connection, values: dict[str, Any]) -> tuple[UUID, ...]:
+    if not conn.execute(_OPENED, values).scalar_one():
         return ()
-    values |= {"opened": opened, "zone": place.time_zone, "calendar": place.calendar}
-    conn.execute(_LATE_HOURS, values)
-    carried = tuple(conn.execute(_CARRY_LATE, values).scalars())
+    conn.execute(_CARRIED_HOURS, values)
+    carried = tuple(conn.execute(_CARRY, values).scalars())
     if carried:
-        conn.execute(_BASES_LATE, values | {"places": list(carried)})
+        conn.execute(_CARRY_BASES, values | {"places": list(carried)})
     return carried
 
 

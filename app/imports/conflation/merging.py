@@ -151,11 +151,13 @@ _PART = text("""
     UPDATE place_sources s SET place_id = :merged, merged_from = nullif(s.merged_from, :merged)
     WHERE s.city_id = :city AND s.merged_from IN (SELECT place_id FROM under)
 """)
-_OWN_KEY = text("""
-    SELECT s.source_key FROM place_sources s WHERE s.city_id = :city AND s.merged_from = :merged
-""")
-_GIVE_KEY = text("""
-    UPDATE place_sources SET merged_from = CAST(:own AS uuid) WHERE city_id = :city AND source_key = :key
+# The merged place gets the key that it came with, and whoever has that one by now gets the key of the merged place.
+_GIVE_KEYS = text("""
+    UPDATE place_sources s SET place_id = o.place_id,
+           merged_from = CASE WHEN s.source_key = :key THEN CAST(:merged AS uuid) ELSE o.merged_from END
+    FROM place_sources o
+    WHERE s.city_id = :city AND o.city_id = :city AND o.source_key <> s.source_key
+      AND (s.source_key = :key AND o.merged_from = :merged OR s.merged_from = :merged AND o.source_key = :key)
 """)
 _BACK = text("""
     UPDATE places SET moved_to = NULL, moved_at = NULL
@@ -240,11 +242,8 @@ def part(conn: Connection, city_id: int, merged: UUID, undo: dict[str, Any], now
     """Undoes a merge: identities, keys and corrections are as they were; facts follow with ``give_back``."""
     ids = {"city": city_id, "merged": merged}
     conn.execute(_WITHDRAW, ids | {"now": now})
-    key = undo["key"]
-    standing = conn.execute(_OWN_KEY, ids).scalar_one_or_none()
-    if key is not None and standing not in (None, key):
-        conn.execute(_GIVE_KEY, {"city": city_id, "own": None, "key": standing})
-        conn.execute(_GIVE_KEY, {"city": city_id, "own": merged, "key": key})
+    if undo["key"] is not None:
+        conn.execute(_GIVE_KEYS, ids | {"key": undo["key"]})
     conn.execute(_PART, ids)
     conn.execute(_BACK, ids)
     if undo["overlays"]:

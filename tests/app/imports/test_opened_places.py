@@ -9,6 +9,7 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from app.cities import queries as cities
 from app.core.ids import new_city_id
 from app.coupons.search_rows import follow_places
 from app.imports import actions, search_rows
@@ -87,4 +88,20 @@ def test_a_listed_place_is_shown_by_the_opened_one_that_went_into_it(town: Conne
     load([place("b", lon=179.95)], activate=True, now=LATER)
     assert tuple(only_row(town, FACTS, v=2, p=listed))[:2] == ("Blue Moon by hand", False)
     assert listed in found(town, 2)
+    assert live_count(town) == 2
+
+
+def test_what_a_file_says_of_a_place_is_shown_though_a_discarded_one_had_left_it_out(
+    town: Connection, load: Load
+) -> None:
+    """What was opened by hand and merged into it stood in for it in the version that nobody saw."""
+    load([place("a", name="Blue Moon"), place("b", lon=179.95)], activate=True)
+    own = open_place(town, "Blue Moon by hand")
+    listed = only_row(town, "SELECT place_id FROM place_facts WHERE source_key = 'a'")[0]
+    mark_duplicate(town, CITY, own, listed, AUTHOR, "operator:9", NOW)
+    report = load([place("b", lon=179.95)], now=LATER)
+    cities.set_state(town, CITY, "places", report.version, state="discarded", only_from=("staged",), purged_at=LATER)
+    report = load([place("a", name="Blue Moon", phone="7777"), place("b", lon=179.95)], activate=True, now=LATER)
+    rows = town.execute(sa.text("SELECT source_key, phone FROM place_facts WHERE version = :v"), {"v": report.version})
+    assert sorted(map(tuple, rows)) == [("a", "7777"), ("b", None), (f"fujin:{own}", "1234")]
     assert live_count(town) == 2

@@ -46,7 +46,8 @@ def merged_pair(town: Connection, load: Load) -> tuple[UUID, UUID, UUID]:
 
 def test_a_correction_that_the_other_place_made_needless_is_in_force_again(town: Connection, load: Load) -> None:
     review, kept, merged = merged_pair(town, load)
-    load(moons(one="+679 330 2222"), activate=True, now=LATER)
+    said = {"one" if ids(town, 1)["a"] == kept else "other": "+679 330 2222"}
+    load(moons(**said), activate=True, now=LATER)
     states = town.execute(sa.text("SELECT state FROM place_overlays WHERE field = 'phone'")).scalars().all()
     assert states == ["retired"]
     decide(town, CITY, review, by("undo"), LATER)
@@ -75,6 +76,26 @@ def test_a_word_on_the_merged_place_itself_stands_after_the_undo(town: Connectio
     correct(town, merged, "+679 330 4444")
     decide(town, CITY, review, by("undo"), LATER)
     assert (phone(town, 1, kept), phone(town, 1, merged)) == (None, "+679 330 4444")
+
+
+def test_keys_that_changed_places_twice_are_each_of_one_place_after_an_undo(town: Connection, load: Load) -> None:
+    """Of three places that are one, first one and then another stands in for the one that stays."""
+    a, b, c = (place(key, 179.9 + lon, name=name) for key, lon, name in (
+        ("a", 0.0, "Blue Moon"), ("b", 0.02, "Red Sun"), ("c", 0.04, "Old Inn")))  # fmt: skip
+    load([a, b, c], activate=True)
+    found = ids(town, 1)
+    mark_duplicate(town, CITY, found["c"], found["b"], AUTHOR, "operator:9", NOW)
+    mark_duplicate(town, CITY, found["b"], found["a"], AUTHOR, "operator:9", NOW)
+    for alone in (c, b):
+        load([alone], activate=True, now=LATER)
+    assert live(town, 3) == {found["a"]}
+    parted = sa.text("SELECT review_id FROM reviews WHERE state = 'done' AND other_id = :c")
+    review = town.execute(parted, {"c": found["c"]}).scalar_one()
+    decide(town, CITY, review, by("undo"), LATER)
+    report = load([a, b, c], activate=True, now=LATER)
+    assert (report.stored, report.refused) == (3, 0)
+    assert live(town, 4) == {found["a"], found["c"]}
+    assert ids(town, 4)["c"] == found["c"]
 
 
 def plan(town: Connection, load: Load) -> tuple[Any, UUID]:
