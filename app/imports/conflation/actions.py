@@ -85,24 +85,14 @@ def show(conn: Connection, city_id: int, version: int, before: int | None, now: 
         carried = () if before is None else carry_late(conn, place, before)
         come(conn, place, carried)
         done = len(carried) + len(stand_in(conn, place, now))
-    _drop_plans(conn, city_id, version)
+    # While the version waited a merchant may have taken a place over, and a person may have merged it.
+    queries.ask_of_run(conn, city_id, version)
+    queries.lapse_merged(conn, city_id, version)
     done += show_version(conn, city_id, version, now)
     plans = [merging.Merge(*plan) for plan in queries.planned(conn, city_id, version)]
     for part in batches(plans, CHUNK):
         merging.merge(conn, city_id, version, part, "a load", None, now)
     return done + len(plans) + (apply_overlays(conn, city_id, version, now) if plans else 0)
-
-
-def _drop_plans(conn: Connection, city_id: int, version: int) -> None:
-    """Asks a person about planned merges of places that a merchant runs by now, and drops those that have become idle.
-
-    While the version waited a merchant may have taken a place over, and a person may have merged it.
-    """
-    queries.ask_of_run(conn, city_id, version)
-    queries.lapse_merged(conn, city_id, version)
-    for review_id, kept, merged in queries.planned_into_merged(conn, city_id, version):
-        if merging.final_place(conn, city_id, kept) == merged:
-            queries.lapse(conn, city_id, review_id)
 
 
 def stand_in(conn: Connection, place: Stated, now: datetime, kept: UUID | None = None) -> tuple[tuple[UUID, UUID], ...]:

@@ -166,7 +166,7 @@ def _undo(conn: Connection, place: Stated, review: Review, given: Decision, now:
     undo = review.undo or {"key": None, "overlays": [], "lapsed": []}
     stays = merging.final_place(conn, city_id, kept) or kept
     edits.lock_places(conn, city_id, sorted({kept, merged, stays}))
-    standing = merging.versions_standing_in(conn, city_id, stays, undo["key"])
+    standing = merging.versions_standing_in(conn, city_id, stays, merged, undo["key"])
     merging.part(conn, city_id, merged, undo, now)
     queries_reviews.decide(conn, review, "apart", given.note, given.by, now)
     for version in standing:

@@ -170,7 +170,8 @@ _WITHDRAW = text("""
 _STATED_BY = text("""
     SELECT f.version FROM place_facts f
     WHERE f.city_id = :city AND f.place_id = :kept AND f.source_key = :key
-      AND f.version = ANY (CAST(:versions AS integer[]))
+      AND f.version = ANY (CAST(:versions AS integer[])) AND NOT EXISTS (
+        SELECT 1 FROM place_facts m WHERE m.city_id = :city AND m.version = f.version AND m.place_id = :merged)
     ORDER BY f.version
 """)
 _VERSIONS = text("""
@@ -253,12 +254,12 @@ def part(conn: Connection, city_id: int, merged: UUID, undo: dict[str, Any], now
         conn.execute(_REOPEN, {"city": city_id, "reviews": undo["lapsed"]})
 
 
-def versions_standing_in(conn: Connection, city_id: int, kept: UUID, key: str | None) -> tuple[int, ...]:
-    """Kept versions that state the merged place by the name of the one that stays."""
+def versions_standing_in(conn: Connection, city_id: int, kept: UUID, merged: UUID, key: str | None) -> tuple[int, ...]:
+    """Kept versions that state the merged place by the name of the one that stays, and not by its own."""
     if key is None:
         return ()
     versions = list(conn.execute(_VERSIONS, {"city": city_id}).scalars())
-    values = {"city": city_id, "kept": kept, "key": key, "versions": versions}
+    values = {"city": city_id, "kept": kept, "merged": merged, "key": key, "versions": versions}
     return tuple(conn.execute(_STATED_BY, values).scalars())
 
 

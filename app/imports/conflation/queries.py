@@ -169,14 +169,8 @@ _ASK_OF_RUN = text(f"""
 """)
 _LAPSE_MERGED = text(f"""
     UPDATE reviews r SET state = 'lapsed' FROM places p
-    WHERE {_PLANNED_HERE} AND p.city_id = :city AND p.place_id = r.other_id AND p.moved_to IS NOT NULL
+    WHERE {_PLANNED_HERE} AND p.city_id = :city AND p.place_id IN (r.place_id, r.other_id) AND p.moved_to IS NOT NULL
 """)
-_INTO_MERGED = text(f"""
-    SELECT r.review_id, r.place_id, r.other_id FROM reviews r
-    JOIN places p ON p.city_id = :city AND p.place_id = r.place_id AND p.moved_to IS NOT NULL
-    WHERE {_PLANNED_HERE} ORDER BY r.review_id
-""")
-_LAPSE = text("UPDATE reviews SET state = 'lapsed' WHERE city_id = :city AND review_id = :review")
 _PAIR = text("""
     SELECT r.review_id FROM reviews r WHERE r.city_id = :city AND r.kind = 'duplicate'
        AND least(r.place_id, r.other_id) = least(CAST(:one AS uuid), CAST(:other AS uuid))
@@ -293,19 +287,8 @@ def ask_of_run(conn: Connection, city_id: int, version: int) -> None:
 
 
 def lapse_merged(conn: Connection, city_id: int, version: int) -> None:
-    """Planned merges whose place that goes went into another already are no more."""
+    """Planned merges of places that a person merged into others meanwhile are no more."""
     conn.execute(_LAPSE_MERGED, {"city": city_id, "version": version})
-
-
-def planned_into_merged(conn: Connection, city_id: int, version: int) -> list[tuple[UUID, UUID, UUID]]:
-    """Planned merges whose place that stays was merged into another: review, that place, the place that goes."""
-    rows = conn.execute(_INTO_MERGED, {"city": city_id, "version": version})
-    return [(row.review_id, row.place_id, row.other_id) for row in rows]
-
-
-def lapse(conn: Connection, city_id: int, review_id: UUID) -> None:
-    """Nothing is left to decide."""
-    conn.execute(_LAPSE, {"city": city_id, "review": review_id})
 
 
 def pair_review(conn: Connection, city_id: int, one: UUID, other: UUID) -> UUID | None:

@@ -98,6 +98,23 @@ def test_keys_that_changed_places_twice_are_each_of_one_place_after_an_undo(town
     assert ids(town, 4)["c"] == found["c"]
 
 
+def test_a_merge_is_undone_when_each_states_what_was_the_other_ones(town: Connection, load: Load) -> None:
+    """One stood in for the other in a version, and both came back with the next."""
+    a, b = place("a", name="Blue Moon"), place("b", 179.92, name="Red Sun")
+    load([a, b], activate=True)
+    kept, merged = ids(town, 1)["a"], ids(town, 1)["b"]
+    mark_duplicate(town, CITY, merged, kept, AUTHOR, "operator:9", NOW)
+    load([b], activate=True, now=LATER)
+    load([a, b], activate=True, now=LATER)
+    assert live(town, 3) == {kept}
+    (done,) = reviews(town, "done")
+    decide(town, CITY, done.review_id, by("undo"), LATER)
+    assert live(town, 3) == {kept, merged}
+    load([b, a], activate=True, now=LATER)
+    assert live(town, 4) == {kept, merged}
+    assert ids(town, 4) == {"a": kept, "b": merged}
+
+
 def plan(town: Connection, load: Load) -> tuple[Any, UUID]:
     """Two places that readers know as two, a version that waits in which they will be one; and a third place."""
     a, c = place("a", name="Blue Moon", address=HOME), place("c", 179.97)
@@ -136,6 +153,16 @@ def test_a_plan_is_dropped_when_a_person_merged_its_place_into_another(town: Con
     (done,) = reviews(town, "done")
     decide(town, CITY, done.review_id, by("undo"), LATER)
     assert live(town, 2) == {planned.place_id, planned.other_id, third}
+
+
+def test_a_plan_is_dropped_when_a_person_merged_the_place_that_would_stay(town: Connection, load: Load) -> None:
+    planned, third = plan(town, load)
+    mark_duplicate(town, CITY, planned.place_id, third, AUTHOR, "operator:9", NOW)
+    actions.activate(town, CITY, "places", 2, LATER)
+    assert live(town, 2) == {planned.other_id, third}
+    load([place("b", name="Blue Moon", address=HOME)], activate=True, now=LATER)
+    keys = town.execute(sa.text("SELECT coalesce(merged_from, place_id) FROM place_sources")).scalars().all()
+    assert len(keys) == len(set(keys)) == 3
 
 
 def test_a_plan_is_dropped_when_it_would_lead_in_a_circle(town: Connection, load: Load) -> None:
