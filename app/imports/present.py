@@ -64,7 +64,7 @@ def version_json(found: VersionView) -> dict[str, Any]:
         "gate": _gate(found),
         "approvals": [_step(step, "by") for step in found.approvals],
         "history": [{"step": step.step, **_step(step, "by")} for step in found.steps],
-        "remarks": [*source.get("remarks", ()), *found.remarks],
+        "remarks": list(dict.fromkeys([*source.get("remarks", ()), *found.remarks])),
         "dry_run": found.dry_run,
         "created_by": found.created_by,
         "created_at": found.created_at,

@@ -62,7 +62,8 @@ def check_version(
     }  # fmt: skip
     _keep_faults(conn, tally, territory.city_id, kind, version)
     refused = queries.fault_counts(conn, territory.city_id, kind, version)
-    found = judging.of_counts(kind, counts, None if facts is None else facts.declared, limits)
+    said = None if facts is None or facts.declared is None else facts.declared - facts.left_out
+    found = judging.of_counts(kind, counts, said, limits)
     found += judging.of_elsewhere(counts, refused)
     found += _told_rows(conn, territory.city_id, kind, version, refused)
     found += _notes(tally, facts)

@@ -52,9 +52,9 @@ class Source:
 
     @property
     def facts(self) -> SourceFacts:
-        """What the file turned out to be; its remarks are complete once its rows are read."""
+        """What the file turned out to be; its remarks, and what was left out, are complete once its rows are read."""
         remarks = (*self._opened.facts.remarks, *self._opened.remarks())
-        return replace(self._opened.facts, remarks=remarks)
+        return replace(self._opened.facts, remarks=remarks, left_out=self._opened.passed_over())
 
     @property
     def done(self) -> tuple[int, int | None, str]:

@@ -53,7 +53,7 @@ class SourceFacts:
 
     ``declared`` is how many rows the file itself says it holds, None when it doesn't say. ``used`` maps our properties
     to the columns they are read from, ``guessed`` names those that nobody declared, ``unused`` the columns left over.
-    ``remarks`` grow while the rows are read.
+    ``remarks`` and ``left_out`` (rows that are none of the kind asked for) grow while the rows are read.
     """
 
     format: str
@@ -63,6 +63,7 @@ class SourceFacts:
     layer: str | None = None
     layout: str | None = None
     declared: int | None = None
+    left_out: int = 0
     columns: tuple[str, ...] = ()
     used: Mapping[str, str] = field(default_factory=dict)
     guessed: frozenset[str] = frozenset()
