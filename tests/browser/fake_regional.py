@@ -75,6 +75,7 @@ def version(number: int, state: str, **more: Any) -> JSON:
         "mapping": {
             "columns": COLUMNS,
             "used": {"source_key": "id", "name": "naam", "category_id": "soort", "lon": "lng", "lat": "lat"},
+            "guessed": ["source_key", "name", "category_id", "lat"],
             "unused": ["opmerking"],
         },
         "counts": {"declared": 1210, "stored": 1204, "refused": 6, "created": 12},
@@ -128,16 +129,20 @@ def overlay(number: int, field: str, value: Any, **more: Any) -> JSON:
     }
 
 
+REPORTED = review(3, "report", field="closed", evidence={"reports": 1, "values": [{"value": True, "reports": 1}]})
+
+
 class World:
     """What one operator sees and does."""
 
     def __init__(self) -> None:
         self.versions = [version(2, "active"), version(1, "retired", activated_at="2026-10-01T09:00:00+08:00")]
         self.overlays = [overlay(1, "phone", "0571-2"), overlay(2, "closed", True, place_name=HOSTILE)]
-        self.reviews = [review(1, "duplicate"), review(2, "overlay_conflict", field="phone"), review(3, "report")]
+        self.reviews = [review(1, "duplicate"), review(2, "overlay_conflict", field="phone"), REPORTED]
         self.bodies: list[bytes] = []
         self.uploads: list[JSON] = []
         self.notes: list[str] = []
+        self.differs: JSON = {}
         self.looks = 0
 
     def find(self, number: int) -> JSON | None:
@@ -179,9 +184,14 @@ class World:
                 },
             }
             return
+        if "picture" in name:
+            failure = {"code": "unsupported-format", "detail": "The file is a picture.", "hint": "Save it as GeoJSON."}
+            seen |= {"state": "failed", "failure": failure, "mapping": {"columns": [], "used": {}, "unused": []}}
+            return
         gate = next((gate for word, gate in GATES.items() if word in name), GATES["open"])
+        trial = {"state": "discarded", "outcome": "dry_run"} if seen["dry_run"] else {"state": "staged"}
         seen |= {
-            "state": "staged",
+            **trial,
             "gate": gate,
             "progress": {"stage": "done", "done": 1210, "total": 1210, "unit": "rows"},
         }
@@ -246,7 +256,10 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
             return problem(409, "load-in-progress", f"version {waiting['version']} waits", version=waiting["version"])
         if "same" in name:
             return jsonify({**world.versions[0], "outcome": "unchanged"})
-        made = world.begin(name, origin={**origin(), **{k: v for k, v in request.args.items() if k in origin()}})
+        dry_run = request.args.get("dry_run") == "true"
+        made = world.begin(
+            name, dry_run=dry_run, origin={**origin(), **{k: v for k, v in request.args.items() if k in origin()}}
+        )
         answer = jsonify(made)
         answer.headers["Retry-After"] = "0"
         return answer, 202
@@ -279,7 +292,7 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         else:
             name = found["file"]["name"].replace("broken", "mended")
             if found["state"] != "failed":
-                world.versions = [each for each in world.versions if each is not found]
+                found["state"] = "discarded"
             world.uploads.append(dict(request.json or {}))
             return jsonify(world.begin(name)), 202
         return jsonify(found)
@@ -290,13 +303,19 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         before = max(each["version"] for each in world.versions if each["version"] < now["version"])
         return act(world, before, "activate")
 
+    def reported(world: World, number: int) -> Answer:
+        found = world.find(number)
+        assert found is not None
+        unread = {"verdict": "blocked", "checks": [], "counts": {"declared": 0, "stored": 0, "refused": 0}}
+        return jsonify(REPORT if found["state"] != "failed" else unread)
+
     def refused(world: World, number: int) -> Answer:
         return Response("row,source_key,reason\r\n17,node/17,unknown category spaceport\r\n", mimetype="text/csv")
 
     def difference(world: World, number: int) -> Answer:
         if number == 1 and "against" not in request.args:
             return problem(409, "diff-not-ready", "version 1 of places holds no rows to compare with")
-        return jsonify({**DIFF, "to": number})
+        return jsonify({**DIFF, "to": number, **world.differs})
 
     def reviews(world: World) -> Answer:
         state, kind = request.args.get("state"), request.args.get("kind")
@@ -329,7 +348,7 @@ def add_regional(app: Flask, shop: Shop) -> Worlds:
         path: (listed, "GET"),
         f"{path} ": (upload, "POST"),
         f"{path}/<int:number>": (one, "GET"),
-        f"{path}/<int:number>/report": (lambda world, number: jsonify(REPORT), "GET"),
+        f"{path}/<int:number>/report": (reported, "GET"),
         f"{path}/<int:number>/refused.csv": (refused, "GET"),
         f"{path}/<int:number>/diff": (difference, "GET"),
         f"{path}/<int:number>/diff.geojson": (lambda world, number: jsonify(layer(request.args["layer"])), "GET"),

@@ -146,6 +146,7 @@ def test_somebody_elses_load_is_named_and_a_lost_answer_makes_no_second_load(des
     at.page.route("**/versions?*", lose)
     at.sends()
     expect(at.page.locator("#upload-said")).to_contain_text("could not be reached")
+    expect(at.page.locator("#upload-said")).to_contain_text("Send it again: the same file is one load")
     at.world.begin("endless.csv")
     press(at, "Send and check")
     expect(at.page.locator("#upload-said")).to_contain_text("version 3 waits")
@@ -180,18 +181,63 @@ def test_a_file_that_was_read_wrongly_is_read_again_with_other_columns(desk: Cal
     at.page.get_by_label("Value for every row: category, in words").fill("cafe")
     press(at, "Load again like this")
     at.heading("Hangzhou: Places, version 4")
+    # What was declared before and what was changed; what was guessed is guessed again, and "=" stands for no column.
     assert at.world.uploads[-1] == {
-        "mapping": {
-            "source_key": "id",
-            "name": "naam",
-            "lon": "lng",
-            "lat": "lat",
-            "website": "opmerking",
-            "category": "=cafe",
-        },
-        "datum": "wgs84",
-        "encoding": "utf-8",
+        "mapping": {"lon": "lng", "website": "opmerking", "category_id": "=", "category": "=cafe"},
     }
+
+
+def test_a_reading_that_is_not_changed_is_not_declared(desk: Callable[..., Desk]) -> None:
+    at = desk().at("#/hangzhou/places")
+    at.sends("blocked.csv")
+    # What mends it is open before one's eyes.
+    expect(at.page.locator("#reload-datum")).to_be_visible()
+    at.page.locator("#reload-datum").select_option("gcj02")
+    press(at, "Load again like this")
+    at.heading("Hangzhou: Places, version 4")
+    assert at.world.uploads[-1] == {"datum": "gcj02"}
+
+
+def test_a_position_in_one_column_can_be_told(desk: Callable[..., Desk]) -> None:
+    at = desk().at("#/hangzhou/places")
+    at.sends("broken.csv")
+    at.page.locator("#map-lon").select_option("")
+    at.page.locator("#map-latlon").select_option("opmerking")
+    press(at, "Load again like this")
+    at.heading("Hangzhou: Places, version 4")
+    assert at.world.uploads[-1] == {"mapping": {"latlon": "opmerking"}}
+
+
+def test_what_no_other_reading_helps_is_not_offered_one_and_its_report_says_why(desk: Callable[..., Desk]) -> None:
+    at = desk().at("#/hangzhou/places")
+    at.sends("picture.png")
+    expect(at.page.locator(".note-bad")).to_contain_text("Save it as GeoJSON")
+    assert at.page.locator("#mapping-form").count() == 0
+    at.page.get_by_role("link", name="Report", exact=True).click()
+    at.heading("Hangzhou: Places, version 3: report")
+    expect(at.page.locator(".note-bad")).to_contain_text("The file is a picture.")
+    assert at.page.locator(".note-good").count() == 0
+
+
+def test_a_trial_says_what_it_would_have_come_to(desk: Callable[..., Desk]) -> None:
+    at = desk().at("#/hangzhou/places")
+    at.page.get_by_text("What the file doesn't say itself").click()
+    at.page.locator("#dry_run").check()
+    at.sends("second.csv")
+    said = at.page.locator(".note-wait")
+    expect(said).to_contain_text("A trial: everything was checked")
+    expect(said).to_contain_text("A second person has to approve")
+    expect(said).to_contain_text("402 of the 1,204 places would vanish")
+
+
+def test_a_first_version_promises_no_way_back(desk: Callable[..., Desk]) -> None:
+    at = desk()
+    at.world.differs = {"from": None}
+    at.world.versions = [version(3, "staged")]
+    at.at("#/hangzhou/places/3")
+    press(at, "Show it to readers")
+    expect(at.page.locator(".step-lines")).to_contain_text("Nothing of this kind was shown before")
+    expect(at.page.locator(".step-lines")).not_to_contain_text("go back to it")
 
 
 def test_a_blocked_version_offers_no_way_to_readers(desk: Callable[..., Desk]) -> None:

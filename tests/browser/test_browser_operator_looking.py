@@ -101,6 +101,9 @@ def test_reviews_are_decided_and_undone(desk: Callable[..., Desk]) -> None:
     expect(pair.get_by_role("button", name="They are two: keep apart")).to_be_visible()
     page.locator("#review-kind").select_option("report")
     expect(page.locator(".review")).to_have_count(1)
+    assert page.locator(".review .evidence div").all_inner_texts() == [
+        "What about it\nclosed for good", "Reports\n1", "What they say\nyes × 1",
+    ]  # fmt: skip
     page.locator("#review-state").select_option("done")
     expect(page.locator(".reviews")).to_contain_text("Nothing waits here.")
 

@@ -44,6 +44,8 @@ export interface FileFacts {
 export interface Mapping {
   columns: string[];
   used: Record<string, string>;
+  /** Of those, what nobody declared. */
+  guessed?: string[];
   unused: string[];
 }
 

@@ -8,7 +8,7 @@ import { FactMap, type Spot, type Tone } from "./factmap";
 import * as api from "./operatorapi";
 import { countFacts, section, smallButton, versionTabs, versionTitle } from "./parts";
 import type { Check, First, Report, Severity, Territory, Version } from "./regionaltypes";
-import { crumbsOf, gateNote, refusedButton } from "./versionview";
+import { crumbsOf, failedNote, gateNote, refusedButton } from "./versionview";
 import { t, translated } from "./words";
 
 const SEVERITIES: Severity[] = ["file", "row", "warning", "info"];
@@ -54,7 +54,7 @@ export async function reportView(desk: Desk, territory: Territory, where: api.Wh
     verdictNote(version, report),
     section(t("operator.counts"), countFacts(report.counts)),
     el("div", { class: "actions no-print" }, (report.counts.refused ?? 0) > 0 && refusedButton(desk, where, number), button({ class: "act act-second" }, () => print(), t("operator.print"))),
-    ...(checks.length === 0 ? [note("good", t("operator.no_findings"))] : groups.filter((each): each is HTMLElement => each !== null)),
+    ...(checks.length === 0 ? [...(version.state === "failed" ? [] : [note("good", t("operator.no_findings"))])] : groups.filter((each): each is HTMLElement => each !== null)),
   );
   const drawn = spots.length > 0;
   desk.show({ title, crumbs, content: [drawn ? el("div", { class: "two" }, left, el("aside", { class: "two-map", "aria-label": t("operator.map_report") }, map.node)) : left], ...(drawn && { map }) });
@@ -63,6 +63,8 @@ export async function reportView(desk: Desk, territory: Territory, where: api.Wh
 }
 
 function verdictNote(version: Version, report: Report): HTMLElement {
+  // A file that could not be read has no findings: its failure is all there is to say.
+  if (version.state === "failed" && report.checks.length === 0) return failedNote(version);
   const reasons = report.reasons ?? (version.gate?.verdict === report.verdict ? version.gate.reasons : []);
   return gateNote({ verdict: report.verdict, reasons }, version.approvals.length > 0);
 }

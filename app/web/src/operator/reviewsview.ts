@@ -138,6 +138,8 @@ function evidencePart(review: Review): HTMLElement[] {
           [t("operator.evidence.reason"), overlay.reason],
           [t("operator.evidence.evidence"), overlay.evidence],
         ];
-  const rows = [...corrected, ...Object.entries(review.evidence ?? {}).map(([name, value]): [string, string | null] => [named(name), asText(value)])];
+  // What they say says nothing without what they say it of.
+  const about: [string, string | null][] = review.kind === "report" && review.field != null ? [[t("operator.evidence.field"), maybe(`operator.property.${review.field}`) ?? review.field]] : [];
+  const rows = [...about, ...corrected, ...Object.entries(review.evidence ?? {}).map(([name, value]): [string, string | null] => [named(name), asText(value)])];
   return rows.length === 0 ? [] : [el("div", { class: "evidence" }, facts(rows))];
 }

@@ -127,7 +127,7 @@ export function uploadPart(desk: Desk, where: api.Where, last: Version | null): 
     // A refusal ends what was tried; without an answer the same file goes out again under the same key.
     if (!isUndecided(error)) key = newId();
     if (error instanceof ApiProblem) given.place(error);
-    const shown = note("bad", refused(error), faultLines(error));
+    const shown = note("bad", refused(error), isUndecided(error) ? [t("operator.send_again"), ...faultLines(error)] : faultLines(error));
     const under = error instanceof ApiProblem ? Number(error.body["version"]) : Number.NaN;
     if (Number.isSafeInteger(under)) shown.append(el("div", { class: "note-actions" }, linkButton(t("operator.open_version", { n: under }), versionAddress(where, under))));
     said.replaceChildren(shown);

@@ -16,6 +16,9 @@ import type { Gate, Territory, Version } from "./regionaltypes";
 import { confirmStep } from "./steps";
 import { faultLines, maybe, refused, t, translated } from "./words";
 
+/** Files that no other reading of them helps. */
+const UNREADABLE = ["unsupported-format", "empty-file", "damaged-file", "count-differs", "malformed-json", "line-too-long", "damaged-archive", "encrypted-archive", "nested-archive", "unsafe-archive", "too-many-members", "unpacks-too-large", "unsafe-database", "incomplete-shapefile"];
+
 const isLoading = ({ state }: Version): boolean => state === "validating";
 
 /** The server works on it: it is being loaded, or shown to readers. */
@@ -124,15 +127,12 @@ class VersionPage {
   private verdict(): HTMLElement {
     const { version } = this;
     const { failure, gate } = version;
-    if (version.state === "failed") {
-      const title = failure === null ? t("operator.failed") : translated(`failure.${failure.code}`, t("operator.failed"));
-      return note("bad", title, failure === null ? [] : [failure.detail, ...(failure.hint === null ? [] : [translated(`failure_hint.${failure.code}`, failure.hint)])]);
-    }
+    if (version.state === "failed") return failedNote(version);
+    if (version.outcome === "dry_run" && gate !== null) return trialNote(gate);
     if (version.active) return note("good", t("operator.is_active", { at: at(version.activated_at ?? version.created_at, this.territory.time_zone) }));
     if (failure !== null) return note("bad", t("operator.not_shown"), [failure.detail, ...(failure.hint === null ? [] : [failure.hint])]);
     if (version.state === "retired") return note("wait", t("operator.is_retired"));
     if (version.state !== "staged" || gate === null) return note("wait", maybe(`operator.state.${version.state}`) ?? version.state);
-    if (version.dry_run) return note("good", t("operator.dry_done"));
     return gateNote(gate, version.approvals.length > 0);
   }
 
@@ -168,7 +168,8 @@ class VersionPage {
     const { version, where } = this;
     const lines = async (): Promise<string[]> => {
       try {
-        return [t("operator.activate_says"), ...changeLines(await api.diff(where, version.version, null))];
+        const diff = await api.diff(where, version.version, null);
+        return [t(diff.from === null ? "operator.activate_first" : "operator.activate_says"), ...changeLines(diff)];
       } catch {
         return [t("operator.activate_says"), t("operator.changes_unknown")];
       }
@@ -251,6 +252,7 @@ class VersionPage {
   private mapping(): HTMLElement | null {
     const { version } = this;
     if (version.mapping === null || version.file === null || version.file.kept === false || !["staged", "failed", "discarded"].includes(version.state)) return null;
+    if (version.state === "failed" && UNREADABLE.includes(version.failure?.code ?? "")) return null;
     const said = el("div", {});
     const part = mappingPart(version);
     const submit = async (): Promise<void> => {
@@ -263,7 +265,7 @@ class VersionPage {
     };
     return el(
       "details",
-      { class: "part more", open: version.state === "failed" },
+      { class: "part more", open: version.state === "failed" || (version.state === "staged" && version.gate?.verdict === "blocked") },
       el("summary", {}, t("operator.mapping")),
       form({ class: "stack", id: "mapping-form" }, t("operator.reload"), submit, part.node, said),
     );
@@ -284,6 +286,19 @@ function draw(bar: ReturnType<typeof progressBar>, version: Version): void {
   const whole = total === null || total === 0 ? "" : ` / ${shown(total)}`;
   // Before the first step nobody knows how far it is.
   bar.set(done === 0 ? null : done, total, done === null ? "" : `${shown(done)}${whole}${unit === null || unit === "bytes" ? "" : ` ${maybe(`operator.unit.${unit}`) ?? unit}`}`);
+}
+
+/** Why nothing of a load was kept, and what to do about it. */
+export function failedNote({ failure }: Version): HTMLElement {
+  if (failure === null) return note("bad", t("operator.failed"));
+  const hint = failure.hint === null ? [] : [translated(`failure_hint.${failure.code}`, failure.hint)];
+  return note("bad", translated(`failure.${failure.code}`, t("operator.failed")), [failure.detail, ...hint]);
+}
+
+/** What a trial would have come to. */
+function trialNote(gate: Gate): HTMLElement {
+  const kind = gate.verdict === "open" ? "good" : gate.verdict === "blocked" ? "bad" : "wait";
+  return note(kind, t("operator.dry_done"), [t(`operator.gate.${gate.verdict}`), ...gate.reasons.map(({ code, detail }) => translated(`reason.${code}`, detail)), t("operator.dry_next")]);
 }
 
 export function gateNote(gate: Gate, approved: boolean): HTMLElement {
