@@ -10,8 +10,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import OperationalError
 
 from app.cities import queries as cities
 from app.cities.types import WORLD_CITY_ID, DatasetVersion, Territory
@@ -33,7 +35,9 @@ from geo.bbox import Bbox
 
 MEND: Final = "nothing of the file was kept; mend it and send it again, or reload it with other declarations"
 COMMAND_LINE_WORK: Final = "load"
+OPENING_WAITS_MS: Final = 500
 _NUMBERS_TRIED: Final = 5
+_LOCKED: Final = "55P03"  # the server's word for a lock that was not to be had in time
 
 
 def random_id(city_id: int, _source_key: str) -> Any:
@@ -78,17 +82,7 @@ def open_version(conn: Connection, wanted: Wanted, by: str, now: datetime, *, du
     dataset_id = new_city_id(wanted.city_id)
     for _ in range(_NUMBERS_TRIED):
         version = _free_number(conn, wanted.city_id, wanted.kind, active)
-        added = cities.insert_version(
-            conn,
-            city_id=wanted.city_id,
-            dataset_id=dataset_id,
-            kind=wanted.kind,
-            version=version,
-            origin=wanted.origin,
-            sha256=wanted.upload.sha256,
-            now=now,
-        )
-        if added:
+        if _inserted(conn, wanted, dataset_id, version, now):
             break
         refuse_second_load(conn, wanted.city_id, wanted.kind)
     else:
@@ -111,6 +105,31 @@ def _read_alike(conn: Connection, active: DatasetVersion, wanted: Wanted) -> boo
     """Whether the active version's file was declared to be what is declared now."""
     job = queries_jobs.job_of(conn, active.city_id, active.dataset_id)
     return declared_of({} if job is None else job.wishes) == declared_of(wanted.wishes)
+
+
+def _inserted(conn: Connection, wanted: Wanted, dataset_id: UUID, version: int, now: datetime) -> bool:
+    """Whether the version was added; LoadInProgress when another load keeps its own to itself for so long.
+
+    A command line's load is one transaction: what it adds is in nobody's sight until it ends, and who adds another
+    has to wait for that.
+    """
+    try:
+        with conn.begin_nested(), queries_jobs.waiting_at_most(conn, OPENING_WAITS_MS):
+            return cities.insert_version(
+                conn,
+                city_id=wanted.city_id,
+                dataset_id=dataset_id,
+                kind=wanted.kind,
+                version=version,
+                origin=wanted.origin,
+                sha256=wanted.upload.sha256,
+                now=now,
+            )
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != _LOCKED:
+            raise
+        detail = f"another load of {wanted.kind} is under way by command line; wait until it ends, then try again"
+        raise LoadInProgress(detail, retry_after_s=5) from None
 
 
 def _free_number(conn: Connection, city_id: int, kind: str, active: DatasetVersion | None) -> int:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -270,6 +271,16 @@ def forget_files(conn: Connection, city_id: int, now: datetime) -> int:
         )
         .values(file_key=None, file_until=None)
     ).rowcount
+
+
+@contextmanager
+def waiting_at_most(conn: Connection, wait_ms: int) -> Iterator[None]:
+    """Statements within wait so long for a lock; those after them as long as before."""
+    before = conn.execute(text("SELECT current_setting('lock_timeout')")).scalar_one()
+    set_wait = text("SELECT set_config('lock_timeout', :wait, true)")
+    conn.execute(set_wait, {"wait": f"{wait_ms}ms"})
+    yield  # what fails takes the setting back with its savepoint
+    conn.execute(set_wait, {"wait": before})
 
 
 _FILL_LOCK = 0x66756A66  # first half of the advisory lock under which one process fills a kind; the second: city, kind

@@ -7,16 +7,21 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import UUID
 
+import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from app.core.clock import system_clock
 from app.core.db import open_database
 from app.coupons.search_rows import follow_places
 from app.factory import create_app
+from app.imports import actions
+from app.imports.errors import LoadInProgress
+from app.imports.types_jobs import Upload, Wanted
 from app.imports.uploads import folder_of
 from app.places import overlays
 from app.places.queries_edits import Author
-from tests.app.imports.loadfiles import CITY, place
+from tests.app.imports.loadfiles import CITY, NOW, ORIGIN, place
 from tests.factories.loads import KIND, Town, lines_of
 
 SEARCH = "/v1/places/nearby?lat=-17&lon=179.9&radius_m=5000"
@@ -63,6 +68,26 @@ def test_of_two_uploads_at_once_one_wins_whole(town: Town) -> None:
         assert town.version(won["version"])["counts"]["stored"] == 1
         town.post(f"{KIND}/versions/{won['version']}/discard")
         town.work()
+
+
+def test_a_load_that_nobody_can_see_yet_refuses_others_as_one_that_is_seen(town: Town) -> None:
+    wanted = Wanted(CITY, "places", Upload("a.csv", 1, bytes(32), None), ORIGIN, {}, dry_run=False)
+    with town.owner.connect() as first, town.owner.connect() as second:  # a command line's load: one transaction
+        actions.open_version(first, wanted, "command line:anna", NOW)
+        answer = town.send([place("a")])
+        told = answer.get_json()
+        assert (answer.status_code, told["code"], told["retryable"]) == (409, "load-in-progress", True), told
+        assert answer.headers["Retry-After"] == "5"
+        assert "by command line" in told["detail"]
+        second.execute(sa.text("SET lock_timeout = '30s'"))
+        with pytest.raises(LoadInProgress, match="by command line"):
+            actions.open_version(second, wanted, "command line:bert", NOW)
+        kept = second.execute(sa.text("SELECT current_setting('lock_timeout'), count(*) FROM datasets WHERE kind = 'x'"))
+        assert kept.one() == ("30s", 0), "the transaction goes on, with its own patience"
+        first.rollback()
+    assert not list(folder_of(town.settings).glob("*.part"))
+    again = town.send([place("a")])
+    assert again.status_code == 202
 
 
 def test_each_answer_during_activations_is_wholly_old_or_wholly_new(town: Town) -> None:
