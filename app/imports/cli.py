@@ -5,6 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 import time
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -19,13 +20,16 @@ from app.core.settings import Settings
 from app.imports import actions, search_rows, seeding
 from app.imports.checks.limits import limits_of
 from app.imports.cli_datasets import (
+    a_note,
     activate_now,
     actor_here,
     counts_of,
     datasets,
     in_words,
     mapping_of,
+    needs_lines,
     territory_of,
+    version_of,
 )
 from app.imports.cli_look import declaring, look
 from app.imports.cli_report import diff_of_dataset, report_of_dataset  # noqa: F401  (commands of the group)
@@ -41,8 +45,9 @@ from app.imports.console import (
 )
 from app.imports.demo.cli import demo_endpoint, passwords
 from app.imports.edits.cli import places
-from app.imports.errors import UnreadableFile
+from app.imports.errors import UnreadableFile, VersionNotOpen
 from app.imports.fact_tables import CITY_KINDS, WORLD_KINDS
+from app.imports.present import version_json
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territories.cli import cities as territories
 from app.imports.types import Change, LoadReport, LoadRequest
@@ -163,6 +168,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 @click.option("--dry-run", is_flag=True, help="Go the whole way and roll back.")
 @click.option("--activate", "then_activate", is_flag=True, help="Show the version to readers when it is staged.")
 @click.option("--accept-refused", is_flag=True, help="Keep the good rows, however many others were refused.")
+@click.option("--note", callback=a_note, help="With --activate: why it may be shown, where its checks want that said.")
 @click.option("--accept-loss", is_flag=True, help="Activate even when many rows that readers see would vanish.")
 @_json
 @guarded
@@ -183,10 +189,13 @@ def import_file(
     dry_run: bool,
     then_activate: bool,
     accept_refused: bool,
+    note: str | None,
     accept_loss: bool,
     as_json: bool,
 ) -> None:
     """Load FILE as the next version of one kind of data of a territory."""
+    if note is not None and not then_activate:
+        raise click.BadParameter("--note goes with --activate", param_hint="--note")
     console, now = Console(as_json), system_clock()
     with connected(import_engine(settings())) as conn:
         territory = territory_of(conn, city)
@@ -203,13 +212,21 @@ def import_file(
             raise
         change = _against_active(conn, report)
         lossy = change is not None and too_much_lost(change) and not accept_loss
+        told = None if report.outcome != "staged" else version_json(version_of(conn, city, kind, report.version))
+        lacking: VersionNotOpen | None = None
         if report.outcome == "staged" and then_activate and not lossy:
-            activate_now(conn, city, kind, report.version, "--accept-loss" if accept_loss else None, now)
+            try:
+                activate_now(conn, city, kind, report.version, "--accept-loss" if accept_loss else None, note, now)
+            except VersionNotOpen as refused:
+                lacking = refused
         conn.rollback() if dry_run else conn.commit()
-        _tell(console, report, city, activated=then_activate and not lossy, dry_run=dry_run, change=change)
+        shown = then_activate and not lossy and lacking is None
+        _tell(console, report, city, activated=shown, dry_run=dry_run, change=change, staged=told)
         if report.outcome == "failed":
             _tell_failed(report, accept_refused)
             sys.exit(USER_FAULT)
+        if lacking is not None:
+            _tell_lacking(report, lacking, dry_run)
         if change is not None and lossy:
             _tell_loss(report, city, change, then_activate, dry_run)
 
@@ -233,6 +250,14 @@ def _tell_loss(report: LoadReport, city: str, change: Change, then_activate: boo
     show = f"show it with: fujin datasets activate {city} {report.kind} {report.version} --accept-loss"
     end = "nothing was kept" if dry_run else f"version {report.version} stays staged; {show}"
     click.echo(f"error: {loss}, and --accept-loss was not given; {end}", err=True)
+    sys.exit(USER_FAULT)
+
+
+def _tell_lacking(report: LoadReport, lacking: VersionNotOpen, dry_run: bool) -> None:
+    """Ends with 1: the checks of the version kept it from being activated."""
+    end = "nothing was kept" if dry_run else f"version {report.version} stays staged"
+    click.echo(f"error: {end}: {lacking}", err=True)
+    click.echo(f"hint: {lacking.__dict__['hint']}", err=True)
     sys.exit(USER_FAULT)
 
 
@@ -267,6 +292,7 @@ def _tell(
     activated: bool = True,
     dry_run: bool = False,
     change: Change | None = None,
+    staged: Mapping[str, Any] | None = None,
 ) -> None:
     where = f"{slug} {report.kind}"
     if report.outcome == "unchanged":
@@ -292,11 +318,14 @@ def _tell(
         "blocked": report.blocked,
         "remarks": list(report.remarks),
         **(counts_of(change) if change else {}),
+        **({"gate": staged["gate"]} if staged else {}),
         "faults": [{"row": f.row, "source_key": f.source_key, "reason": f.reason} for f in report.faults],
     }
     console.result(sentence, facts)
     if change is not None:
         console.say(f"  {in_words(change)}")
+    for line in needs_lines(staged) if staged and staged["gate"]["verdict"] != "open" else ():
+        console.say(line)
     for remark in report.remarks:
         console.say(f"  note: {remark}")
     for line in actions.report_faults(report):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import getpass
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 import click
@@ -19,13 +19,23 @@ from app.core.processes import end_with_parent
 from app.imports import actions, jobs, life, purging, queries_jobs, queries_versions, uploads
 from app.imports.checks.limits import limits_of
 from app.imports.console import OUR_FAULT, USER_FAULT, Console, connected, guarded, import_engine, settings, work_engine
-from app.imports.errors import UnknownTerritory, UnknownVersion
+from app.imports.errors import UnknownTerritory, UnknownVersion, VersionNotOpen
 from app.imports.present import version_json
 from app.imports.types import Change
 from app.imports.types_jobs import COMMAND_LINE, Actor, VersionView
 from app.imports.usage import FujinCommand, FujinGroup
 
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for scripts.")
+MOST_OF_A_NOTE: Final = 500
+
+
+def a_note(_context: click.Context, _param: click.Parameter, value: str | None) -> str | None:
+    """A note of 1 to 500 characters, as over HTTP; for options."""
+    if value is not None and not 1 <= len(value.strip()) <= MOST_OF_A_NOTE:
+        raise click.BadParameter(f"write 1 to {MOST_OF_A_NOTE} characters")
+    return None if value is None else value.strip()
+
+
 _dry = click.option("--dry-run", is_flag=True, help="Say what would happen, and do nothing.")
 
 
@@ -51,19 +61,39 @@ def version_of(conn: Connection, city: str, kind: str, number: int, *, lock: boo
 
 
 def activate_now(
-    conn: Connection, city: str, kind: str, number: int, override: str | None, now: datetime
+    conn: Connection, city: str, kind: str, number: int, override: str | None, note: str | None, now: datetime
 ) -> VersionView:
     """Shows a version to every reader in this process; ``override`` says why it may be shown whatever it lacks.
 
-    Who may run this command may do so; it stands in the version's history.
+    Who may run this command may do so; it stands in the version's history. VersionNotOpen says how to go on here.
     """
     found = version_of(conn, city, kind, number, lock=True)
     if override is None:
-        life.refuse_unless_open(life.judged_again(conn, found), None)
+        try:
+            life.refuse_unless_open(life.judged_again(conn, found), note)
+        except VersionNotOpen as refused:
+            refused.__dict__["hint"] = _way_on(city, kind, number, refused)
+            raise
     actions.activate(conn, found.city_id, kind, number, now)
-    note = None if override is None else f"what it lacked was overridden: {override}"[:500]
+    if override is not None:
+        note = f"what it lacked was overridden: {override}{f' ({note})' if note else ''}"[:500]
     queries_jobs.add_step(conn, found.city_id, found.dataset_id, "activated", actor_here().key, now, note)
     return version_of(conn, city, kind, number)
+
+
+def _way_on(city: str, kind: str, number: int, refused: VersionNotOpen) -> str:
+    """The command that does what a version lacks."""
+    where = f"{city} {kind} {number}"
+    return {
+        "note": f"fujin datasets activate {where} --note 'why it may be shown'",
+        "second_person": f"fujin datasets approve {where} --note 'why it may be shown', by somebody else",
+        "blocked": f"fujin datasets report {where}, then fujin datasets discard {where}",
+    }[refused.extra["gate"]["verdict"]]
+
+
+def needs_lines(told: Mapping[str, Any]) -> list[str]:
+    """What a staged version waits for, as ``version_json`` tells it."""
+    return [f"  needs: {told['gate']['verdict']}", *(f"    {each['detail']}" for each in told["gate"]["reasons"])]
 
 
 @click.group(cls=FujinGroup)
@@ -124,7 +154,7 @@ def show_dataset(city: str, kind: str, version: int, as_json: bool) -> None:
 
 def _told(found: VersionView) -> str:
     told = version_json(found)
-    counts, gate, progress = told["counts"], told["gate"], told["progress"]
+    counts, progress = told["counts"], told["progress"]
     seen = " (readers see it)" if found.active else ""
     lines = [
         f"{found.city} {found.kind}: version {found.version} is {found.state}{seen}",
@@ -136,8 +166,7 @@ def _told(found: VersionView) -> str:
     if found.failure:
         lines.append(f"  {found.failure['detail']}; {found.failure['hint']}")
     if found.state == "staged":
-        lines.append(f"  needs: {gate['verdict']}")
-        lines += [f"    {reason['detail']}" for reason in gate["reasons"]]
+        lines += needs_lines(told)
     lines += [
         f"  {step.at:%Y-%m-%d %H:%M:%S} {step.step} by {step.actor}{f': {step.note}' if step.note else ''}"
         for step in found.steps
@@ -149,7 +178,7 @@ def _told(found: VersionView) -> str:
 @click.argument("city")
 @click.argument("kind")
 @click.argument("version", type=int)
-@click.option("--note", required=True, help="Why it may be shown; kept in its history.")
+@click.option("--note", required=True, callback=a_note, help="Why it may be shown; kept in its history.")
 @_json
 @guarded
 def approve_dataset(city: str, kind: str, version: int, note: str, as_json: bool) -> None:
@@ -165,17 +194,20 @@ def approve_dataset(city: str, kind: str, version: int, note: str, as_json: bool
 @click.argument("city")
 @click.argument("kind")
 @click.argument("version", type=int)
+@click.option("--note", callback=a_note, help="Why it may be shown, where its checks want that said; kept in its history.")
 @click.option("--accept-loss", is_flag=True, help="Show it whatever its checks want; kept in its history.")
 @_dry
 @_json
 @guarded
-def activate_dataset(city: str, kind: str, version: int, accept_loss: bool, dry_run: bool, as_json: bool) -> None:
+def activate_dataset(
+    city: str, kind: str, version: int, note: str | None, accept_loss: bool, dry_run: bool, as_json: bool
+) -> None:
     """Show VERSION of KIND of CITY to every reader."""
     with connected(import_engine(settings())) as conn:
         city_id = territory_of(conn, city).city_id
         before = actions.active_number(conn, city_id, kind)
         override = "--accept-loss" if accept_loss else None
-        done = activate_now(conn, city, kind, version, override, system_clock())
+        done = activate_now(conn, city, kind, version, override, note, system_clock())
         change = actions.change_of(conn, city_id, kind, done.version, before)
         conn.rollback() if dry_run else conn.commit()
     facts = {"city": city, "kind": kind, "version": done.version, "active": not dry_run, **counts_of(change)}
@@ -186,7 +218,7 @@ def activate_dataset(city: str, kind: str, version: int, accept_loss: bool, dry_
 @datasets.command("rollback")
 @click.argument("city")
 @click.argument("kind")
-@click.option("--note", help="Why; kept in its history.")
+@click.option("--note", callback=a_note, help="Why; kept in its history.")
 @_dry
 @_json
 @guarded

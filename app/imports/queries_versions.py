@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Connection, and_, select
 
 from app.cities.tables import active_dataset, cities, datasets
-from app.imports.tables_jobs import dataset_steps, import_jobs
+from app.imports.tables_jobs import STEPS, dataset_steps, import_jobs
 from app.imports.types_jobs import Step, VersionView
 
 _POINTED = and_(
@@ -115,7 +115,9 @@ def _steps(conn: Connection, city_id: int, dataset_id: UUID) -> tuple[Step, ...]
         .order_by(dataset_steps.c.at, dataset_steps.c.step_id)
         .limit(MOST_STEPS)
     )
-    return tuple(Step(row.step, row.actor, row.note, row.at) for row in rows)
+    steps = [Step(row.step, row.actor, row.note, row.at) for row in rows]
+    # Steps of one transaction have one time: they are told in the order of a version's life.
+    return tuple(sorted(steps, key=lambda step: (step.at, STEPS.index(step.step))))
 
 
 def _view(row: Any) -> VersionView:

@@ -122,6 +122,54 @@ def test_a_version_that_loses_many_places_is_shown_only_when_that_is_accepted(
     assert "version 1 is active; against version 4: 11 new, 39 kept, 1 removed" in shown
 
 
+def test_a_version_that_wants_a_note_stays_staged_until_one_is_given(
+    run: Run, town: Connection, tmp_path: Path
+) -> None:
+    path = tmp_path / "places.geojsonl"
+    path.write_text("\n".join(json.dumps(place(f"p{n}", opening_hours="when we like")) for n in range(20)))
+    arguments = ("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    tried = run(*arguments, "--dry-run", "--json")
+    assert tried.exit_code == 0, tried.output
+    gate = json.loads(tried.stdout)["gate"]
+    assert (gate["verdict"], [reason["code"] for reason in gate["reasons"]]) == ("note", ["hours-unreadable"])
+    stopped = run(*arguments, "--activate")
+    assert stopped.exit_code == 1
+    assert "version 1 staged, 20 of 20 rows stored" in stopped.stdout
+    assert "  needs: note\n    20 of 20 places with opening hours have some that can't be read" in stopped.stdout
+    assert "error: version 1 stays staged: say in a note why it may be shown" in stopped.stderr
+    assert "fujin datasets activate town places 1 --note" in stopped.stderr
+    assert only_row(town, "SELECT state FROM datasets WHERE city_id = 7")[0] == "staged"
+    assert cities.active_version(town, CITY, "places") is None
+    lacking = run("datasets", "activate", "town", "places", 1)
+    assert (lacking.exit_code, "hint: fujin datasets activate town places 1 --note" in lacking.stderr) == (1, True)
+    assert run("datasets", "activate", "town", "places", 1, "--note", "they say so").exit_code == 0
+    assert cities.active_version(town, CITY, "places").version == 1  # type: ignore[union-attr]
+    history = json.loads(run("datasets", "show", "town", "places", 1, "--json").stdout)["history"]
+    assert [(step["step"], step["note"]) for step in history] == [
+        ("loaded", None),
+        ("staged", None),
+        ("activated", "they say so"),
+    ]
+
+
+def test_a_note_given_with_the_load_shows_its_version_at_once(run: Run, town: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "places.geojsonl"
+    path.write_text("\n".join(json.dumps(place(f"p{n}", opening_hours="when we like")) for n in range(20)))
+    arguments = ("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    useless = run(*arguments, "--note", "why")
+    assert (useless.exit_code, "--note goes with --activate" in useless.stderr) == (1, True)
+    assert run(*arguments, "--activate", "--note", "they say so").exit_code == 0
+    assert cities.active_version(town, CITY, "places").version == 1  # type: ignore[union-attr]
+
+
+def test_a_dry_run_with_activate_ends_as_the_load_would(run: Run, town: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "places.geojsonl"
+    path.write_text("\n".join(json.dumps(place(f"p{n}", opening_hours="when we like")) for n in range(20)))
+    tried = run("import", path, "--city", "town", "--kind", "places", *ORIGIN, "--activate", "--dry-run")
+    assert (tried.exit_code, "error: nothing was kept: say in a note" in tried.stderr) == (1, True)
+    assert only_row(town, "SELECT count(*) FROM datasets WHERE city_id = 7")[0] == 0
+
+
 def test_a_blocked_file_ends_with_one_and_is_kept_as_failed(run: Run, town: Connection, tmp_path: Path) -> None:
     path = tmp_path / "bad.geojsonl"
     path.write_text(json.dumps(place("a", category_id="spaceport")))
@@ -164,6 +212,8 @@ def test_an_empty_file_says_that_it_is_empty(run: Run, tmp_path: Path, content: 
         (("datasets", "rollback", "nowhere", "places"), "there is no territory nowhere"),
         (("datasets", "rollback", "town", "places"), "no earlier version"),
         (("datasets", "activate", "town", "places", "9"), "there is no version 9"),
+        (("datasets", "approve", "town", "places", "1", "--note", " "), "write 1 to 500 characters"),
+        (("datasets", "rollback", "town", "places", "--note", "n" * 501), "write 1 to 500 characters"),
     ],
 )
 def test_a_callers_fault_ends_with_one_and_says_so(run: Run, arguments: tuple[str, ...], message: str) -> None:
