@@ -194,7 +194,9 @@ def approve_dataset(city: str, kind: str, version: int, note: str, as_json: bool
 @click.argument("city")
 @click.argument("kind")
 @click.argument("version", type=int)
-@click.option("--note", callback=a_note, help="Why it may be shown, where its checks want that said; kept in its history.")
+@click.option(
+    "--note", callback=a_note, help="Why it may be shown, where its checks want that said; kept in its history."
+)
 @click.option("--accept-loss", is_flag=True, help="Show it whatever its checks want; kept in its history.")
 @_dry
 @_json

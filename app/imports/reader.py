@@ -23,7 +23,7 @@ from app.imports.reading.sources import Source, open_source
 from app.imports.reading.types import Ceilings, SourceFacts, Wishes
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territory import check_inside
-from app.imports.types import PlaceRecord, RowFault
+from app.imports.types import NO_CODE, PlaceRecord, RowFault, code_in
 from app.places.types import Category, Taxonomy
 from geo.bbox import Bbox
 from geo.grid_shift import Datum
@@ -174,7 +174,8 @@ class _Reading:
 
     def _refuse(self, fault: RowFault) -> None:
         at = (None, None) if fault.location is None else fault.location.xy
-        self._faults.append([fault.row, fault.source_key, fault.code, fault.reason, *at, _small(fault.raw)])
+        code = code_in(fault.reason) if fault.code == NO_CODE else fault.code
+        self._faults.append([fault.row, fault.source_key, code, fault.reason, *at, _small(fault.raw)])
         self._held += 500
 
     def _flush(self) -> Iterator[Frame]:

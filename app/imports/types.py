@@ -28,6 +28,16 @@ Began = Callable[[str, int, str], None]
 """Told that a part of the work begins: its stage, how much there is of it, in bytes or rows."""
 
 
+NO_CODE: Final = "not-a-feature"
+_CODES: Final = ("invalid-coordinate", "invalid-geometry", "empty-geometry", "geometry-too-large", "damaged-text")
+
+
+def code_in(reason: str) -> str:
+    """The check that a reason begins with, as in ``invalid-geometry: …``."""
+    said = reason.partition(":")[0]
+    return said if said in _CODES else NO_CODE
+
+
 @dataclass(frozen=True, slots=True)
 class RowFault:
     """A row that was refused: its number in the file from 1, its own key if it has one, and why.
@@ -38,7 +48,7 @@ class RowFault:
     row: int
     source_key: str | None
     reason: str
-    code: str = "not-a-feature"
+    code: str = NO_CODE
     location: LonLat | None = None
     raw: Mapping[str, Any] | None = None
 

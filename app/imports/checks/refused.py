@@ -36,10 +36,16 @@ def refused_csv(rows: Iterable[Any]) -> bytes:
     writer = csv.writer(text)
     writer.writerow([*FAULT, "lon", "lat", *map(guarded, columns)])
     for row, properties in flat:
-        at = ["" if value is None else repr(value) for value in (row.lon, row.lat)]
+        at = [_stated(row, "lon") if row.lon is None else repr(row.lon)]
+        at += [_stated(row, "lat") if row.lat is None else repr(row.lat)]
         said = [guarded(str(one)) for one in (row.row_no or "", row.check_code, row.reason)]
         writer.writerow([*said, *at, *(guarded(properties.get(name, "")) for name in columns)])
     return text.getvalue().encode()
+
+
+def _stated(row: Any, name: str) -> str:
+    """A coordinate that is none, as the file says it."""
+    return guarded(_cell((row.raw or {}).get(name)))
 
 
 def _flat(raw: Mapping[str, Any], source_key: str | None) -> dict[str, str]:

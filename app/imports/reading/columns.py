@@ -6,7 +6,7 @@ A guess is told as one, and only made where the values of the first rows bear it
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -84,7 +84,8 @@ _WKT: Final = re.compile(
     r"\s*(SRID=\d+;\s*)?(MULTI)?(POINT|LINESTRING|POLYGON|GEOMETRYCOLLECTION)\s*Z?M?\s*(\(|EMPTY)", re.I
 )
 _HEX: Final = re.compile(r"0[01][0-9A-Fa-f]{18,}")
-_NUMBER: Final = re.compile(r"\s*[-+]?\d+(\.\d+)?([eE][-+]?\d+)?\s*")
+_POINT_WITH_COMMAS: Final = re.compile(r"\s*[\[(]?\s*([-+]?\d+,\d+)\s*[; ]\s*([-+]?\d+,\d+)\s*[\])]?\s*")
+_NUMBER: Final = re.compile(r"\s*[-+]?\d+([.,]\d+)?([eE][-+]?\d+)?\s*")
 
 
 def plain(name: str) -> str:
@@ -104,9 +105,14 @@ def is_known(cell: str) -> bool:
 
 
 def point_of(text: str) -> tuple[float, float] | None:
-    """Both numbers of a cell with a position, in its order."""
-    match = _POINT.fullmatch(text)
-    return (float(match[1]), float(match[2])) if match else None
+    """Both numbers of a cell with a position, in its order; with decimal commas there is another sign between."""
+    match = _POINT.fullmatch(text) or _POINT_WITH_COMMAS.fullmatch(text)
+    return (float(match[1].replace(",", ".")), float(match[2].replace(",", "."))) if match else None
+
+
+def is_point_with_commas(text: str) -> bool:
+    """True for a cell with a position in decimal commas."""
+    return _POINT_WITH_COMMAS.fullmatch(text) is not None
 
 
 def is_shape(text: str) -> bool:
@@ -209,7 +215,7 @@ class _Look:
     def shape_columns(self) -> dict[str, str]:
         for pair in (("lon", "lat"), ("x", "y")):
             columns = [self.named(SHAPE[name]) for name in pair]
-            if None not in columns and all(self._mostly(str(column), _NUMBER) for column in columns):
+            if None not in columns and all(self._mostly(str(column), _NUMBER.fullmatch) for column in columns):
                 self.taken |= {str(column) for column in columns}
                 return {name: str(column) for name, column in zip(pair, columns, strict=True)}
         for column in self._columns:
@@ -218,7 +224,7 @@ class _Look:
                 self.taken.add(column)
                 return {"geometry": column}
         for column in self._columns:
-            if plain(column) in (*SHAPE["latlon"], *SHAPE["lonlat"]) and self._mostly(column, _POINT):
+            if plain(column) in (*SHAPE["latlon"], *SHAPE["lonlat"]) and self._mostly(column, point_of):
                 self.taken.add(column)
                 return {self._order(column): column}
         return {}
@@ -232,9 +238,9 @@ class _Look:
             return "latlon"
         return "lonlat" if plain(column) in ("lonlat", "lnglat", "longlat") else "latlon"
 
-    def _mostly(self, column: str, pattern: re.Pattern[str]) -> bool:
+    def _mostly(self, column: str, fits: Callable[[str], object]) -> bool:
         values = self.values(column)
-        return bool(values) and sum(bool(pattern.fullmatch(str(value))) for value in values) >= 0.8 * len(values)
+        return bool(values) and sum(bool(fits(str(value))) for value in values) >= 0.8 * len(values)
 
     def languages(self) -> Iterable[tuple[str, str]]:
         for column in self._columns:

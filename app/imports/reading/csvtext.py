@@ -78,15 +78,19 @@ def _is_utf8(path: Path) -> bool:
 
 
 def _delimiter(path: Path, codec: str) -> str:
-    """The one by which the first rows have the same number of cells, the more the better."""
+    """The one by which the first rows have the same number of cells, the more the better, and the very first as many.
+
+    Numbers with decimal commas cut rows into as many cells as the real delimiter does, but no header.
+    """
     best, most = ",", 1
     for delimiter in DELIMITERS:
         try:
-            widths = Counter(len(row) for row in islice(_records(path, codec, delimiter), _LOOKED_AT))
+            found = [len(row) for row in islice(_records(path, codec, delimiter), _LOOKED_AT)]
         except UnreadableFile:
             continue
+        widths = Counter(found)
         width, times = widths.most_common(1)[0] if widths else (1, 0)
-        if width > most and times >= 0.8 * widths.total():
+        if width > most and width == found[0] and times >= 0.8 * widths.total():
             best, most = delimiter, width
     return best
 

@@ -26,6 +26,7 @@ _OURS: Final = {
 }
 _FEATURES: Final = frozenset({"GeoJSON", "GeoJSONSeq", "GeoJSON geometries"})
 Translate = Callable[[RawRow], RawRow | RowFault | None]
+Told = Callable[[Any, Placer], Mapping[str, Any]]
 
 
 def understood(opened: Opened, wishes: Wishes) -> Opened:
@@ -112,9 +113,8 @@ def _mapped(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequen
         more["crs"] = placer.crs
         more["remarks"] += placer.remarks
     shown = Guess({**used, **(placer.used if placer else {})}, guess.guessed)
-    return _translated(
-        _with_facts(opened, shown, **more), tally, placer, _Mapper(wishes, used, Classifier.of(wishes), tally)
-    )
+    mapper = _Mapper(wishes, used, Classifier.of(wishes), tally)
+    return _translated(_with_facts(opened, shown, **more), tally, placer, mapper, mapper.told)
 
 
 def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str], firsts: Sequence[RawRow]) -> None:
@@ -142,14 +142,20 @@ def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str],
 _EXAMPLES: Final = {"kind": "=district", "admin_level": "=9", "layer": "=road", "class": "=minor"}
 
 
-def _translated(opened: Opened, tally: Tally, placer: Placer | None, translate: Translate) -> Opened:
+def _translated(
+    opened: Opened, tally: Tally, placer: Placer | None, translate: Translate, told: Told | None = None
+) -> Opened:
+    """Rows placed and translated; ``told`` says what a row without a usable position is refused with."""
     source = opened.rows
 
     def rows() -> Iterator[RawRow | RowFault]:
         for row in source():
             found: RawRow | RowFault | None = row
             if isinstance(found, RawRow) and placer is not None:
-                found = placer.placed(found)
+                placed = placer.placed(found)
+                if isinstance(placed, RowFault):
+                    placed = replace(placed, raw=told(found, placer) if told else found.properties)
+                found = placed
             if isinstance(found, RawRow):
                 found = translate(found)
             if found is None:
@@ -185,6 +191,14 @@ class _Mapper:
             found.setdefault("region_code", found.get("source_key"))
             _divided(found)
         return RawRow(row.row, row.geometry, found)
+
+    def told(self, row: RawRow, placer: Placer) -> Mapping[str, Any]:
+        """A row that can't be placed: our properties and the cells of its position, in the form that loads read."""
+        found = _properties(self._used, row.properties)
+        word = self._word(row.properties) if self._kind == "places" and "category_id" not in found else None
+        if word is not None:
+            found["category_id"] = self._known(word) or UNCATEGORISED
+        return found | {name: row.properties.get(column) for name, column in placer.used.items()}
 
     def _place(self, row: RawRow, found: dict[str, Any]) -> RawRow | RowFault | None:
         geometry = point_inside(row.geometry)
@@ -226,14 +240,20 @@ class _Mapper:
     def _category_of(self, word: str | None) -> str:
         if word is None:
             return UNCATEGORISED
+        found = self._known(word)
+        if found is None:
+            self._tally.note_word(word)
+        return found or UNCATEGORISED
+
+    def _known(self, word: str) -> str | None:
+        """The category that a word means here."""
         if word.casefold() in self._translated:
             return self._translated[word.casefold()]
         for part in (word, *word.split(";"), *word.split("|")):
             found = self._classifier.by_word(part)
             if found is not None:
                 return found
-        self._tally.note_word(word)
-        return UNCATEGORISED
+        return None
 
 
 def _properties(used: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,10 +17,12 @@ from app.imports.reading import columns
 from app.imports.reading.cleaning import is_nothing
 from app.imports.reading.reference import CRS84, DEGREES, Reference, is_collection, reference_of
 from app.imports.reading.types import Opened, RawRow, Wishes
-from app.imports.types import RowFault
+from app.imports.types import RowFault, code_in
 
 _SRID: Final = re.compile(r"\s*SRID=(\d+);\s*", re.I)
 _MAX_SRID: Final = 999_999
+_COMMA: Final = re.compile(r"[-+]?\d+,\d+")
+_THOUSANDS: Final = re.compile(r"[-+]?\d{1,3},\d{3}")
 
 
 def point_inside(given: Any) -> Any:
@@ -86,6 +88,8 @@ class Placer:
                 hint=f"Declare lon and lat, latlon, or geometry in mapping; the columns are {', '.join(names[:40])}.",
             )
         reference, remarks = _reference(found, values, wishes)
+        if _with_commas(found, values):
+            remarks += ("positions are written with decimal commas and are read so",)
         return cls(found, reference, remarks, used.get("source_key"))
 
     def placed(self, row: RawRow) -> RawRow | RowFault:
@@ -95,11 +99,12 @@ class Placer:
         try:
             shape = self._shape(row.properties)
         except (ValueError, ShapelyError) as error:
-            return RowFault(row.row, self._key(row), f"invalid-geometry: {str(error)[:120]}")
+            code = "invalid-geometry" if "geometry" in self.used else "invalid-coordinate"
+            return RowFault(row.row, self._key(row), f"{code}: {str(error)[:120]}", code)
         if isinstance(shape, shapely.Geometry) and not self.reference.is_degrees:
             moved, faults = self.reference.degrees(np.array([shape], dtype=object))
             if faults:
-                return RowFault(row.row, self._key(row), faults[0])
+                return RowFault(row.row, self._key(row), faults[0], code_in(faults[0]))
             shape = moved[0]
         return RawRow(row.row, shape, row.properties)
 
@@ -120,13 +125,34 @@ class Placer:
         return shapely.Point(*pair)
 
 
+def number_of(cell: Any, *, metres: bool) -> float:
+    """A cell of one number, with a point or a decimal comma; ValueError.
+
+    Of metres, ``570,123`` may as well mean thousands; degrees have none.
+    """
+    text = str(cell).strip()
+    if metres and _THOUSANDS.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} can be read in two ways: give other than three decimals")
+    try:
+        return float(text.replace(",", ".") if _COMMA.fullmatch(text) else text)
+    except ValueError:
+        raise ValueError(f"{text[:40]!r} is no number") from None
+
+
+def _with_commas(found: Mapping[str, str], values: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether positions of the first rows are written with decimal commas."""
+    cells = (str(given.get(column)) for name, column in found.items() if name != "geometry" for given in values)
+    return any(_COMMA.fullmatch(cell.strip()) or columns.is_point_with_commas(cell) for cell in cells)
+
+
 def _pair(used: Mapping[str, str], given: Mapping[str, Any]) -> tuple[float, float] | None:
     for names in (("lon", "lat"), ("x", "y")):
         if used.keys() >= set(names):
             first, second = (given.get(used[name]) for name in names)
             if is_nothing(first) or is_nothing(second):
                 return None
-            return float(first), float(second)  # type: ignore[arg-type]
+            metres = names == ("x", "y")
+            return number_of(first, metres=metres), number_of(second, metres=metres)
     for name in ("latlon", "lonlat"):
         if name in used:
             cell = given.get(used[name])

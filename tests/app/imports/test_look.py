@@ -58,7 +58,7 @@ def test_file_is_looked_at_and_nothing_is_loaded(run: Run, town: Connection) -> 
     assert (told["rows"], told["refused"]) == (20, 2)
     assert told["facts"]["used"]["name"] == "Applicant"
     assert told["facts"]["used"]["category_id"] == "=cafe"
-    assert told["faults"][0]["reason"] == "invalid-geometry: the position 0, 0 stands for an unknown one"
+    assert told["faults"][0]["reason"] == "invalid-coordinate: the position 0, 0 stands for an unknown one"
     words = run("look", path, "--kind", "places", "--map", "category_id==cafe").stdout
     assert "18 of 20 rows can be loaded" in words
     assert "name <- Applicant (guessed)" in words

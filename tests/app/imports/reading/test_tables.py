@@ -13,6 +13,7 @@ from shapely.geometry import mapping as as_geojson
 
 from app.imports.errors import UnreadableFile
 from app.imports.reading.sources import open_source
+from app.imports.types import RowFault
 from tests.app.imports.reading.opening import DATA, PLACES, faults, opened, refused, wishes, written
 
 POINT = {"type": "Point", "coordinates": [120.15, 30.25]}
@@ -119,8 +120,56 @@ def test_projected_columns_need_their_system_and_agree_with_the_degrees_beside_t
 
 def test_position_zero_zero_is_refused_with_the_rows_key() -> None:
     _, rows = opened(DATA / "sf_mobile_food_permits.csv")
-    assert faults(rows) == ["invalid-geometry: the position 0, 0 stands for an unknown one"] * 2
+    assert faults(rows) == ["invalid-coordinate: the position 0, 0 stands for an unknown one"] * 2
     assert all(row.source_key for row in rows if hasattr(row, "reason"))
+
+
+@pytest.mark.parametrize(
+    ("content", "used"),
+    [
+        ("id;name;lon;lat\n{n};Kiosk;10,125;54,3213\n", {"lon": "lon", "lat": "lat"}),
+        ("name;Breitengrad;Längengrad\nKiosk {n};54,3213;10,125\n", {"lon": "Längengrad", "lat": "Breitengrad"}),
+        ('id;name;position\n{n};Kiosk;"54,3213; 10,125"\n', {"latlon": "position"}),
+        ("id\tname\tposition\n{n}\tKiosk\t54,3213 10,125\n", {"latlon": "position"}),
+    ],
+)
+def test_decimal_commas_are_read_and_told(tmp_path: Path, content: str, used: dict[str, str]) -> None:
+    head, row = content.splitlines()
+    lines = [head, *(row.format(n=n) for n in range(30))]
+    facts, rows = opened(written(tmp_path, "\ufeff" + "\r\n".join(lines)), wishes())
+    assert (facts.encoding, len(rows), faults(rows)) == ("UTF-8", 30, [])
+    assert {position(row) for row in rows} == {(10.125, 54.3213)}
+    assert {name: facts.used[name] for name in used} == used
+    assert "positions are written with decimal commas and are read so" in facts.remarks
+
+
+def test_metres_with_thousands_are_not_taken_for_decimals(tmp_path: Path) -> None:
+    content = "id;name;x;y\n1;A;570123,45;6019456,75\n2;B;570,123;6,019\n3;C;570.123,45;6.019.456,75\n"
+    _, rows = opened(written(tmp_path, content), wishes(crs="EPSG:25832", mapping={"x": "x", "y": "y"}))
+    # By hand: 70,123 m east of the meridian of 9°, at 64,900 m a degree there; 6,019,457 m north at 0.9996.
+    assert position(rows[0]) == pytest.approx((10.08, 54.32), abs=0.01)
+    assert faults(rows) == [
+        "invalid-coordinate: '570,123' can be read in two ways: give other than three decimals",
+        "invalid-coordinate: '570.123,45' is no number",
+    ]
+
+
+def test_a_row_without_a_position_is_refused_with_what_the_file_says_of_it(tmp_path: Path) -> None:
+    content = "id,name,category,Latitude,Longitude\n" + "".join(
+        f"{n},Café {n},cafe,{lat},{lon}\n" for n, (lat, lon) in enumerate([(30, 120), ("", ""), (0, 0), ("abc", 7)], 1)
+    )
+    _, rows = opened(written(tmp_path, content), wishes(mapping={"lat": "Latitude", "lon": "Longitude"}))
+    refused_rows = [row for row in rows if isinstance(row, RowFault)]
+    assert [(row.row, row.source_key, row.code, row.reason) for row in refused_rows] == [
+        (2, "2", "invalid-coordinate", "invalid-coordinate: no position is given"),
+        (3, "3", "invalid-coordinate", "invalid-coordinate: the position 0, 0 stands for an unknown one"),
+        (4, "4", "invalid-coordinate", "invalid-coordinate: 'abc' is no number"),
+    ]
+    assert [dict(row.raw or {}) for row in refused_rows] == [
+        {"source_key": "2", "name": "Café 2", "category_id": "cafe", "lat": "", "lon": ""},
+        {"source_key": "3", "name": "Café 3", "category_id": "cafe", "lat": "0", "lon": "0"},
+        {"source_key": "4", "name": "Café 4", "category_id": "cafe", "lat": "abc", "lon": "7"},
+    ]
 
 
 def test_one_venue_in_two_rows_is_one_place() -> None:

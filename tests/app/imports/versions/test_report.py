@@ -115,6 +115,28 @@ def test_what_blocks_a_version_blocks_it_also_when_another_is_shown_by_then(
         assert town.version(report.version)["gate"]["verdict"] == "blocked"
 
 
+def test_rows_without_a_position_come_back_with_all_that_was_said_of_them(town: Town) -> None:
+    lines = [f"{n},Shop {n},cafe,-17.0,{179.5 + n / 1000}" for n in range(60)]
+    lines[5], lines[6] = "5,Shop 5,cafe,,", "6,Shop 6,cafe,=1+1,179.5"
+    body = "\n".join(["id,name,category_id,Latitude,Longitude", *lines]).encode()
+    failed = town.version(town.send(body, filename="shops.csv").get_json()["version"])
+    town.work()
+    where = f"{KIND}/versions/{failed['version']}"
+    report = town.get(f"{where}/report").get_json()
+    assert {one["check"]: one["count"] for one in report["checks"]} == {"too-many-refused": 2, "invalid-coordinate": 2}
+    content = town.get(f"{where}/refused.csv").get_data(as_text=True)
+    rows = list(csv.DictReader(io.StringIO(content)))
+    assert [(row["source_key"], row["name"], row["category_id"], row["lat"], row["lon"]) for row in rows] == [
+        ("5", "Shop 5", "cafe", "", ""),
+        ("6", "Shop 6", "cafe", "'=1+1", "179.5"),
+    ]
+    mended = content.replace(",,,5", ",179.5,-17,5").replace("'=1+1", "-17")
+    sent = town.send(mended.encode(), filename="refused.csv").get_json()
+    town.work()
+    told = town.version(sent["version"])
+    assert (told["state"], told["counts"]["stored"]) == ("staged", 2), told
+
+
 def test_a_dry_run_leaves_its_report_and_difference(town: Town) -> None:
     town.shown(shops(60, price_level=2))
     told = town.loaded(shops(30), dry_run="true")
