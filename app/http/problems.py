@@ -182,6 +182,7 @@ PROBLEMS: dict[str, Problem] = _table(
     Problem("second-person-needed", 409, "Somebody else has to approve", "do not retry"),
     Problem("file-gone", 410, "The file is no longer kept", "do not retry"),
     Problem("empty-file", 422, "The file is empty"),
+    Problem("unsupported-format", 415, "The file's form is not one that is read"),
     Problem("upload-disk-full", 507, "There is no room for the file", "retry later with the same key"),
     # geofences and positions
     Problem("consent-required", 409, "The member has not agreed to this"),

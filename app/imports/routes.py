@@ -66,7 +66,7 @@ def get_dataset_version(city: str, kind: str, version: int) -> Answer:
     other_statuses={200: "The same file as the active version: nothing was done"},
     headers=_LATER,
     takes=KEY_HEADER,
-    problems=[*KEY_PROBLEMS, "not-found", "load-in-progress", "empty-file", "upload-disk-full"],
+    problems=[*KEY_PROBLEMS, "not-found", "load-in-progress", "empty-file", "unsupported-format", "upload-disk-full"],
 )
 def upload_dataset_version(city: str, kind: str, query: Mapping[str, Any], body: BinaryIO) -> Answer:
     """Takes a file and makes it the next version, which a worker then checks and stages; readers see nothing of it yet.

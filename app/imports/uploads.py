@@ -18,8 +18,7 @@ from uuid import UUID
 
 from app.core.ids import new_id
 from app.core.settings import Settings
-from app.http.media import UnsupportedMediaType
-from app.imports.errors import DiskFull, EmptyFile, FileTooLarge, UploadCut
+from app.imports.errors import DiskFull, EmptyFile, FileTooLarge, UnsupportedFormat, UploadCut
 from app.imports.types_jobs import Upload
 
 CHUNK: Final = 1 << 20
@@ -41,14 +40,12 @@ Sniff = Callable[[bytes], None]
 
 
 def refuse_at_once(head: bytes) -> None:
-    """UnsupportedMediaType for what surely is none of the forms that are read: KML, other XML, pictures, programs."""
+    """UnsupportedFormat for what surely is none of the forms that are read: KML, other XML, pictures, programs."""
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip(b" \t\r\n")
     if start.startswith(b"<"):
-        raise UnsupportedMediaType(
-            "KML, GML and other XML are not read; send GeoJSON, a GeoPackage or a zipped Shapefile"
-        )
+        raise UnsupportedFormat("KML, GML and other XML are not read; send GeoJSON, a GeoPackage or a zipped Shapefile")
     if b"\x00" in head and not head.startswith(_KNOWN) and _PBF not in head[:32]:
-        raise UnsupportedMediaType("the file is of no form that is read; docs/formats.md lists them")
+        raise UnsupportedFormat("the file is of no form that is read; docs/formats.md lists them")
 
 
 def folder_of(settings: Settings) -> Path:

@@ -96,7 +96,13 @@ SAYS_NO: dict[str, tuple[str, ...]] = {
     "withdraw_overlay": ("overlay-over", "decision-not-offered", "review-decided"),
     "decide_review": ("invalid-body", "both-run", "decision-not-offered", "review-decided", "overlay-over"),
     # what is under way, and what was loaded before, is others' doing
-    "upload_dataset_version": ("load-in-progress", "empty-file", "unsupported-media-type", "invalid-parameter"),
+    "upload_dataset_version": (
+        "load-in-progress",
+        "empty-file",
+        "unsupported-format",
+        "unsupported-media-type",
+        "invalid-parameter",
+    ),
     "approve_dataset_version": ("version-not-ready",),
     "activate_dataset_version": ("version-not-ready", "approval-needed"),
     "roll_dataset_back": ("unknown-version", "version-not-ready"),

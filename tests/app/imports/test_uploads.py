@@ -12,8 +12,7 @@ from pathlib import Path
 import pytest
 
 from app.core.ids import new_id
-from app.http.media import UnsupportedMediaType
-from app.imports.errors import DiskFull, EmptyFile, FileTooLarge, UploadCut
+from app.imports.errors import DiskFull, EmptyFile, FileTooLarge, UnsupportedFormat, UploadCut
 from app.imports.uploads import path_of, receive, refuse_at_once, sweep
 
 
@@ -51,9 +50,9 @@ def test_a_file_is_kept_whole_under_a_name_of_our_own(tmp_path: Path) -> None:
         (b"", {}, EmptyFile),
         (b"x" * 5000, {"longest": 4999}, FileTooLarge),
         (b"x" * 5000, {"declared": 5001}, UploadCut),
-        (b"<?xml version='1.0'?><kml>" + b" " * 9000, {}, UnsupportedMediaType),
-        (b"\xef\xbb\xbf  <kml/>", {}, UnsupportedMediaType),
-        (b"\x89PNG\r\n\x1a\n\x00\x00" + b"x" * 9000, {}, UnsupportedMediaType),
+        (b"<?xml version='1.0'?><kml>" + b" " * 9000, {}, UnsupportedFormat),
+        (b"\xef\xbb\xbf  <kml/>", {}, UnsupportedFormat),
+        (b"\x89PNG\r\n\x1a\n\x00\x00" + b"x" * 9000, {}, UnsupportedFormat),
     ],
 )
 def test_what_is_refused_leaves_nothing(

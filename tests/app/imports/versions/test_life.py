@@ -142,6 +142,16 @@ def test_a_file_that_cannot_be_read_fails_with_its_reason(town: Town) -> None:
     assert failed["failure"]["hint"]
 
 
+def test_what_is_surely_none_of_the_forms_is_refused_before_a_version_is_made(town: Town) -> None:
+    before = len(town.get(f"{KIND}/versions").get_json()["items"])
+    answer = town.send(b"<?xml version='1.0'?><kml/>", filename="places.kml")
+    told = answer.get_json()
+    assert (answer.status_code, told["code"]) == (415, "unsupported-format")
+    assert told["title"] == "The file's form is not one that is read"
+    assert "send GeoJSON, a GeoPackage or a zipped Shapefile" in told["detail"]
+    assert len(town.get(f"{KIND}/versions").get_json()["items"]) == before
+
+
 def test_a_dry_run_tells_everything_and_keeps_nothing(town: Town) -> None:
     told = town.loaded(places("d1", "d2"), dry_run="true")
     assert (told["state"], told["outcome"], told["dry_run"]) == ("discarded", "dry_run", True)
