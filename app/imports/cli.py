@@ -51,7 +51,7 @@ from app.imports.present import version_json
 from app.imports.seeded_ids import seeded_city_id
 from app.imports.territories.cli import cities as territories
 from app.imports.types import Change, LoadReport, LoadRequest
-from app.imports.usage import FujinCommand
+from app.imports.usage import FujinCommand, PlainFile
 from geo.errors import UnknownDatum
 from geo.grid_shift import Datum, parse_datum
 
@@ -155,7 +155,7 @@ def _scale(conn: Connection, console: Console, count: int, number: int, now: dat
 
 
 @click.command("import", cls=FujinCommand)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PlainFile())
 @click.option("--city", required=True, help="Slug of the territory; world for categories, holidays, brands.")
 @click.option("--kind", required=True, type=click.Choice([*CITY_KINDS, *WORLD_KINDS]))
 @click.option("--source-name", required=True, help="Who made the data.")

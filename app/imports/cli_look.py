@@ -17,7 +17,7 @@ from app.imports.errors import UnreadableFile
 from app.imports.pipeline import vocabulary
 from app.imports.reader import ReadRequest
 from app.imports.types import MAX_SHOWN_FAULTS
-from app.imports.usage import FujinCommand
+from app.imports.usage import FujinCommand, PlainFile
 
 View = Callable[..., None]
 _OPTIONS = (
@@ -36,7 +36,7 @@ def declaring(view: View) -> View:
 
 
 @click.command("look", cls=FujinCommand)
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=PlainFile())
 @click.option("--kind", required=True, type=click.Choice(["places", "regions", "basemap"]))
 @click.option("--datum", type=click.Choice(["wgs84", "gcj02", "bd09"]), help="What the points are shifted by.")
 @declaring

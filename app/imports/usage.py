@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any, Final
 
 import click
@@ -15,6 +17,20 @@ class WrongCall(click.UsageError):
     """A wrong call, shown with its usage."""
 
     exit_code = USER_FAULT
+
+
+class PlainFile(click.Path):
+    """A file that is there and can be read more than once: no pipe, no device, no standard input."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, dir_okay=False, path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """As click does; a pipe would be waited for without end."""
+        found = None if value == "-" else Path(os.fsdecode(super().convert(value, param, ctx)))
+        if found is None or not found.is_file():
+            self.fail(f"{str(value)!r} is no plain file; write what comes from it to a file first", param, ctx)
+        return found
 
 
 class FujinContext(click.Context):

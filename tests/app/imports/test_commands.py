@@ -237,6 +237,16 @@ def test_an_unknown_datum_is_a_wrong_argument(run: Run, file: Path) -> None:
     assert "wgs84, gcj02 and bd09" in result.stderr
 
 
+@pytest.mark.parametrize("command", ["import", "look"])
+def test_what_is_no_plain_file_is_refused_with_what_to_do(run: Run, tmp_path: Path, command: str) -> None:
+    pipe, more = tmp_path / "pipe", ("--city", "town", *ORIGIN) if command == "import" else ()
+    os.mkfifo(pipe)
+    for given, said in (("-", "'-' is no plain file"), (pipe, "is no plain file"), (tmp_path, "is a directory")):
+        result = run(command, given, "--kind", "places", *more)
+        assert (result.exit_code, said in result.stderr) == (1, True), result.output
+    assert "write what comes from it to a file first" in run(command, "-", "--kind", "places", *more).stderr
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
