@@ -31,7 +31,7 @@ _REMOVE = f"""
     USING search_facets f
     WHERE p.city_id = :city AND p.slot = :slot AND f.city_id = :city AND f.kind = 'coupon' AND p.facet = f.facet
       AND {{found}}
-      AND NOT EXISTS (SELECT 1 FROM wanted w WHERE (w.place_id, w.facet) = (p.place_id, p.facet))
+      AND (p.place_id, p.facet) NOT IN (SELECT w.place_id, w.facet FROM wanted w)
 """
 _REMOVE_OF_PLACES = text(_REMOVE.format(found="p.place_id = ANY (CAST(:places AS uuid[]))"))
 # Of a whole city only the lanes of coupons are read, where they lie on the chart.
