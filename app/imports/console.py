@@ -37,18 +37,19 @@ def import_engine(settings: Settings) -> Engine:
 
 
 def work_engine(settings: Settings) -> Engine:
-    """The engine of work on versions: a second connection tells how far it is.
+    """The engine of work on versions: one more connection tells how far it is.
 
     The server looks every second whether the process is still there, so that what a killed one began ends soon.
     """
     return _engine(
         settings.database_import_url or settings.database_owner_url or settings.database_url,
-        connections=2,
+        connections=3,
         more=" -c client_connection_check_interval=1s",
     )
 
 
-def _engine(url: str, connections: int = 1, more: str = "") -> Engine:
+def _engine(url: str, connections: int = 2, more: str = "") -> Engine:
+    """A load keeps one transaction, and gives numbers to words over a second connection."""
     options = f"-c statement_timeout={STATEMENT_TIMEOUT_S}s -c lock_timeout={LOCK_TIMEOUT_S}s{more}"
     return create_engine(
         normalised_url(url),

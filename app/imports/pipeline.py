@@ -43,7 +43,6 @@ from app.imports.tables import place_staging, region_staging
 from app.imports.tally import Tally, Target
 from app.imports.types import LoadRequest
 from app.places.tables import brands, categories, category_aliases, hours_patterns, place_facts
-from app.postings.tables import search_facets
 from geo.grid_shift import Datum
 
 _HEAD: Final = ("city_id", "version")
@@ -184,7 +183,7 @@ class _Road:
                     if self.searched:
                         search_waiting.put_waiting(conn, target.city_id, target.version, part)
             if after == 0 and taken:
-                queries.refresh_statistics(conn, place_facts, hours_patterns, search_facets)
+                queries.refresh_statistics(conn, place_facts, hours_patterns)
             after = part.upto
 
     def check(self, tally: Tally) -> Checked:

@@ -7,24 +7,41 @@ in the load (corrected, merged, carried along) is found at its end, and written 
 
 from __future__ import annotations
 
-import secrets
-from math import gcd
+from collections.abc import Sequence
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, text
+from sqlalchemy.exc import OperationalError
 
+from app.imports.copy_lines import LETTERS
+from app.imports.queries import refresh_statistics
 from app.imports.staging import KNOWN, Part
 from app.postings.charts import lane_y, slot_of
-from app.postings.queries import MOST_FACETS
+from app.postings.queries import add_facets
+from app.postings.tables import search_facets
+from app.postings.types import FacetKey, FacetKind
 
-_KIND: Final = """CASE left({word}, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
-    WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END"""
-_LETTER: Final = "left(f.kind, 1)"
-# Places with a word that another writer is numbering at this moment are left out. Numbers are drawn as a walk through
-# all of them from a random one on by a random step, so that none comes twice, and those in use are passed by. All are
-# looked up before the first is put (the count): the planner may take an index that begins with the city, of which it
-# knows nothing yet, and each look-up would then pass all rows put before.
+WAITED_MS: Final = 1_000
+_WAITED_LONG: Final = "55P03"
+KINDS: Final[dict[str, FacetKind]] = {letter: kind for kind, letter in LETTERS.items()}
+
+_KNOWN_WORD: Final = """
+    (SELECT f.facet FROM search_facets f
+     WHERE f.city_id = :city AND f.key = substr(w.word, 2)
+       AND f.kind = CASE left(w.word, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
+                    WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END)
+"""
+_PART: Final = (
+    """s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto AND NOT s.closed"""
+)
+_NEW_WORDS = text(f"""
+    SELECT w.word
+    FROM (SELECT u.word FROM place_staging s CROSS JOIN LATERAL unnest(s.facets) AS u (word) WHERE {_PART}
+          GROUP BY u.word) AS w
+    WHERE {_KNOWN_WORD} IS NULL
+""")
+# Places with a word that has no number yet are left out.
 _PUT = text(f"""
     WITH waiting AS MATERIALIZED (
         SELECT s.row_no, k.place_id, s.facets, s.spots, coalesce(h.hours_no, 0) AS hours_no,
@@ -34,33 +51,14 @@ _PUT = text(f"""
         FROM place_staging s {KNOWN}
         LEFT JOIN hours_patterns h ON h.city_id = :city AND h.version = :version
              AND h.opening_hours = s.opening_hours AND h.workday_calendar = s.workday_calendar
-        WHERE s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto
-          AND NOT s.closed),
+        WHERE {_PART}),
     word AS MATERIALIZED (
         SELECT u.word FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) GROUP BY u.word),
-    known AS MATERIALIZED (
-        SELECT w.word, (SELECT f.facet FROM search_facets f
-                        WHERE f.city_id = :city AND f.kind = {_KIND.format(word="w.word")}
-                          AND f.key = substr(w.word, 2)) AS facet
-        FROM word w),
-    missing AS MATERIALIZED (SELECT k.word, row_number() OVER () AS nth FROM known k WHERE k.facet IS NULL),
-    drawn AS MATERIALIZED (
-        SELECT d.facet, row_number() OVER () AS nth
-        FROM (SELECT (1 + (CAST(:first AS bigint) + n * CAST(:step AS bigint)) % {MOST_FACETS - 1})::integer AS facet
-              FROM generate_series(1, (SELECT 2 * count(*) + 16 FROM missing)) AS n) AS d
-        WHERE (SELECT true FROM search_facets f WHERE f.city_id = :city AND f.facet = d.facet) IS NULL),
-    fresh AS (
-        INSERT INTO search_facets (city_id, kind, key, facet)
-        SELECT :city, {_KIND.format(word="m.word")}, substr(m.word, 2), d.facet
-        FROM missing m JOIN drawn d ON d.nth = m.nth
-        WHERE (SELECT count(*) FROM drawn) > 0
-        ON CONFLICT DO NOTHING RETURNING kind, key, facet),
-    numbered AS MATERIALIZED (
-        SELECT k.word, k.facet FROM known k WHERE k.facet IS NOT NULL
-        UNION ALL SELECT {_LETTER} || f.key, f.facet FROM fresh f),
+    numbered AS MATERIALIZED (SELECT w.word, {_KNOWN_WORD} AS facet FROM word w),
     found AS MATERIALIZED (
         SELECT w.row_no, array_agg(n.facet) AS facets, bit_or(1::bigint << (n.facet & 63)) AS signature
-        FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word) JOIN numbered n ON n.word = u.word
+        FROM waiting w CROSS JOIN LATERAL unnest(w.facets) AS u (word)
+        JOIN numbered n ON n.word = u.word AND n.facet IS NOT NULL
         GROUP BY w.row_no)
     INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
     SELECT :city, :slot, l.facet, w.place_id, w.spots[3 * n + 1]::smallint,
@@ -107,17 +105,28 @@ _LEFT_OUT = text("""
 
 def put_waiting(conn: Connection, city_id: int, version: int, part: Part) -> int:
     """Search rows of the places of a part, which have none yet; how many rows."""
-    step = secrets.randbelow(MOST_FACETS)
-    while gcd(step, MOST_FACETS - 1) > 1:
-        step = secrets.randbelow(MOST_FACETS)
-    values = _values(city_id, version) | {
-        "lane": lane_y(city_id, slot_of(version)),
-        "after": part.after,
-        "upto": part.upto,
-        "first": secrets.randbelow(MOST_FACETS),
-        "step": step,
-    }
-    return conn.execute(_PUT, values).rowcount
+    values = _values(city_id, version) | {"after": part.after, "upto": part.upto}
+    words = conn.execute(_NEW_WORDS, values).scalars().all()
+    if words:
+        _number(conn, city_id, [(KINDS[word[0]], word[1:]) for word in words])
+    if part.after == 0:
+        # Of a city without statistics the planner takes any index that begins with the city, and reads all of it.
+        refresh_statistics(conn, search_facets)
+    return conn.execute(_PUT, values | {"lane": lane_y(city_id, slot_of(version))}).rowcount
+
+
+def _number(conn: Connection, city_id: int, keys: Sequence[FacetKey]) -> None:
+    """Numbers of new words, committed by themselves: who brings one of them meanwhile has not to wait for the load.
+
+    Those that another writer is numbering at this moment may stay without.
+    """
+    try:
+        with conn.engine.begin() as own:
+            own.execute(text(f"SET LOCAL lock_timeout = {WAITED_MS}"))
+            add_facets(own, city_id, keys)
+    except OperationalError as error:
+        if getattr(error.orig, "pgcode", None) != _WAITED_LONG:
+            raise
 
 
 def gone(conn: Connection, city_id: int, version: int) -> list[UUID]:

@@ -86,19 +86,31 @@ def words_beginning(conn: Connection, city_id: int, beginning: str) -> tuple[int
 
 
 def number_facets(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> dict[FacetKey, int]:
-    """Numbers of facets, new ones for keys that the city did not know.
+    """Numbers of facets, new ones for keys that the city did not know."""
+    wanted = set(keys)
+    found = facets_by_key(conn, city_id, wanted)
+    if missing := wanted - found.keys():
+        add_facets(conn, city_id, missing)
+        found |= facets_by_key(conn, city_id, missing)
+    return found
+
+
+def add_facets(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> None:
+    """Gives numbers to facets that the city may not know yet.
 
     Numbers are drawn at random, so that two writers need not wait for each other unless they bring the same word.
     """
-    wanted = set(keys)
-    found = facets_by_key(conn, city_id, wanted)
-    while missing := sorted(wanted - found.keys()):
+    missing = sorted(set(keys))
+    while missing:
+        added = 0
         for at in range(0, len(missing), 5_000):
             kinds, words = zip(*missing[at : at + 5_000], strict=True)
             facets = [1 + secrets.randbelow(MOST_FACETS - 1) for _ in words]
-            conn.execute(_NUMBER, {"city": city_id, "kinds": list(kinds), "keys": list(words), "facets": facets})
-        found |= facets_by_key(conn, city_id, missing)
-    return found
+            values = {"city": city_id, "kinds": list(kinds), "keys": list(words), "facets": facets}
+            added += conn.execute(_NUMBER, values).rowcount
+        if added == len(missing):
+            return
+        missing = sorted(set(missing) - facets_by_key(conn, city_id, missing).keys())
 
 
 def rows_of(city_id: int, version: int, place: Listed, numbers: Mapping[FacetKey, int]) -> list[tuple[Any, ...]]:

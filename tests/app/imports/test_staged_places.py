@@ -13,14 +13,15 @@ from sqlalchemy import Connection, Engine
 
 from app.core.ids import new_city_id
 from app.coupons.search_rows import follow_places
-from app.imports import actions, copy_lines, findings, pipeline, reader, search_rows
+from app.imports import actions, copy_lines, findings, pipeline, reader, search_rows, search_waiting
 from app.imports.errors import UnreadableFile, VersionNotReady
 from app.imports.tally import Tally
 from app.imports.types import LoadReport, RowFault
 from app.places import actions as places
 from app.places import edits
 from app.places.queries_edits import Author
-from app.postings.queries import take_slot
+from app.postings.queries import number_facets, take_slot
+from app.postings.types import FacetKey
 from geo.coordinates import LonLat
 from tests.app.imports.loadfiles import CITY, LATER, NOW, only_row, place
 
@@ -143,6 +144,41 @@ def test_a_slot_that_another_works_on_is_left_to_it_and_filled_when_the_version_
         assert only_row(town, "SELECT version FROM active_dataset WHERE city_id = 7 AND kind = 'places'")[0] == 1
     actions.activate(town, CITY, "places", 2, LATER)
     assert len({row[0] for row in postings(town, 2)}) == 2
+
+
+def unhindered(owner: Engine, word: FacetKey) -> int:
+    """The number that another writer gets for a word, which may wait for nobody."""
+    with owner.begin() as other:
+        other.execute(sa.text("SET LOCAL lock_timeout = 50"))
+        return number_facets(other, CITY, [word])[word]
+
+
+def test_the_words_of_a_load_keep_no_edit_waiting(
+    town: Connection, load: Load, owner: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    met: list[int] = []
+    monkeypatch.setattr(pipeline.hooks, "conflate", lambda *_: met.append(unhindered(owner, ("name", "place a"))))
+    load([place("a"), place("b", 179.8)])
+    assert only_row(town, "SELECT facet FROM search_facets WHERE kind = 'name' AND key = 'place a'")[0] == met[0]
+    made = postings(town, 1)
+    assert met[0] in {row[1] for row in made}
+    search_rows.build(town, CITY, 1, NOW)
+    assert postings(town, 1) == made
+
+
+def test_a_word_that_another_writer_brings_at_this_moment_is_found_in_the_end(
+    town: Connection, load: Load, owner: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(search_waiting, "WAITED_MS", 50)
+    with owner.connect() as other:
+        number = number_facets(other, CITY, [("name", "place a")])[("name", "place a")]
+        monkeypatch.setattr(pipeline.hooks, "conflate", lambda *_: other.commit())
+        load([place("a"), place("b", 179.8)])
+    made = postings(town, 1)
+    assert len({row[0] for row in made}) == 2
+    assert number in {row[1] for row in made}
+    search_rows.build(town, CITY, 1, NOW)
+    assert postings(town, 1) == made
 
 
 def test_a_corrected_place_is_found_by_what_it_is_corrected_to(town: Connection, load: Load) -> None:
