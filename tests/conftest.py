@@ -125,7 +125,8 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Spreads the modules that keep a browser busy among the others, which mostly keep the database busy."""
+    """Puts what takes longest first, and spreads the modules that keep a browser busy among those of the database."""
+    items.sort(key=lambda item: item.path.parent.name != "generated")
     modules = list(dict.fromkeys(item.path for item in items))
     shares: dict[Path, float] = {}
     for found in ([path for path in modules if _in_browser(path)], [path for path in modules if not _in_browser(path)]):

@@ -21,7 +21,7 @@ from app.core.ids import new_city_id, new_id
 from app.core.settings import Settings
 from app.imports.demo.people import FIRST_CITY, PARTNER_CLIENT_ID, partner_secret
 from tests.flows import correction_cases, geofence_cases
-from tests.flows.campaign_words import CONFIG, NO_COVERAGE, SIGN_OUT
+from tests.flows.campaign_words import CONFIG, EXAMPLES_ALONE, SIGN_OUT
 from tests.flows.made_things import REFUND, Made, Spares
 from tests.flows.partner_cases import FIRST, area_questions, merchant_paths, merchant_spares
 
@@ -40,12 +40,12 @@ ALL_PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 @dataclass(frozen=True)
 class Campaign:
-    """What to run: ``examples`` cases an operation and phase, from a seed."""
+    """What to run: ``examples`` cases an operation and phase, from a seed; of some operations what must work, alone."""
 
     examples: int
     seed: int
     phases: Sequence[str] = ALL_PHASES
-    uncovered: Sequence[str] = ()
+    examples_alone: Sequence[str] = ()
     workers: int = 1
 
 
@@ -351,8 +351,8 @@ def run(
     words = CONFIG
     if throw_away is not None:
         words += SIGN_OUT.format(token=throw_away)
-    if campaign.uncovered:
-        words += NO_COVERAGE.format(operation_ids=json.dumps(list(campaign.uncovered)))
+    if campaign.examples_alone:
+        words += EXAMPLES_ALONE.format(operation_ids=json.dumps(list(campaign.examples_alone)))
     config.write_text(words)
     command = [str(SCHEMATHESIS), "--config-file", str(config), "run", str(document), "--url", url]
     command += [

@@ -19,9 +19,10 @@ SIGN_OUT = """
 include-operation-id = "sign_out"
 headers = {{ Authorization = "Bearer {token}" }}
 """
-# A part of the operations is left out of a phase, where another principal's run covers it alike.
-NO_COVERAGE = """
+# Of a part of the operations only what must work is called, where another principal's run goes through them.
+EXAMPLES_ALONE = """
 [[operations]]
 include-operation-id = {operation_ids}
 phases.coverage.enabled = false
+phases.fuzzing.enabled = false
 """
