@@ -138,7 +138,7 @@ class _Stream(io.RawIOBase):
     def __init__(self, bodies: Iterator[bytes]) -> None:
         self._bodies = bodies
         self._rest = memoryview(b"")
-        self.failure: Exception | None = None
+        self.failure: BaseException | None = None
 
     def readable(self) -> bool:
         return True
@@ -150,7 +150,7 @@ class _Stream(io.RawIOBase):
                 if body is None:
                     return b""
                 self._rest = memoryview(body)
-        except Exception as error:
+        except BaseException as error:  # somebody's Ctrl-C too
             self.failure = error
             raise
         wanted = len(self._rest) if size < 0 else size

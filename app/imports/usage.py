@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any, Final
 
@@ -11,6 +12,7 @@ import click
 from app.imports.console import USER_FAULT
 
 ROOT: Final = "fujin"
+STOPPED: Final = 130
 
 
 class WrongCall(click.UsageError):
@@ -64,11 +66,14 @@ class FujinCommand(click.Command):
             raise WrongCall(error.format_message(), error.ctx or ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
-        """As click does; an argument that the command itself refuses is the caller's fault too."""
+        """As click does; an argument that the command itself refuses is the caller's fault too, Ctrl-C nobody's."""
         try:
             return super().invoke(ctx)
         except click.UsageError as error:
             raise WrongCall(error.format_message(), error.ctx or ctx) from None
+        except KeyboardInterrupt:
+            click.echo("error: stopped; what it had begun was taken back", err=True)
+            sys.exit(STOPPED)
 
     def _missing(self, ctx: click.Context, args: list[str]) -> list[str]:
         given, _, _ = self.make_parser(ctx).parse_args(args)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -14,8 +15,10 @@ from click.testing import CliRunner, Result
 from sqlalchemy import Connection
 
 from app.cities import queries as cities
+from app.imports import frames
 from app.imports.cli import commands
 from app.imports.demo import people
+from app.imports.frames import Frame
 from tests.app.imports.loadfiles import CITY, only_row, place
 from tests.conftest import as_role
 
@@ -235,6 +238,19 @@ def test_an_unknown_datum_is_a_wrong_argument(run: Run, file: Path) -> None:
     result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN, "--datum", "mars")
     assert result.exit_code == 1
     assert "wgs84, gcj02 and bd09" in result.stderr
+
+
+def test_a_load_that_is_stopped_from_the_keyboard_says_so_and_leaves_nothing(
+    run: Run, town: Connection, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stopped(*_: Any) -> Iterator[Frame]:
+        yield Frame.of(frames.FACTS, {})
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("app.imports.child.messages", stopped)
+    result = run("import", file, "--city", "town", "--kind", "places", *ORIGIN)
+    assert (result.exit_code, result.stderr) == (130, "error: stopped; what it had begun was taken back\n")
+    assert only_row(town, "SELECT count(*) FROM datasets WHERE city_id = 7")[0] == 0
 
 
 @pytest.mark.parametrize("command", ["import", "look"])
