@@ -114,7 +114,8 @@ _SPREAD = text("""
     WHERE city_id = :city AND version = :version AND row_no > :after
 """)
 _OPENED = text("""
-    SELECT EXISTS (SELECT 1 FROM place_sources k WHERE k.city_id = :city AND starts_with(k.source_key, :own))
+    SELECT EXISTS (
+        SELECT 1 FROM place_facts f WHERE f.city_id = :city AND f.version = :before AND starts_with(f.source_key, :own))
 """)
 # What people opened by hand in the version that readers see and the new one doesn't state, as the place that its key
 # means by now; as the one it was, where that is stated by another key.

@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     Uuid,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 from sqlalchemy.types import UserDefinedType
@@ -193,6 +194,13 @@ Index(
     place_facts.c.location,
     postgresql_using="gist",
     postgresql_where=place_facts.c.closed.is_(False),
+)
+Index(
+    "place_facts_opened_ix",
+    place_facts.c.city_id,
+    place_facts.c.version,
+    place_facts.c.source_key,
+    postgresql_where=text("starts_with(source_key, 'fujin:')"),
 )
 
 place_moves = declare(
