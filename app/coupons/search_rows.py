@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Connection, text
@@ -25,22 +26,22 @@ _WANTED = """
           AND (f.key IN ('', v.kind) OR f.key = 'group_deal' AND v.group_price_minor IS NOT NULL)
         WHERE cp.city_id = :city AND (CAST(:places AS uuid[]) IS NULL OR cp.place_id = ANY (CAST(:places AS uuid[]))))
 """
-_REMOVE = f"""
+_REMOVE_OF_PLACES = text(f"""
     {_WANTED}
     DELETE FROM postings p
     USING search_facets f
     WHERE p.city_id = :city AND p.slot = :slot AND f.city_id = :city AND f.kind = 'coupon' AND p.facet = f.facet
-      AND {{found}}
+      AND p.place_id = ANY (CAST(:places AS uuid[]))
       AND (p.place_id, p.facet) NOT IN (SELECT w.place_id, w.facet FROM wanted w)
-"""
-_REMOVE_OF_PLACES = text(_REMOVE.format(found="p.place_id = ANY (CAST(:places AS uuid[]))"))
-# Of a whole city only the lanes of coupons are read, where they lie on the chart.
-_REMOVE_OF_CITY = text(
-    _REMOVE.format(
-        found=f"""p.spot <@ box(point((f.facet - 0.5) * {LANE_M!r}, :lane - 0.5 * {LANE_M!r}),
-                            point((f.facet + 0.5) * {LANE_M!r}, :lane + 0.5 * {LANE_M!r}))"""
-    )
-)
+""")
+# Of a whole city only the lane of a facet is read, where it lies on the chart.
+_REMOVE_OF_LANE = text(f"""
+    {_WANTED}
+    DELETE FROM postings p
+    WHERE p.city_id = :city AND p.slot = :slot AND p.facet = :facet
+      AND p.spot <@ box(point(:west, :south), point(:west + {LANE_M!r}, :south + {LANE_M!r}))
+      AND p.place_id NOT IN (SELECT w.place_id FROM wanted w WHERE w.facet = :facet)
+""")
 _ADD = text(f"""
     {_WANTED}
     INSERT INTO postings (city_id, slot, facet, place_id, image, spot, signature, lon7, lat7, hours_no, price_level)
@@ -112,14 +113,16 @@ def follow_places(conn: Connection, city_id: int, version: int, moved: Sequence[
 
 
 def _put_lanes(conn: Connection, city_id: int, version: int, place_ids: Sequence[UUID] | None) -> None:
-    number_facets(conn, city_id, [ANY_COUPON, GROUP_DEAL, *map(coupon_kind, COUPON_KINDS)])
-    values = {
+    numbers = number_facets(conn, city_id, [ANY_COUPON, GROUP_DEAL, *map(coupon_kind, COUPON_KINDS)])
+    values: dict[str, Any] = {
         "city": city_id,
         "slot": slot_of(version),
         "places": None if place_ids is None else list(place_ids),
     }
-    if place_ids is None:
-        conn.execute(_REMOVE_OF_CITY, values | {"lane": lane_y(city_id, slot_of(version))})
-    else:
+    if place_ids is not None:
         conn.execute(_REMOVE_OF_PLACES, values)
+    else:
+        south = lane_y(city_id, slot_of(version)) - LANE_M / 2
+        for facet in sorted(numbers.values()):
+            conn.execute(_REMOVE_OF_LANE, values | {"facet": facet, "west": (facet - 0.5) * LANE_M, "south": south})
     conn.execute(_ADD, values)
