@@ -136,6 +136,8 @@ def clean_env() -> dict[str, str]:
     """Return the environment for tests and linters: nothing of this project's settings, Flask, Python or PostgreSQL."""
     prefixes = ("FUJIN_", "FLASK_", "PG", "DATABASE_", "GUNICORN_", "GRANIAN_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(prefixes)}
-    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "VIRTUAL_ENV", "WEB_CONCURRENCY"):
+    # Without kept bytecode each of some hundred processes would compile the whole program again.
+    unwanted = ("PYTHONPATH", "PYTHONHOME", "PYTHONWARNINGS", "PYTHONDONTWRITEBYTECODE")
+    for name in (*unwanted, "VIRTUAL_ENV", "WEB_CONCURRENCY"):
         kept.pop(name, None)
     return kept

@@ -72,7 +72,7 @@ def app_env(state: State, ready: Database, kind: str, url: str) -> dict[str, str
     kept = {k: v for k, v in os.environ.items() if not k.startswith("FLASK_") and k not in prefixed}
     if ready.cluster:
         kept = {name: value for name, value in kept.items() if not name.startswith("PG")}
-    for name in ("PYTHONPATH", "PYTHONHOME"):
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONDONTWRITEBYTECODE"):
         kept.pop(name, None)
     ours = {"FUJIN_PUBLIC_URL": url, "FUJIN_LOG_LEVEL": "INFO"}
     fixed = {"FUJIN_STATE_DIR": str(state.app_dir(kind)), **ready.urls}
