@@ -151,7 +151,9 @@ def _settle(conn: Connection, target: Target, pairs: list[Judged], known: frozen
     bridges = finding.bridges(pairs, known)
     merges = finding.merges(pairs, known)
     decided = {goes: stays for stays, goes, _ in merges}
-    moved = [(pair.other.place_id, pair.one.place_id, pair) for pair in bridges if pair.one.place_id not in decided]
+    # Readers knew an entry that people corrected: its corrections would go over to what they see now.
+    stay = decided.keys() | queries.corrected(conn, city_id, [pair.one.place_id for pair in bridges])
+    moved = [(pair.other.place_id, pair.one.place_id, pair) for pair in bridges if pair.one.place_id not in stay]
     decided |= {goes: stays for stays, goes, _ in moved}
     asked = list(finding.questions(pairs, decided.items(), known))[:MOST_QUESTIONS]
     for part in batches(_listed(moved, "open"), CHUNK):

@@ -185,6 +185,10 @@ _REOPEN = text("""
     UPDATE reviews SET state = 'open', decision = NULL, decided_at = NULL, decided_by = NULL, note = NULL, undo = NULL
     WHERE city_id = :city AND review_id = :review
 """)
+_CORRECTED = text("""
+    SELECT DISTINCT o.place_id FROM place_overlays o
+    WHERE o.city_id = :city AND o.state = 'live' AND o.place_id = ANY (CAST(:places AS uuid[]))
+""")
 _LAST = text("""
     SELECT f.place_id, max(f.version) AS version FROM place_facts f
     WHERE f.city_id = :city AND f.version = ANY (ARRAY(
@@ -248,6 +252,13 @@ def last_stated(conn: Connection, city_id: int, place_ids: Collection[UUID]) -> 
     """The last version that states each of some places; those that none does are left out."""
     rows = conn.execute(_LAST, {"city": city_id, "places": list(place_ids)}) if place_ids else ()
     return {row.place_id: row.version for row in rows}
+
+
+def corrected(conn: Connection, city_id: int, place_ids: Collection[UUID]) -> frozenset[UUID]:
+    """Those of some places that have a correction in force."""
+    if not place_ids:
+        return frozenset()
+    return frozenset(conn.execute(_CORRECTED, {"city": city_id, "places": list(place_ids)}).scalars())
 
 
 def drop_old_plans(conn: Connection, city_id: int) -> None:

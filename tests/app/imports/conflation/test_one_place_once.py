@@ -130,6 +130,24 @@ def test_change_of_source_keeps_ids_and_what_was_corrected(town: Connection, loa
     assert live(town, 5) == {*before.values(), after["ov:9"]}
 
 
+def test_an_entry_that_people_corrected_in_a_version_taken_back_is_asked_about(town: Connection, load: Load) -> None:
+    """A load that nobody sees may not bring its corrections to the place that readers see."""
+    load([place("osm:1", name="Blue Moon", address=HOME)], activate=True)
+    load([place("ov:1", lon=179.95, name="Red Sun")], activate=True, now=LATER)
+    seen, corrected = ids(town, 1)["osm:1"], ids(town, 2)["ov:1"]
+    assert seen != corrected
+    overlays.correct(town, CITY, corrected, "phone", "+679 330 2222", AUTHOR, LATER, follow_places)
+    actions.rollback(town, CITY, "places", LATER)
+    load([place("ov:1", lat=-17.0001, name="Blue Moon Café", names={"en": "Blue Moon"}, address=HOME)], now=LATER)
+    held = town.execute(sa.text("SELECT place_id, field FROM place_overlays WHERE state = 'live'")).all()
+    assert list(map(tuple, held)) == [(corrected, "phone")]
+    assert sources(town)["ov:1"] == corrected
+    assert [(row.place_id, row.other_id) for row in reviews(town, "open")] == [(seen, corrected)]
+    actions.activate(town, CITY, "places", 3, LATER)
+    phone = town.execute(sa.text("SELECT phone FROM place_facts WHERE version = 3 AND source_key = 'ov:1'"))
+    assert phone.scalar_one() == "+679 330 2222"
+
+
 def test_merge_and_undo_give_the_same_rows_back(town: Connection, load: Load) -> None:
     """With a correction on each side, and the merged one carrying the only facts of the version."""
     load([place("a", name="Blue Moon"), place("b", lat=-17.0008, name="Blue Moon")], activate=True)
