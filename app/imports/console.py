@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.core.db import normalised_url
 from app.core.errors import AppError
 from app.core.settings import InvalidSettings, Settings, load_settings
+from app.imports.errors import UnreadableFile
 
 STATEMENT_TIMEOUT_S: Final = 600
 LOCK_TIMEOUT_S: Final = 30
@@ -100,16 +101,22 @@ def _ignore(_steps: int) -> None:
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Ends a command with 1 for a fault of who called it, with 2 for one of ours or of the database."""
+    """Ends a command with 1 for a fault of who called it, with 2 for one of ours or of the database.
+
+    With ``--json`` a fault of who called it is a JSON line as well.
+    """
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except (AppError, InvalidSettings) as error:
-            click.echo(f"error: {error}", err=True)
-            if hint := getattr(error, "hint", None):
+            hint, code = getattr(error, "hint", None), getattr(error, "code", "invalid-settings")
+            click.echo(f"error: {error}{f' ({code})' if isinstance(error, UnreadableFile) else ''}", err=True)
+            if hint:
                 click.echo(f"hint: {hint}", err=True)
+            if kwargs.get("as_json"):
+                Console(True).result("", {"error": {"code": code, "detail": str(error), "hint": hint}})
             sys.exit(USER_FAULT)
         except (SQLAlchemyError, psycopg2.Error) as error:
             click.echo(f"error: the database refused: {getattr(error, 'orig', None) or error}", err=True)

@@ -284,6 +284,20 @@ def test_a_wrong_call_ends_with_one_and_shows_the_usage(arguments: tuple[str, ..
     assert result.stderr.startswith(f"Usage: fujin {arguments[0]} ")
 
 
+def test_a_refused_file_is_told_with_its_code_and_to_scripts_as_json(run: Run, tmp_path: Path) -> None:
+    path = tmp_path / "shops.csv"
+    path.write_text("id,name\n1,Shop\n")
+    arguments = ("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    assert "error: No column says where the rows are. (no-position)" in run(*arguments).stderr
+    told = run(*arguments, "--json")
+    assert told.exit_code == 1
+    error = json.loads(told.stdout)["error"]
+    assert (error["code"], error["detail"]) == ("no-position", "No column says where the rows are.")
+    assert error["hint"].startswith("Declare lon and lat")
+    missing = run("datasets", "show", "town", "places", 9, "--json")
+    assert (missing.exit_code, json.loads(missing.stdout)["error"]["code"]) == (1, "unknown-version")
+
+
 def test_seeding_tells_what_it_did_and_then_that_nothing_changed(
     run: Run, owner: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
