@@ -34,7 +34,7 @@ _BY_KEY = text("""
 _NUMBER = text("""
     INSERT INTO search_facets (city_id, kind, key, facet)
     SELECT :city, * FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[]), CAST(:facets AS integer[]))
-    ON CONFLICT DO NOTHING
+    ON CONFLICT DO NOTHING RETURNING kind, key
 """)
 
 
@@ -100,17 +100,16 @@ def add_facets(conn: Connection, city_id: int, keys: Iterable[FacetKey]) -> None
 
     Numbers are drawn at random, so that two writers need not wait for each other unless they bring the same word.
     """
-    missing = sorted(set(keys))
+    missing = set(keys)
     while missing:
-        added = 0
-        for at in range(0, len(missing), 5_000):
-            kinds, words = zip(*missing[at : at + 5_000], strict=True)
+        wanted = sorted(missing)
+        for at in range(0, len(wanted), 5_000):
+            kinds, words = zip(*wanted[at : at + 5_000], strict=True)
             facets = [1 + secrets.randbelow(MOST_FACETS - 1) for _ in words]
             values = {"city": city_id, "kinds": list(kinds), "keys": list(words), "facets": facets}
-            added += conn.execute(_NUMBER, values).rowcount
-        if added == len(missing):
-            return
-        missing = sorted(set(missing) - facets_by_key(conn, city_id, missing).keys())
+            missing -= {(row.kind, row.key) for row in conn.execute(_NUMBER, values)}
+        # The rest drew a number that is taken, or was known.
+        missing -= facets_by_key(conn, city_id, missing).keys()
 
 
 def rows_of(city_id: int, version: int, place: Listed, numbers: Mapping[FacetKey, int]) -> list[tuple[Any, ...]]:
