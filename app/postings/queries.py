@@ -26,10 +26,12 @@ COLUMNS: Final = (
 _ROWS_LOCK: Final = 0x66756A72  # first half of the advisory locks on a city's search rows; the second is the city
 _SLOT_LOCK: Final = 0x66756A73  # the same of those on its slots; the second is four times the city and the slot
 
+# One look-up a key, however many rows the planner believes there are.
 _BY_KEY = text("""
-    SELECT f.kind, f.key, f.facet
+    SELECT w.kind, w.key, f.facet
     FROM unnest(CAST(:kinds AS text[]), CAST(:keys AS text[])) AS w (kind, key)
-    JOIN search_facets f ON f.city_id = :city AND f.kind = w.kind AND f.key = w.key
+    CROSS JOIN LATERAL (
+        SELECT f.facet FROM search_facets f WHERE f.city_id = :city AND f.kind = w.kind AND f.key = w.key OFFSET 0) AS f
 """)
 _NUMBER = text("""
     INSERT INTO search_facets (city_id, kind, key, facet)
