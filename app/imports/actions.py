@@ -37,7 +37,6 @@ MEND: Final = "nothing of the file was kept; mend it and send it again, or reloa
 COMMAND_LINE_WORK: Final = "load"
 OPENING_WAITS_MS: Final = 500
 _NUMBERS_TRIED: Final = 5
-_LOCKED: Final = "55P03"  # the server's word for a lock that was not to be had in time
 
 
 def random_id(city_id: int, _source_key: str) -> Any:
@@ -126,7 +125,7 @@ def _inserted(conn: Connection, wanted: Wanted, dataset_id: UUID, version: int, 
                 now=now,
             )
     except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != _LOCKED:
+        if getattr(error.orig, "pgcode", None) != queries_jobs.LOCKED:
             raise
         detail = f"another load of {wanted.kind} is under way by command line; wait until it ends, then try again"
         raise LoadInProgress(detail, retry_after_s=5) from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Connection, insert, or_, select, text, update
@@ -271,6 +271,10 @@ def forget_files(conn: Connection, city_id: int, now: datetime) -> int:
         )
         .values(file_key=None, file_until=None)
     ).rowcount
+
+
+LOCKED: Final = "55P03"
+"""The server's word for a lock that was not to be had in time."""
 
 
 @contextmanager

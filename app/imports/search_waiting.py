@@ -16,6 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from app.imports.copy_lines import LETTERS
 from app.imports.queries import refresh_statistics
+from app.imports.queries_jobs import LOCKED, waiting_at_most
 from app.imports.staging import KNOWN, Part
 from app.postings.charts import lane_y, slot_of
 from app.postings.queries import add_facets
@@ -23,7 +24,6 @@ from app.postings.tables import search_facets
 from app.postings.types import FacetKey, FacetKind
 
 WAITED_MS: Final = 1_000
-_WAITED_LONG: Final = "55P03"
 KINDS: Final[dict[str, FacetKind]] = {letter: kind for kind, letter in LETTERS.items()}
 
 _KNOWN_WORD: Final = """
@@ -32,9 +32,7 @@ _KNOWN_WORD: Final = """
        AND f.kind = CASE left(w.word, 1) WHEN 'c' THEN 'category' WHEN 'b' THEN 'brand' WHEN 'a' THEN 'attribute'
                     WHEN 'w' THEN 'word' WHEN 'n' THEN 'name' ELSE 'phone' END)
 """
-_PART: Final = (
-    """s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto AND NOT s.closed"""
-)
+_PART: Final = "s.city_id = :city AND s.version = :version AND s.row_no > :after AND s.row_no <= :upto AND NOT s.closed"
 _NEW_WORDS = text(f"""
     SELECT w.word
     FROM (SELECT u.word FROM place_staging s CROSS JOIN LATERAL unnest(s.facets) AS u (word) WHERE {_PART}
@@ -121,11 +119,10 @@ def _number(conn: Connection, city_id: int, keys: Sequence[FacetKey]) -> None:
     Those that another writer is numbering at this moment may stay without.
     """
     try:
-        with conn.engine.begin() as own:
-            own.execute(text(f"SET LOCAL lock_timeout = {WAITED_MS}"))
+        with conn.engine.begin() as own, waiting_at_most(own, WAITED_MS):
             add_facets(own, city_id, keys)
     except OperationalError as error:
-        if getattr(error.orig, "pgcode", None) != _WAITED_LONG:
+        if getattr(error.orig, "pgcode", None) != LOCKED:
             raise
 
 
