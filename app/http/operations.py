@@ -19,7 +19,7 @@ from app.http.caching import NO_STORE
 from app.http.problems import problem_list
 from app.http.services import services
 
-MIGRATED_TO = "0051"
+MIGRATED_TO = "0052"
 METRICS = "text/plain; version=1.0.0; charset=utf-8"
 
 

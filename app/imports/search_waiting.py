@@ -15,12 +15,10 @@ from sqlalchemy import Connection, text
 from sqlalchemy.exc import OperationalError
 
 from app.imports.copy_lines import LETTERS
-from app.imports.queries import refresh_statistics
 from app.imports.queries_jobs import LOCKED, waiting_at_most
 from app.imports.staging import KNOWN, Part
 from app.postings.charts import lane_y, slot_of
 from app.postings.queries import add_facets
-from app.postings.tables import search_facets
 from app.postings.types import FacetKey, FacetKind
 
 WAITED_MS: Final = 1_000
@@ -107,9 +105,6 @@ def put_waiting(conn: Connection, city_id: int, version: int, part: Part) -> int
     words = conn.execute(_NEW_WORDS, values).scalars().all()
     if words:
         _number(conn, city_id, [(KINDS[word[0]], word[1:]) for word in words])
-    if part.after == 0:
-        # Of a city without statistics the planner takes any index that begins with the city, and reads all of it.
-        refresh_statistics(conn, search_facets)
     return conn.execute(_PUT, values | {"lane": lane_y(city_id, slot_of(version))}).rowcount
 
 

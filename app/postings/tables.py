@@ -43,7 +43,7 @@ search_facets = declare(
     Column("key", Text(collation="C"), nullable=False),
     Column("facet", Integer, nullable=False),
     PrimaryKeyConstraint("city_id", "kind", "key", name="search_facets_pk"),
-    UniqueConstraint("city_id", "facet", name="search_facets_facet_uq"),
+    UniqueConstraint("facet", "city_id", name="search_facets_facet_uq"),
     CheckConstraint("facet between 1 and 16777215", name="facet"),
     CheckConstraint(f"kind in ({', '.join(map(repr, FACET_KINDS))})", name="kind"),
 )
