@@ -6,7 +6,7 @@ A guess is told as one, and only made where the values of the first rows bear it
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -139,8 +139,8 @@ def guess(
     """The mapping of a file; ``shapes`` says that it brings shapes of its own, so no column has to hold them."""
     look = _Look(columns, sample, set(declared.values()))
     found = {name: name for name in look.named_as_ours(kind) if name not in declared}
-    if not shapes and not declared.keys() & SHAPE.keys():
-        found |= look.shape_columns()
+    if not shapes:
+        found |= look.shape_columns(declared.keys() & SHAPE.keys())
     for name, words in PROPERTIES.get(kind, {}).items():
         if name not in declared and name not in found:
             column = look.named(words, unique=name == "source_key")
@@ -212,12 +212,17 @@ class _Look:
         allowed = 0.03 * len(values) if plain(column) in _STRONG_KEYS else 0
         return len(values) - len(set(values)) <= allowed
 
-    def shape_columns(self) -> dict[str, str]:
+    def shape_columns(self, declared: Collection[str]) -> dict[str, str]:
+        """What is not ``declared`` of where the rows are; of a pair its other half."""
         for pair in (("lon", "lat"), ("x", "y")):
-            columns = [self.named(SHAPE[name]) for name in pair]
-            if None not in columns and all(self._mostly(str(column), _NUMBER.fullmatch) for column in columns):
-                self.taken |= {str(column) for column in columns}
-                return {name: str(column) for name, column in zip(pair, columns, strict=True)}
+            wanted = [name for name in pair if name not in declared]
+            if len(wanted) < len(pair) or not declared:
+                columns = [self.named(SHAPE[name]) for name in wanted]
+                if None not in columns and all(self._mostly(str(column), _NUMBER.fullmatch) for column in columns):
+                    self.taken |= {str(column) for column in columns}
+                    return {name: str(column) for name, column in zip(wanted, columns, strict=True)}
+        if declared:
+            return {}
         for column in self._columns:
             texts = [str(value) for value in self.values(column)]
             if texts and sum(map(is_shape, texts)) >= 0.8 * len(texts):

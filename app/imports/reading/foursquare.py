@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from app.imports.reading.categories import UNCATEGORISED, Classified, Classifier
@@ -30,20 +30,22 @@ def used(names: Sequence[str]) -> dict[str, str]:
     return {name: column for name, column in _USED.items() if column in names}
 
 
-def translator(classifier: Classifier, tally: Tally) -> Callable[[RawRow], RawRow | RowFault | None]:
-    """Rows of a table; None for what is no place of ours."""
+def translator(
+    classifier: Classifier, tally: Tally, declared: Collection[str]
+) -> Callable[[RawRow], RawRow | RowFault | None]:
+    """Rows of a table; None for what is no place of ours. Of what is ``declared`` no row has to have any."""
 
     def translate(row: RawRow) -> RawRow | RowFault | None:
         given = row.properties
         key, name = tidy(given.get("fsq_place_id")), tidy(given.get("name"))
-        if key is None:
+        if key is None and "source_key" not in declared:
             return RowFault(row.row, None, "fsq_place_id is missing")
-        if name is None:
+        if name is None and "name" not in declared:
             tally.note("places have no name: left out")
             return None
         classified = _classified(given, classifier, tally)
         properties = {
-            "source_key": f"foursquare:{key}",
+            "source_key": key and f"foursquare:{key}",
             "name": name,
             "category_id": classified.category_id,
             "alternate_category_ids": list(classified.alternate_category_ids),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, islice
 from typing import Any, Final
@@ -24,6 +24,7 @@ _OURS: Final = {
     "regions": frozenset({"source_key", "region_code", "extend_m"}),
     "basemap": frozenset({"layer"}),
 }
+_CATEGORY: Final = frozenset({"category", "category_id"})
 _FEATURES: Final = frozenset({"GeoJSON", "GeoJSONSeq", "GeoJSON geometries"})
 Translate = Callable[[RawRow], RawRow | RowFault | None]
 Told = Callable[[Any, Placer], Mapping[str, Any]]
@@ -46,24 +47,31 @@ def understood(opened: Opened, wishes: Wishes) -> Opened:
 
 
 def _understood(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow]) -> Opened:
-    _check_declared(wishes, names)
     shapes = any(row.geometry is not None for row in firsts)
+    _check_declared(wishes, names, shapes)
     ours = opened.facts.format in _FEATURES and bool(_OURS[wishes.kind] & set(names))
     if (ours and not wishes.mapping) or not firsts:
         return _with_facts(opened, Guess({name: name for name in names}, frozenset()))
-    translated = _known_layout(opened, wishes, names, firsts)
+    translated = _known_layout(opened, wishes, names, firsts, shapes)
     if translated is not None:
         return translated
     return _mapped(opened, wishes, names, firsts, shapes)
 
 
-def _check_declared(wishes: Wishes, names: Sequence[str]) -> None:
+def _check_declared(wishes: Wishes, names: Sequence[str], shapes: bool) -> None:
     lacking = [column for column in wishes.mapping.values() if not column.startswith(CONSTANT) and column not in names]
     if lacking:
         raise UnreadableFile(
             f"The mapping names columns that the file does not have: {', '.join(lacking[:5])}.",
             code="unknown-column",
             hint=f"It has {', '.join(names[:40]) or 'none'}.",
+        )
+    placing = sorted(wishes.mapping.keys() & columns.SHAPE.keys())
+    if shapes and placing:
+        raise UnreadableFile(
+            f"The mapping says where rows are ({', '.join(placing)}), but the file's rows have shapes of their own.",
+            code="conflicting-position",
+            hint=f"Leave {', '.join(placing)} out of the mapping, or send the file without its shapes.",
         )
 
 
@@ -78,26 +86,43 @@ def _with_facts(opened: Opened, guess: Guess, **more: Any) -> Opened:
     return replace(opened, facts=facts)
 
 
-def _known_layout(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow]) -> Opened | None:
-    """Layouts that need no guess: Overture's, Foursquare's, and rows of OpenStreetMap's tags."""
-    if wishes.kind != "places" or wishes.mapping:
+def _known_layout(
+    opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow], shapes: bool
+) -> Opened | None:
+    """Layouts that need no guess: Overture's, Foursquare's, and rows of OpenStreetMap's tags.
+
+    What the sender declares otherwise goes before what the layout says of that property; the others stay as they are.
+    """
+    layout = next((each for each in (overture, foursquare, osmtags) if each.is_layout(names)), None)
+    if layout is None or wishes.kind != "places":
         return None
-    for layout in (overture, foursquare, osmtags):
-        if layout.is_layout(names):
-            tally = Tally()
-            placer = (
-                Placer.of(opened, wishes, names, firsts)
-                if not any(row.geometry is not None for row in firsts)
-                else None
-            )
-            translate = layout.translator(Classifier.of(wishes), tally)
-            used = layout.used(names)
-            if placer is not None:
-                used |= placer.used
-            facts = replace(opened.facts, layout=layout.NAME, crs=placer.crs if placer else opened.facts.crs)
-            opened = _with_facts(replace(opened, facts=facts), Guess(used, frozenset(used)))
-            return _translated(opened, tally, placer, translate)
-    return None
+    placer = None if shapes else Placer.of(opened, wishes, names, firsts)
+    used = layout.used(names)
+    changed = _changed(used, wishes.mapping, layout.NAME)
+    tally, classifier = Tally(), Classifier.of(wishes)
+    read_by_layout = tally
+    if changed.keys() & _CATEGORY:
+        used = {name: column for name, column in used.items() if name not in _CATEGORY}
+        read_by_layout = Tally(notes=tally.notes)  # words that decide nothing aren't told
+    facts = replace(opened.facts, layout=layout.NAME, crs=placer.crs if placer else opened.facts.crs)
+    shown = {**used, **wishes.mapping, **(placer.used if placer else {})}
+    opened = _with_facts(replace(opened, facts=facts), Guess(shown, frozenset(shown.keys() - wishes.mapping.keys())))
+    mapper = _Mapper(wishes, changed, classifier, tally, layout.translator(classifier, read_by_layout, changed))
+    return _translated(opened, tally, placer, mapper)
+
+
+def _changed(used: Mapping[str, str], mapping: Mapping[str, str], layout: str) -> dict[str, str]:
+    """What is declared otherwise than a known layout reads it by itself."""
+    words = {name for name in mapping if name.startswith("category:")}
+    if words and not mapping.keys() & _CATEGORY:
+        raise UnreadableFile(
+            f"What a word of the category means is declared, but in {layout} no single column holds the category.",
+            code="missing-columns",
+            hint='Declare the column of these words as well, as in "category": "amenity"; '
+            "only that column then says what the places are.",
+        )
+    taken = {name for name, column in mapping.items() if name not in columns.SHAPE and used.get(name) != column}
+    return {name: mapping[name] for name in taken | words | (mapping.keys() & _CATEGORY if words else set())}
 
 
 def _mapped(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow], shapes: bool) -> Opened:
@@ -173,18 +198,36 @@ def _translated(
 
 
 class _Mapper:
-    """Rows by a mapping of columns."""
+    """Rows by a mapping of columns, over what a known ``layout`` says of them already."""
 
-    def __init__(self, wishes: Wishes, used: Mapping[str, str], classifier: Classifier, tally: Tally) -> None:
+    def __init__(
+        self,
+        wishes: Wishes,
+        used: Mapping[str, str],
+        classifier: Classifier,
+        tally: Tally,
+        layout: Translate | None = None,
+    ) -> None:
         self._kind = wishes.kind
         self._used = {name: column for name, column in used.items() if name.partition(":")[0] != "category"}
         self._translated = {name[9:].casefold(): to[1:] for name, to in used.items() if name.startswith("category:")}
         self._made: set[int] = set()
         self._category = used.get("category")
         self._classifier, self._tally = classifier, tally
+        self._layout, self._replaced = layout, set(used)
+        if "name" in used:
+            self._replaced.add("names.local")
+        if used.keys() & _CATEGORY:
+            self._replaced |= {"category_id", "alternate_category_ids"}
 
     def __call__(self, row: RawRow) -> RawRow | RowFault | None:
-        found = _properties(self._used, row.properties)
+        known: dict[str, Any] = {}
+        if self._layout is not None:
+            read = self._layout(row)
+            if not isinstance(read, RawRow):
+                return read
+            row, known = replace(row, geometry=read.geometry), _without(read.properties, self._replaced)
+        found = _properties(self._used, row.properties, known)
         if self._kind == "places":
             return self._place(row, found)
         if self._kind == "regions":
@@ -256,12 +299,27 @@ class _Mapper:
         return None
 
 
-def _properties(used: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _properties(
+    used: Mapping[str, str], given: Mapping[str, Any], known: dict[str, Any] | None = None
+) -> dict[str, Any]:
+    """What columns give, over what is ``known`` already."""
+    found: dict[str, Any] = known or {}
     for name, column in used.items():
         value = value_for(name, column[1:] if column.startswith(CONSTANT) else given.get(column))
         if value is not None:
             _put(found, name, value)
+    return found
+
+
+def _without(known: Mapping[str, Any], replaced: Iterable[str]) -> dict[str, Any]:
+    """Without some properties, and some members (``address.city``) of others."""
+    found = dict(known)
+    for name in replaced:
+        group, _, member = name.partition(".")
+        if member and isinstance(found.get(group), dict):
+            found[group] = {key: value for key, value in found[group].items() if key != member}
+        if not member or not found.get(group):
+            found.pop(group, None)
     return found
 
 

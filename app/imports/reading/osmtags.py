@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 from app.imports.reading.categories import KEY_ORDER, Classifier
@@ -79,16 +79,18 @@ def used(names: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def translator(classifier: Classifier, tally: Tally) -> Callable[[RawRow], RawRow | RowFault | None]:
-    """Rows of a table; None for what is no place."""
+def translator(
+    classifier: Classifier, tally: Tally, declared: Collection[str]
+) -> Callable[[RawRow], RawRow | RowFault | None]:
+    """Rows of a table; None for what is no place. Of what is ``declared`` no row has to have any."""
 
     def translate(row: RawRow) -> RawRow | RowFault | None:
         given = row.properties
         key = _table_key(given)
-        if key is None:
+        if key is None and "source_key" not in declared:
             return RowFault(row.row, None, "has no key of OpenStreetMap")
         tags = {str(name): str(text_of(value)) for name, value in given.items() if not is_nothing(value)}
-        return place_of(row.row, key, row.geometry, tags, classifier, tally)
+        return place_of(row.row, key, row.geometry, tags, classifier, tally, declared)
 
     return translate
 
@@ -105,7 +107,13 @@ def _table_key(given: Mapping[str, Any]) -> str | None:
 
 
 def place_of(
-    number: int, key: str, geometry: Any, tags: Mapping[str, str], classifier: Classifier, tally: Tally
+    number: int,
+    key: str | None,
+    geometry: Any,
+    tags: Mapping[str, str],
+    classifier: Classifier,
+    tally: Tally,
+    declared: Collection[str] = (),
 ) -> RawRow | None:
     """A named place of business; None, counted, for everything else."""
     classified = classifier.by_tags(tags)
@@ -113,7 +121,7 @@ def place_of(
         tally.note("objects are no places of business: left out")
         return None
     names = names_of(tags)
-    if "local" not in names or _NO_NAME.fullmatch(names["local"]):
+    if "name" not in declared and ("local" not in names or _NO_NAME.fullmatch(names["local"])):
         tally.note("places have no name: left out")
         return None
     point = point_inside(geometry)
@@ -121,7 +129,7 @@ def place_of(
         tally.note("areas and lines became a point inside them")
     properties = {
         "source_key": key,
-        "name": names["local"],
+        "name": names.get("local"),
         "names": names,
         "category_id": classified.category_id,
         "alternate_category_ids": list(classified.alternate_category_ids),

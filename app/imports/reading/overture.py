@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from app.imports.reading.categories import UNCATEGORISED, Classified, Classifier
@@ -29,22 +29,24 @@ def used(names: Sequence[str]) -> dict[str, str]:
     return {name: column for name, column in _USED.items() if column in names}
 
 
-def translator(classifier: Classifier, tally: Tally) -> Callable[[RawRow], RawRow | RowFault | None]:
-    """Rows of a table; None for what is no place of ours."""
+def translator(
+    classifier: Classifier, tally: Tally, declared: Collection[str]
+) -> Callable[[RawRow], RawRow | RowFault | None]:
+    """Rows of a table; None for what is no place of ours. Of what is ``declared`` no row has to have any."""
 
     def translate(row: RawRow) -> RawRow | RowFault | None:
         given = row.properties
         key = tidy(given.get("id"))
         names = _names(given.get("names"))
-        if key is None:
+        if key is None and "source_key" not in declared:
             return RowFault(row.row, None, "id is missing")
-        if "local" not in names:
+        if "local" not in names and "name" not in declared:
             tally.note("places have no name: left out")
             return None
         classified = _classified(given, classifier, tally)
         properties = {
-            "source_key": f"overture:{key}" if not key.startswith("overture:") else key,
-            "name": names["local"],
+            "source_key": key and f"overture:{key.removeprefix('overture:')}",
+            "name": names.get("local"),
             "names": names,
             "category_id": classified.category_id,
             "alternate_category_ids": list(classified.alternate_category_ids),

@@ -76,7 +76,8 @@ class Placer:
         """The placer of a table whose rows have no shapes yet; refuses a table without columns for them."""
         values = [row.properties for row in firsts]
         if used is None:
-            used = columns.guess("", names, values, {}, shapes=False).used
+            declared = {name: column for name, column in wishes.mapping.items() if name in columns.SHAPE}
+            used = columns.guess("", names, values, declared, shapes=False).used
         found = {name: column for name, column in used.items() if name in columns.SHAPE}
         if opened.facts.format not in ("CSV", "JSON list", "GeoParquet"):
             # Forms with shapes of their own whose first rows have none: the rows are refused one by one.

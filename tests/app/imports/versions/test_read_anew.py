@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pytest
 import shapely
 
 from app.imports.reading import vectors
@@ -55,3 +58,38 @@ def test_a_column_that_was_guessed_wrongly_can_be_left_alone(town: Town) -> None
     rows = town.rows("SELECT name, phone FROM place_facts WHERE city_id = :c AND version = :v ORDER BY source_key",
                      c=staged["city_id"], v=number)  # fmt: skip
     assert [tuple(row) for row in rows] == [("One", None), ("Two", None)]
+
+
+TAGS = {"@id": "way/5", "amenity": "cafe", "name": "One", "name:en": "First", "phone": "1; 2", "addr:street": "Road"}
+OVERTURE = {
+    "id": "a",
+    "names": {"primary": "One", "common": {"en": "First"}},
+    "categories": {"primary": "cafe"},
+    "phones": ["1", "2"],
+    "addresses": [{"freeform": "Road 7", "locality": "Town"}],
+    "confidence": 0.5,
+}
+FOURSQUARE = {
+    "fsq_place_id": "4a",
+    "name": "One",
+    "tel": "1",
+    "fsq_category_labels": ["Dining > Cafe"],
+    "address": "Road 7",
+    "locality": "Town",
+}
+
+
+@pytest.mark.parametrize(("row", "key"), [(TAGS, "osm:way/5"), (OVERTURE, "overture:a"), (FOURSQUARE, "foursquare:4a")])
+def test_one_column_of_a_known_layout_is_changed_and_the_rest_stays(town: Town, row: dict[str, Any], key: str) -> None:
+    content = json.dumps([{**row, "mine": "0571-9", "longitude": 179.9, "latitude": -17.0}]).encode()
+    shown = town.shown(content, filename="table.json")
+    number = town.loaded(content, filename="table.json", mapping='{"phone": "mine"}')["version"]
+    assert town.version(number)["mapping"]["used"] == {**shown["mapping"]["used"], "phone": "mine"}
+    before, after = (
+        town.rows("SELECT to_jsonb(f) - 'version' AS fact FROM place_facts f WHERE city_id = :c AND version = :v",
+                  c=shown["city_id"], v=version)
+        for version in (shown["version"], number)
+    )  # fmt: skip
+    assert [each.fact["source_key"] for each in before] == [key]
+    assert [each.fact for each in after] == [{**each.fact, "phone": "0571-9"} for each in before]
+    assert before[0].fact["phone"] == "1"
