@@ -121,7 +121,7 @@ def facts_of(tally: Tally) -> SourceFacts | None:
     if not said:
         return None
     known = {field.name: said[field.name] for field in fields(SourceFacts) if field.name in said}
-    tuples = {name: tuple(known[name]) for name in ("columns", "unused", "remarks") if name in known}
+    tuples = {name: tuple(known[name]) for name in ("columns", "unused", "remarks", "unfit_keys") if name in known}
     try:
         return SourceFacts(**known | tuples | {"datum": Datum(said["datum"]), "guessed": frozenset(said["guessed"])})
     except (KeyError, TypeError, ValueError):

@@ -238,11 +238,14 @@ def _notes(tally: Tally, facts: SourceFacts | None) -> list[Finding]:
         )
         for check, rows in tally.notes.items()
     ]  # fmt: skip
-    said = [] if facts is None else [*facts.remarks]
-    if facts is not None and facts.unused:
+    if facts is None:
+        return found
+    said = [one for one in facts.remarks if one not in facts.unfit_keys]
+    if facts.unused:
         said.append(f"columns that nobody reads: {', '.join(facts.unused[:20])}")
-    if said:
-        found.append(Finding("remark", len(said), "; ".join(said)[:1000], tuple(Sample(one) for one in said[:100])))
+    for check, told in (("unfit-key", facts.unfit_keys), ("remark", said)):
+        if told:
+            found.append(Finding(check, len(told), "; ".join(told)[:1000], tuple(Sample(one) for one in told[:100])))
     return found
 
 

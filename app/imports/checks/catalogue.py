@@ -136,6 +136,10 @@ CHECKS: Final[dict[str, Check]] = {
         "Many places lie at one point",
         "Look whether the source knows their addresses: a town's centre stands in for them.",
     ),
+    "unfit-key": _info(
+        "A column that looks like a key is none",
+        "To take it all the same, declare it as source_key; rows that repeat a key are refused then.",
+    ),
     "datum-unchecked": _info(
         "Nothing to hold the positions against",
         "Compare a few places with a map you trust before you show the version.",

@@ -122,10 +122,14 @@ def is_shape(text: str) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """Our properties with the columns they come from, and which of these nobody declared."""
+    """Our properties with the columns they come from, and which of these nobody declared.
+
+    ``unfit_keys`` says of each column that looks like a key and is none, why, and what is the key instead.
+    """
 
     used: Mapping[str, str]
     guessed: frozenset[str]
+    unfit_keys: tuple[str, ...] = ()
 
     def unused(self, columns: Iterable[str]) -> tuple[str, ...]:
         """The columns that nothing is read from."""
@@ -155,13 +159,13 @@ def guess(
         found |= {name: column for name, column in look.pcodes().items() if name not in declared and name not in found}
     if "source_key" not in found and "source_key" not in declared and kind in ("places", "regions"):
         code = found.get("region_code") or declared.get("region_code")
-        weak = look.named(_KEYS.split(), unique=True) or look.any_key()
-        column = code if code is not None and look.is_key(code) else weak or code
+        is_key = code is not None and look.is_key(code)
+        column = code if is_key else look.named(_KEYS.split(), unique=True) or look.any_key() or code
         if column is not None:
             found["source_key"] = column
     if kind == "regions" and "region_code" not in {*found, *declared} and "source_key" in {*found, *declared}:
         found["region_code"] = declared.get("source_key") or found["source_key"]
-    return Guess({**found, **declared}, frozenset(found))
+    return Guess({**found, **declared}, frozenset(found), tuple(look.unfit_keys(kind, found.get("source_key"))))
 
 
 class _Look:
@@ -173,6 +177,7 @@ class _Look:
         for column in columns:
             self._by_word.setdefault(plain(column), column)
         self._sample = sample
+        self._unfit: dict[str, str] = {}
         self.taken = taken
 
     def values(self, column: str) -> list[Any]:
@@ -183,6 +188,7 @@ class _Look:
             column = self._by_word.get(word)
             if column is not None and column not in self.taken and self.values(column):
                 if unique and not self.is_key(column):
+                    self._unfit[column] = self._said(column)
                     continue
                 return column
         return None
@@ -199,18 +205,38 @@ class _Look:
     def any_key(self) -> str | None:
         """A column that is called like a key and is one."""
         for column in self._columns:
-            if plain(column).endswith(("id", "code", "key", "nr", "编码", "代码")) and self.is_key(column):
-                return column
+            if plain(column).endswith(("id", "code", "key", "nr", "编码", "代码")):
+                if self.is_key(column):
+                    return column
+                # What most rows share, as a postcode or a category's id, is nobody's idea of a key.
+                if column not in self.taken and 2 * sum(self._counted(column)) <= len(self._sample):
+                    self._unfit[column] = self._said(column)
         return None
 
     def is_key(self, column: str) -> bool:
         """True when every row has a value of its own there."""
-        values = [str(value) for value in self.values(column)]
-        if not values or len(values) < len(self._sample):
-            return False
+        lacking, repeated = self._counted(column)
         # Some sources give a thing twice, once for each of its kinds; the second row is refused later on.
-        allowed = 0.03 * len(values) if plain(column) in _STRONG_KEYS else 0
-        return len(values) - len(set(values)) <= allowed
+        allowed = 0.03 * len(self._sample) if plain(column) in _STRONG_KEYS else 0
+        return bool(self._sample) and not lacking and repeated <= allowed
+
+    def unfit_keys(self, kind: str, key: str | None) -> Iterable[str]:
+        """A sentence on each column that was no key; ``key`` is the column that is one."""
+        none = "the key is made of name and position" if kind == "places" else "there is no other"
+        instead = none if key is None else f"{key} is the key"
+        for column, said in self._unfit.items():
+            if column != key:
+                yield f"{column} looks like a key, but {said}; {instead}. To take it anyway, map source_key={column}"
+
+    def _counted(self, column: str) -> tuple[int, int]:
+        """How many rows have no value there, and how many one that came before."""
+        values = [str(value) for value in self.values(column)]
+        return len(self._sample) - len(values), len(values) - len(set(values))
+
+    def _said(self, column: str) -> str:
+        rows, (lacking, repeated) = len(self._sample), self._counted(column)
+        told = [(repeated, "repeat a value of one before"), (lacking, "have none")]
+        return f"of the first {rows:,} rows " + " and ".join(f"{n / rows:.1%} {what}" for n, what in told if n)
 
     def shape_columns(self, declared: Collection[str]) -> dict[str, str]:
         """What is not ``declared`` of where the rows are; of a pair its other half."""

@@ -128,10 +128,10 @@ def _changed(used: Mapping[str, str], mapping: Mapping[str, str], layout: str) -
 def _mapped(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequence[RawRow], shapes: bool) -> Opened:
     guess = columns.guess(wishes.kind, names, [row.properties for row in firsts], wishes.mapping, shapes=shapes)
     placer = None if shapes else Placer.of(opened, wishes, names, firsts, guess.used)
-    _check_needed(wishes, guess.used, names, firsts)
+    _check_needed(wishes, guess, names, firsts)
     used = {name: column for name, column in guess.used.items() if name not in columns.SHAPE}
     tally = Tally()
-    more: dict[str, Any] = {"remarks": opened.facts.remarks}
+    more: dict[str, Any] = {"remarks": opened.facts.remarks + guess.unfit_keys, "unfit_keys": guess.unfit_keys}
     if wishes.kind == "places" and not used.keys() & {"category", "category_id"}:
         more["remarks"] += (f"no column says what the places are: they become {UNCATEGORISED}",)
     if placer is not None:
@@ -142,8 +142,9 @@ def _mapped(opened: Opened, wishes: Wishes, names: Sequence[str], firsts: Sequen
     return _translated(_with_facts(opened, shown, **more), tally, placer, mapper, mapper.told)
 
 
-def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str], firsts: Sequence[RawRow]) -> None:
+def _check_needed(wishes: Wishes, guess: Guess, names: Sequence[str], firsts: Sequence[RawRow]) -> None:
     """Every row of a kind has to have some properties; a file of which no column gives them is told so at once."""
+    used = guess.used
     needed = {"places": ("name",), "regions": ("kind", "admin_level"), "basemap": ("layer", "class")}[wishes.kind]
     lacking = [name for name in needed if name not in used and not any(key.startswith(f"{name}s.") for key in used)]
     if wishes.kind == "regions" and lacking and firsts:
@@ -155,12 +156,13 @@ def _check_needed(wishes: Wishes, used: Mapping[str, str], names: Sequence[str],
     if wishes.kind == "regions" and "source_key" not in used:
         lacking.append("source_key")
     if lacking:
+        unfit = "".join(f" {one}." for one in guess.unfit_keys if "source_key" in lacking)
         examples = " and ".join(f'"{name}": "{_EXAMPLES.get(name, "a column")}"' for name in lacking)
         raise UnreadableFile(
             f"No column says {' and '.join(lacking)}.",
             code="missing-columns",
             hint=f"Declare in mapping {examples}; a text after = stands in every row. "
-            f"The columns are {', '.join(names[:40]) or 'none'}.",
+            f"The columns are {', '.join(names[:40]) or 'none'}.{unfit}",
         )
 
 

@@ -53,6 +53,7 @@ class SourceFacts:
 
     ``declared`` is how many rows the file itself says it holds, None when it doesn't say. ``used`` maps our properties
     to the columns they are read from, ``guessed`` names those that nobody declared, ``unused`` the columns left over.
+    ``unfit_keys`` are the remarks on columns that look like a key and are none.
     ``remarks`` and ``left_out`` (rows that are none of the kind asked for) grow while the rows are read.
     """
 
@@ -69,6 +70,7 @@ class SourceFacts:
     guessed: frozenset[str] = frozenset()
     unused: tuple[str, ...] = ()
     remarks: tuple[str, ...] = ()
+    unfit_keys: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

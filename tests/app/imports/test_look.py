@@ -65,6 +65,19 @@ def test_file_is_looked_at_and_nothing_is_loaded(run: Run, town: Connection) -> 
     assert town.execute(sa.text("SELECT count(*) FROM datasets WHERE city_id = :city"), {"city": CITY}).scalar() == 0
 
 
+def test_a_column_that_is_no_key_is_told_by_look_import_and_report(run: Run, town: Connection, tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_text("id,title,type,lng,lat\n" + "".join(f"{n // 2},n{n},cafe,179.9,-17.0\n" for n in range(10)))
+    said = "id looks like a key, but of the first 10 rows 50.0% repeat a value of one before"
+    assert f"note: {said}" in run("look", path, "--kind", "places").stdout
+    loaded = run("import", path, "--city", "town", "--kind", "places", *ORIGIN)
+    assert f"note: {said}" in loaded.stdout, loaded.output
+    kept = town.execute(sa.text("SELECT max(version) FROM datasets WHERE city_id = :city"), {"city": CITY}).scalar_one()
+    told = run("datasets", "report", "town", "places", kept)
+    assert f"info  unfit-key  1  {said}" in told.stdout, told.output
+    assert "source_key <- id\n" in run("look", path, "--kind", "places", "--map", "source_key=id").stdout
+
+
 def test_refusal_of_a_look_says_what_to_declare(run: Run) -> None:
     told = run("look", DATA / "berlin_boroughs_shp.zip", "--kind", "regions")
     assert told.exit_code == 1

@@ -14,7 +14,7 @@ from shapely.geometry import mapping as as_geojson
 from app.imports.errors import UnreadableFile
 from app.imports.reading.sources import open_source
 from app.imports.types import RowFault
-from tests.app.imports.reading.opening import DATA, PLACES, faults, opened, refused, wishes, written
+from tests.app.imports.reading.opening import BOROUGHS, DATA, PLACES, faults, opened, refused, wishes, written
 
 POINT = {"type": "Point", "coordinates": [120.15, 30.25]}
 
@@ -219,6 +219,53 @@ def test_mapping_is_shown_can_be_declared_and_names_unknown_columns(tmp_path: Pa
     assert (facts.unused, facts.guessed) == (("Art",), {"lon", "lat"})
     code, detail = refused(path, wishes(mapping={"name": "Name"}))
     assert (code, "Name" in detail) == ("unknown-column", True)
+
+
+MADE = "the key is made of name and position"
+
+
+@pytest.mark.parametrize(
+    ("head", "keys", "said"),
+    [
+        ("id", [*range(95), *range(5)], f"id looks like a key, but {{5.0% repeat}}; {MADE}"),
+        (
+            "id",
+            [*range(90), *range(5), *[""] * 5],
+            f"id looks like a key, but {{5.0% repeat}} and 5.0% have none; {MADE}",
+        ),
+        ("uuid", [*range(97), *range(3)], None),
+        ("uuid", [*range(96), *range(4)], f"uuid looks like a key, but {{4.0% repeat}}; {MADE}"),
+        ("id,nr", [*range(99), 0], "id looks like a key, but {1.0% repeat}; nr is the key"),
+        ("Stand-Nr", [*range(60), *range(40)], f"Stand-Nr looks like a key, but {{40.0% repeat}}; {MADE}"),
+        ("brand_id", [n % 3 for n in range(100)], None),
+        ("id", [*range(100)], None),
+    ],
+)
+def test_column_that_looks_like_a_key_and_is_none_is_told(
+    tmp_path: Path, head: str, keys: list[Any], said: str | None
+) -> None:
+    second = "," in head
+    rows = [f"{key},{f'K{n},' if second else ''}n{n},13,52" for n, key in enumerate(keys)]
+    path = written(tmp_path, f"{head},name,lon,lat\n" + "\n".join(rows))
+    facts, _ = opened(path)
+    column = head.partition(",")[0]
+    if said is not None:
+        said = said.replace("{", "of the first 100 rows ").replace("repeat}", "repeat a value of one before")
+        said += f". To take it anyway, map source_key={column}"
+    assert facts.unfit_keys == (() if said is None else (said,))
+    assert [one for one in facts.remarks if "looks like a key" in one] == [*facts.unfit_keys]
+    facts, rows = opened(path, wishes(mapping={"source_key": column}))
+    assert (facts.unfit_keys, rows[0].properties["source_key"]) == ((), str(keys[0]))
+
+
+def test_areas_without_a_key_are_refused_with_the_column_that_is_none(tmp_path: Path) -> None:
+    square = shapely.box(13, 52, 13.1, 52.1).wkt
+    path = written(tmp_path, f'objectid,name,wkt\n1,a,"{square}"\n1,b,"{square}"\n')
+    with pytest.raises(UnreadableFile) as told:
+        opened(path, BOROUGHS)
+    assert told.value.code == "missing-columns"
+    said = "objectid looks like a key, but of the first 2 rows 50.0% repeat a value of one before; there is no other."
+    assert said in (told.value.hint or "")
 
 
 def test_rows_of_another_width_are_faults_with_their_number(tmp_path: Path) -> None:

@@ -60,6 +60,28 @@ def test_a_column_that_was_guessed_wrongly_can_be_left_alone(town: Town) -> None
     assert [tuple(row) for row in rows] == [("One", None), ("Two", None)]
 
 
+def test_column_that_looks_like_a_key_is_told_and_can_be_taken(town: Town) -> None:
+    rows = [f"{n % 190},n{n},cafe,179.9,-17.0\n" for n in range(200)]
+    content = "".join(["id,title,type,lng,lat\n", *rows]).encode()
+    staged = town.loaded(content, filename="table.csv")
+    said = (
+        "id looks like a key, but of the first 200 rows 5.0% repeat a value of one before;"
+        " the key is made of name and position. To take it anyway, map source_key=id"
+    )
+    assert staged["remarks"].count(said) == 1
+    checks = town.get(f"{KIND}/versions/{staged['version']}/report").get_json()["checks"]
+    found = {each["check"]: each for each in checks}
+    assert (found["unfit-key"]["severity"], found["unfit-key"]["detail"]) == ("info", said)
+    assert "looks like a key" not in json.dumps([each for each in checks if each["check"] != "unfit-key"])
+    assert staged["gate"]["verdict"] == "open"
+    again = town.post(f"{KIND}/versions/{staged['version']}/reload", {"mapping": {"source_key": "id"}})
+    town.work()
+    number = again.get_json()["version"]
+    checks = town.get(f"{KIND}/versions/{number}/report").get_json()["checks"]
+    assert {each["check"]: each["count"] for each in checks}["duplicate-key"] == 10
+    assert "unfit-key" not in {each["check"] for each in checks}
+
+
 TAGS = {"@id": "way/5", "amenity": "cafe", "name": "One", "name:en": "First", "phone": "1; 2", "addr:street": "Road"}
 OVERTURE = {
     "id": "a",
