@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from app.discovery.types import PlaceFilters
+from app.places.facets import attribute_key
 from app.places.opening_hours import NO_CALENDAR, Calendar, HoursPattern, state_at
-from app.places.search_rows import attribute_key
 from app.postings.tokens import asked_of
 from app.postings.types import FacetKey
 

@@ -17,8 +17,8 @@ from app.discovery.search import Found, Reading, Settled, asked_for, settle
 from app.discovery.served import Areas, areas_serving
 from app.discovery.types import AroundSearch, Frozen, NearbySearch, PlaceCard, PlaceHit, Reach
 from app.http.principals import Principal, Role
+from app.places.facets import facets_of
 from app.places.queries import moved_to
-from app.places.search_rows import facets_of
 from geo.distance import distance_mm
 
 SEE_ALL: tuple[Role, ...] = ("operator", "admin")

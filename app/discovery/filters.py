@@ -14,7 +14,7 @@ from app.discovery.caches import Caches
 from app.discovery.errors import UnknownBrand, UnknownCategory, UnknownRegion
 from app.discovery.queries_near import FacetGroup, NearQuestion
 from app.discovery.types import AroundSearch, Frozen, PlaceFilters, Reach, RegionFilter
-from app.places.search_rows import attribute_key
+from app.places.facets import attribute_key
 from app.places.types import Taxonomy
 from app.postings.charts import Frame, frame
 from app.postings.queries import words_beginning

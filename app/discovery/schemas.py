@@ -11,7 +11,7 @@ from marshmallow import Schema, ValidationError, fields, post_load, pre_load
 
 from app.discovery.masks import FieldMask
 from app.http.fields import Choice, Id, Text, WholeNumber, fault, latitude, longitude
-from app.regions.tables import REGION_KINDS
+from app.regions.types import REGION_KINDS
 from geo.coordinates import LonLat
 from geo.grid_shift import Datum, to_wgs84
 

@@ -19,7 +19,7 @@ from app.discovery.shapes import (
     nullable,
 )
 from app.http.fields import Choice
-from app.regions.tables import REGION_KINDS
+from app.regions.types import REGION_KINDS
 
 
 class OpenSpanSchema(Schema):

@@ -12,10 +12,10 @@ from uuid import UUID
 
 import orjson
 
-from app.imports.copying import copy_value, point_hex
+from app.imports.copy_values import copy_value, point_hex
 from app.imports.types import BasemapRecord, PlaceRecord, RegionRecord
+from app.places.facets import facets_of, names_and_numbers
 from app.places.opening_hours import parse_ok
-from app.places.search_rows import facets_of, names_and_numbers
 from app.places.types import Taxonomy
 from app.postings.charts import spots_of
 from app.postings.types import FacetKind

@@ -13,7 +13,8 @@ from typing import IO, Any, Final
 import orjson
 from sqlalchemy import Connection, delete
 
-from app.imports.copying import copy_rows, copy_text_lines, copy_value
+from app.imports.copy_values import copy_value
+from app.imports.copying import copy_rows, copy_text_lines
 from app.imports.tables import dataset_fault_counts, dataset_faults
 from app.imports.types import RowFault
 from geo.coordinates import LonLat

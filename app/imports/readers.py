@@ -25,7 +25,7 @@ from app.imports.types import (
     RowFault,
 )
 from app.places.hours_text import MAX_CHARS
-from app.regions.tables import REGION_KINDS
+from app.regions.types import REGION_KINDS
 from geo.coordinates import LonLat
 from geo.errors import GeoError
 from geo.geojson import parse_line, parse_point, parse_polygons

@@ -14,13 +14,13 @@ from sqlalchemy import Connection
 
 from app.places import queries_edits as queries
 from app.places.errors import InvalidEdit
+from app.places.facets import facets_of, names_and_numbers
 from app.places.facts import Facts
 from app.places.hours_text import MAX_CHARS
 from app.places.opening_hours import parse_ok
 from app.places.queries_changes import Arrival, note_arrivals, note_changes
 from app.places.queries_edits import Stated
 from app.places.queries_links import relink
-from app.places.search_rows import facets_of, names_and_numbers
 from app.places.types import Taxonomy
 from app.postings import actions as postings
 from app.postings.types import NO_HOURS, Listed

@@ -20,18 +20,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
 
 from app.core.schema import declare, foreign_key
+from app.regions.types import REGION_KINDS
 
-REGION_KINDS = (
-    "country",
-    "region",
-    "city",
-    "borough",
-    "parish",
-    "district",
-    "neighbourhood",
-    "business_district",
-    "extract",
-)
 _KINDS = ", ".join(f"'{kind}'" for kind in REGION_KINDS)
 
 regions = declare(

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
+
+REGION_KINDS: Final = (
+    "country",
+    "region",
+    "city",
+    "borough",
+    "parish",
+    "district",
+    "neighbourhood",
+    "business_district",
+    "extract",
+)
 
 
 @dataclass(frozen=True, slots=True)

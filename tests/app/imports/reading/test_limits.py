@@ -55,8 +55,15 @@ def test_network_is_gone() -> None:
     assert told.stdout == "gone\n()\n", told.stderr
 
 
-def test_web_and_worker_do_not_load_what_reads_files() -> None:
-    code = "import sys, app.factory; print(sorted({'pyogrio', 'pyarrow', 'osmium'} & set(sys.modules)))"
+@pytest.mark.parametrize(
+    ("modules", "strange"),
+    [
+        ("app.factory", {"pyogrio", "pyarrow", "osmium"}),
+        ("app.imports.frames, app.imports.reader", {"sqlalchemy", "geoalchemy2", "psycopg2", "flask"}),
+    ],
+)
+def test_what_reads_files_and_what_asks_the_database_are_strangers(modules: str, strange: set[str]) -> None:
+    code = f"import sys, {modules}; print(sorted({strange} & set(sys.modules)))"
     told = subprocess.run(
         [sys.executable, "-c", code],
         capture_output=True,
