@@ -13,7 +13,7 @@ from app.web.pages import words
 from tests.browser.acting import assert_accessible, assert_fits, press
 from tests.browser.desks import Desk
 from tests.browser.fake_findings import HOSTILE, STATION
-from tests.browser.fake_regional import GATES, version
+from tests.browser.fake_regional import GATES, overlay, review, version
 
 
 def test_the_report_has_its_verdict_first_and_its_rows_on_the_map(desk: Callable[..., Desk], tmp_path: Path) -> None:
@@ -123,6 +123,36 @@ def test_corrections_are_listed_and_taken_back(desk: Callable[..., Desk]) -> Non
     assert at.world.notes[-1] == "withdraw: it was the old number"
     page.locator("#correction-state").select_option("withdrawn")
     expect(page.locator("[data-overlay='o-1']")).to_contain_text("Taken back")
+
+
+def test_why_is_said_in_the_language_of_the_page(desk: Callable[..., Desk]) -> None:
+    at = desk(locale="zh-CN", width=1280)
+    reasons = ["name 0.94", "22 m", "same category", "phone equal", "they share a door"]
+    values = [{"value": "cafe", "reports": 2}, {"value": "nobody_knows", "reports": 1}]
+    at.world.reviews = [
+        review(1, "duplicate", evidence={"name": 0.94, "distance_m": 22, "reasons": reasons}),
+        review(2, "report", field="category_id", evidence={"reports": 3, "values": values}),
+        review(3, "report", field="closed", evidence={"reports": 1, "values": [{"value": True, "reports": 1}]}),
+        review(4, "overlay_conflict", field="closed", overlay=overlay(4, "closed", True, reason="reported")),
+    ]
+    at.world.overlays = [
+        overlay(1, "category_id", "cafe", reason="reported"),
+        overlay(2, "phone", "1", reason="我去过"),
+    ]
+    page = at.at("#/hangzhou/reviews").page
+    told = [page.locator(f"[data-review='r-{n}'] .evidence div").all_inner_texts() for n in (1, 2, 3, 4)]
+    assert told == [
+        ["相距（米）\n22", "名称相似度（0 到 1）\n0.94",
+         "相似之处\n名称相似度 0.94; 相距 22 米; 分类相同; 电话相同; they share a door"],
+        ["关于\n分类编号", "反馈数\n3", "反馈内容\nCafés × 2; nobody_knows × 1"],
+        ["关于\n已停业", "反馈数\n1", "反馈内容\n是 × 1"],
+        ["已更正：已停业\n是", "原因\n读者反馈"],
+    ]  # fmt: skip
+    expect(page.locator("[data-review='r-1'] .side").first).to_contain_text("Restaurants")
+    at.page.evaluate("location.hash = '#/hangzhou/corrections'")
+    expect(page.locator("[data-overlay='o-1']")).to_contain_text("读者反馈")
+    expect(page.locator("[data-overlay='o-1']")).to_contain_text("Cafés")
+    expect(page.locator("[data-overlay='o-2']")).to_contain_text("我去过")
 
 
 @pytest.mark.parametrize(("lang", "dark", "width"), [("zh-CN", False, 390), ("en", True, 1280)])

@@ -33,7 +33,8 @@ Command = Callable[..., None]
 _json = click.option("--json", "as_json", is_flag=True, help="One JSON object a line, for scripts.")
 _city = click.option("--city", required=True, help="Slug of the city.")
 _id = click.option("--id", "place_id", required=True, type=click.UUID, help="The place's id.")
-_reason = click.option("--reason", default="by an operator", show_default=True, help="Why; kept with the correction.")
+DEFAULT_REASON: Final = "by an operator"
+_reason = click.option("--reason", default=DEFAULT_REASON, show_default=True, help="Why; kept with the correction.")
 _lon = click.option("--lon", required=True, help="Degrees east, in plain decimals.")
 _lat = click.option("--lat", required=True, help="Degrees north, in plain decimals.")
 _datum = click.option("--datum", default="wgs84", show_default=True, help="Datum of the position: wgs84, gcj02, bd09.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gzip
 import json
 import re
@@ -13,6 +14,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 
 from app.imports.checks.catalogue import CHECKS
+from app.imports.conflation import deciding, merging, rules
+from app.imports.edits import cli as edits
 from app.web import pages
 
 WEB = Path(pages.__file__).parent
@@ -210,6 +213,31 @@ def test_what_the_checks_say_is_said_in_chinese_too() -> None:
     chinese = json.loads((WEB / "i18n" / "zh-CN.server.json").read_text(encoding="utf-8"))
     said = {f"{part}.{code}" for code in CHECKS for part in ("check", "hint")}
     assert {key for key in chinese if key.split(".")[0] in ("check", "hint")} == said
+
+
+def reasons_of_the_server() -> set[str]:
+    """Why pairs look alike and why corrections were made, as the code says it; a number is {n}."""
+    found = {merging.Merge.__dataclass_fields__["reason"].default, edits.DEFAULT_REASON}
+    found |= set(re.findall(r'given\.note or "([^"]+)"', Path(deciding.__file__).read_text(encoding="utf-8")))
+    source = Path(rules.__file__).read_text(encoding="utf-8")
+    judging = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+    for function in judging:
+        if function.name in ("verdict_of", "_caps", "_kinds"):
+            for node in ast.walk(ast.Module(function.body[1:], [])):
+                if isinstance(node, ast.JoinedStr) and any(isinstance(p, ast.FormattedValue) for p in node.values):
+                    said = "".join(str(p.value) if isinstance(p, ast.Constant) else "{n}" for p in node.values)
+                    found.add(said)
+                elif isinstance(node, ast.Constant) and isinstance(node.value, str) and " " in node.value.strip():
+                    found.add(node.value)
+    return found
+
+
+def test_why_something_was_found_or_corrected_is_said_in_chinese_too() -> None:
+    chinese = json.loads((WEB / "i18n" / "zh-CN.server.json").read_text(encoding="utf-8"))
+    said = reasons_of_the_server()
+    assert {"name {n}", "{n} m", "phone equal", "same category", "names differ", "reported"} <= said
+    assert {key.removeprefix("why.") for key in chinese if key.startswith("why.")} == said
+    assert [key for key, text in chinese.items() if ("{n}" in key) != ("{n}" in text)] == []
 
 
 SOURCES = "".join(

@@ -5,14 +5,14 @@ import { announce } from "../notice";
 import { wasAborted } from "../request";
 import { SignedOut } from "../session";
 import { address, type Desk } from "./desk";
+import { asText, learnCategories } from "./factwords";
 import * as api from "./operatorapi";
 import { at, facts } from "./parts";
 import type { Territory } from "./regionaltypes";
-import { asText } from "./reviewsview";
 import type { ListedOverlay } from "./reviewtypes";
 import { confirmStep } from "./steps";
 import { select } from "./uploadform";
-import { faultLines, maybe, refused, t } from "./words";
+import { faultLines, maybe, refused, t, why } from "./words";
 
 const STATES = ["live", "retired", "withdrawn", "expired", "replaced"] as const;
 
@@ -30,7 +30,8 @@ export async function correctionsView(desk: Desk, territory: Territory): Promise
   });
   const load = async (cursor: string | null): Promise<void> => {
     try {
-      const found = await api.overlays(territory.city, state.control.value === "" ? null : state.control.value, cursor, signal);
+      const asked = api.overlays(territory.city, state.control.value === "" ? null : state.control.value, cursor, signal);
+      const [found] = await Promise.all([asked, learnCategories()]);
       if (cursor === null) list.replaceChildren();
       list.append(...found.items.map((each) => card(desk, territory, each, () => void load(null))));
       if (list.childElementCount === 0) list.replaceChildren(note("good", t("operator.no_corrections")));
@@ -67,9 +68,9 @@ function card(desk: Desk, territory: Territory, overlay: ListedOverlay, again: (
     { class: "review", "data-overlay": overlay.overlay_id },
     el("h3", {}, `${name}: ${field}`),
     facts([
-      [t("operator.corrected", { what: field }), asText(overlay.value)],
-      [t("operator.evidence.source_then"), asText(overlay.old_value)],
-      [t("operator.evidence.reason"), overlay.reason],
+      [t("operator.corrected", { what: field }), asText(overlay.value, overlay.field)],
+      [t("operator.evidence.source_then"), asText(overlay.old_value, overlay.field)],
+      [t("operator.evidence.reason"), overlay.reason === null ? null : why(overlay.reason)],
       [t("operator.evidence.evidence"), overlay.evidence],
       [t("operator.head.state"), stateName(overlay.state)],
       [t("operator.correction_made"), when(overlay.created_at)],

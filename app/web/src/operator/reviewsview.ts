@@ -7,12 +7,13 @@ import { wasAborted } from "../request";
 import { SignedOut } from "../session";
 import { address, type Desk } from "./desk";
 import { FactMap, type Spot } from "./factmap";
+import { asText, learnCategories } from "./factwords";
 import * as api from "./operatorapi";
 import { at, facts, smallButton } from "./parts";
 import type { Territory } from "./regionaltypes";
 import type { Decision, Review, ReviewKind, ReviewPlace } from "./reviewtypes";
 import { select } from "./uploadform";
-import { faultLines, maybe, refused, t } from "./words";
+import { faultLines, maybe, refused, t, why } from "./words";
 
 const DECISIONS: Record<ReviewKind, Decision[]> = {
   duplicate: ["merge", "apart"],
@@ -38,7 +39,8 @@ export async function reviewsView(desk: Desk, territory: Territory): Promise<voi
   });
   const load = async (cursor: string | null): Promise<void> => {
     try {
-      const found = await api.reviews(territory.city, state.control.value, kind.control.value === "" ? null : kind.control.value, cursor, signal);
+      const asked = api.reviews(territory.city, state.control.value, kind.control.value === "" ? null : kind.control.value, cursor, signal);
+      const [found] = await Promise.all([asked, learnCategories()]);
       if (cursor === null) list.replaceChildren();
       const cards = found.items.map((each) => reviewCard(desk, territory, map, each));
       list.append(...cards.map(({ card }) => card));
@@ -60,22 +62,9 @@ function spotsOf({ place, other }: Review): Spot[] {
   return [...spot("one", place), ...spot("two", other)];
 }
 
-export const asText = (value: unknown): string | null => {
-  if (value === null || value === undefined || value === "") return null;
-  if (typeof value === "string") return value;
-  if (typeof value === "number") return format.count(value);
-  if (typeof value === "boolean") return t(value ? "operator.yes" : "operator.no");
-  if (Array.isArray(value)) return value.map(asText).join("; ");
-  if (typeof value === "object" && "value" in value && "reports" in value) return `${asText(value.value) ?? "–"} × ${String(value.reports)}`;
-  if (typeof value === "object" && "name" in value && typeof value.name === "string") return value.name;
-  // An address: its parts, one after the other.
-  const parts = Object.values(value).map(asText).filter((each) => each !== null);
-  return parts.length === 0 ? null : parts.join(", ");
-};
-
 function side(title: string, place: ReviewPlace | null, tone: string): HTMLElement | false {
   if (place === null) return false;
-  const shown = SIDES.filter((name) => name in place).map((name): [string, string | null] => [maybe(`operator.fact.${name}`) ?? maybe(`operator.property.${name}`) ?? name, asText(place[name])]);
+  const shown = SIDES.filter((name) => name in place).map((name): [string, string | null] => [maybe(`operator.fact.${name}`) ?? maybe(`operator.property.${name}`) ?? name, asText(place[name], name)]);
   return el("div", { class: `side side-${tone}` }, el("h4", {}, el("i", { class: `swatch swatch-${tone}`, "aria-hidden": "true" }), title), facts(shown));
 }
 
@@ -134,12 +123,14 @@ function evidencePart(review: Review): HTMLElement[] {
     overlay == null
       ? []
       : [
-          [t("operator.corrected", { what: maybe(`operator.property.${overlay.field}`) ?? overlay.field }), asText(overlay.value)],
-          [t("operator.evidence.reason"), overlay.reason],
+          [t("operator.corrected", { what: maybe(`operator.property.${overlay.field}`) ?? overlay.field }), asText(overlay.value, overlay.field)],
+          [t("operator.evidence.reason"), overlay.reason === null ? null : why(overlay.reason)],
           [t("operator.evidence.evidence"), overlay.evidence],
         ];
   // What they say says nothing without what they say it of.
   const about: [string, string | null][] = review.kind === "report" && review.field != null ? [[t("operator.evidence.field"), maybe(`operator.property.${review.field}`) ?? review.field]] : [];
-  const rows = [...about, ...corrected, ...Object.entries(review.evidence ?? {}).map(([name, value]): [string, string | null] => [named(name), asText(value)])];
+  const shown = ([name, value]: [string, unknown]): [string, string | null] =>
+    name === "reasons" && Array.isArray(value) ? [named(name), asText(value.map(String).map(why))] : [named(name), asText(value, review.field ?? "")];
+  const rows = [...about, ...corrected, ...Object.entries(review.evidence ?? {}).map(shown)];
   return rows.length === 0 ? [] : [el("div", { class: "evidence" }, facts(rows))];
 }

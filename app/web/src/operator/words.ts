@@ -28,6 +28,13 @@ export const counted = (stem: Counted, count: number, shown: string): string =>
 /** A fixed sentence of the server's in the page's language; `detail` itself where we have no words for it. */
 export const translated = (key: string, detail: string): string => server[key] ?? detail;
 
+/** Why something was found or corrected, in the page's language where the server says it; what people wrote stands. */
+export function why(reason: string): string {
+  const n = /\d+(\.\d+)?/.exec(reason)?.[0];
+  const known = server[`why.${n === undefined ? reason : reason.replace(n, "{n}")}`];
+  return known === undefined ? reason : fillIn(known, n === undefined ? {} : { n });
+}
+
 /** What a refusal means and how to mend it. */
 export function refused(error: unknown): string {
   if (!(error instanceof ApiProblem)) return refusalWords(error);
