@@ -30,6 +30,8 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "max_wal_size": "2GB",
+    # Otherwise each new connection loads them by itself: ten milliseconds before its first answer about a place.
+    "shared_preload_libraries": "postgis-3,btree_gist,pg_trgm",
     "log_min_duration_statement": "2000",
 }
 # Only the tests' own server, whose data nobody needs after a crash: a small one, beside what is measured or tried out.
