@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import subprocess
@@ -126,7 +127,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Puts what takes longest first, and spreads the modules that keep a browser busy among those of the database."""
-    items.sort(key=lambda item: item.path.parent.name != "generated")
+    items.sort(key=lambda item: {"generated": 0, "plans": 1}.get(item.path.parent.name, 2))
     modules = list(dict.fromkeys(item.path for item in items))
     shares: dict[Path, float] = {}
     for found in ([path for path in modules if _in_browser(path)], [path for path in modules if not _in_browser(path)]):
@@ -134,6 +135,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             # The demo as it was seeded is looked at first of all, before a browser changes it.
             shares[path] = max((number + 0.5) / len(found), 0.1 if _in_browser(path) else 0.0)
     items.sort(key=lambda item: shares[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """Leaves what is there for good out of collections of garbage: modules, tests, their fixtures."""
+    gc.collect()
+    gc.freeze()
 
 
 def _in_browser(path: Path) -> bool:
