@@ -6,9 +6,11 @@ import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import IO, Any
 
 from devtools.packages import Postgres
@@ -45,7 +47,10 @@ RELAXED = {
     "max_connections": "200",
     "shared_buffers": "256MB",
     "max_wal_size": "512MB",
+    "min_wal_size": "32MB",
 }
+MEMORY_DISK = Path("/dev/shm")
+ROOM_IN_MEMORY = 6_000_000_000
 
 
 @dataclass(frozen=True)
@@ -152,22 +157,54 @@ class Cluster:
         if self.data.exists():
             return
         need_room(self.state)
-        unfinished = self.base / "data.new"
-        shutil.rmtree(unfinished, ignore_errors=True)
         for folder in (self.base, self.socket_dir):
             folder.mkdir(mode=0o700, exist_ok=True)
             os.chown(folder, self.account.uid, self.account.gid)
+        self.data.unlink(missing_ok=True)  # a link into memory that a restart of the machine has emptied
+        in_memory = self._folder_in_memory() if self.name == "test" else None
+        unfinished = (in_memory or self.base) / ("data" if in_memory else "data.new")
+        shutil.rmtree(unfinished, ignore_errors=True)
         locale = "C.UTF-8" if sys.platform == "linux" else "en_US.UTF-8"
         options = ["-U", "postgres", "-E", "UTF8", f"--locale={locale}", "--auth=trust"]
         options += ["--no-sync"] if self.name == "test" else []
-        self._run(f"Making the {self.name} database server", ["initdb", "-D", str(unfinished), *options], "initdb")
-        unfinished.rename(self.data)
+        try:
+            self._run(f"Making the {self.name} database server", ["initdb", "-D", str(unfinished), *options], "initdb")
+        except BaseException:
+            if in_memory is not None:
+                shutil.rmtree(in_memory, ignore_errors=True)
+            raise
+        if in_memory is None:
+            unfinished.rename(self.data)
+        else:
+            self.data.symlink_to(unfinished)
+
+    def _folder_in_memory(self) -> Path | None:
+        """Make a folder in memory where there is plenty: to the disk's file system hundreds of databases that come and
+        go cost more than the tests. None where there is little, or where logging out would empty it.
+        """
+        try:
+            lines = Path("/proc/meminfo").read_text().splitlines()
+            available = next(int(line.split()[1]) << 10 for line in lines if line.startswith("MemAvailable:"))
+            room = min(shutil.disk_usage(MEMORY_DISK).free, available)
+            if room < ROOM_IN_MEMORY or self.account.uid >= 1000:
+                return None
+            found = Path(tempfile.mkdtemp(prefix=f"{self.state.base.name}-", dir=MEMORY_DISK))
+        except (OSError, StopIteration):
+            return None
+        os.chown(found, self.account.uid, self.account.gid)
+        return found
+
+    def forget(self) -> None:
+        """Remove what a stopped server keeps in memory; what it keeps on disk goes with the checkout's directory."""
+        if self.data.is_symlink():
+            shutil.rmtree(self.data.resolve().parent, ignore_errors=True)
+            self.data.unlink()
 
     def _start(self) -> None:
         settings = SETTINGS | (RELAXED if self.name == "test" else {})
         settings |= {"unix_socket_directories": str(self.socket_dir), "port": str(PG_PORT)}
         settings |= {"unix_socket_permissions": "0700", "cluster_name": f"fujin-{self.name}"}
-        shared = os.statvfs("/dev/shm") if os.path.isdir("/dev/shm") else None
+        shared = os.statvfs(MEMORY_DISK) if MEMORY_DISK.is_dir() else None
         small = shared and shared.f_bavail * shared.f_frsize < 256_000_000
         # systemd empties /dev/shm of an account that logs out, and with it the memory of parallel queries.
         if small or self.account.uid >= 1000:

@@ -317,6 +317,7 @@ def reset(arguments: Sequence[str]) -> int:
                 if not left.stop_if_unused():
                     what = f"Another ./dev of this checkout uses the {left.name} database."
                     raise Trouble(what, "wait until it is done, or stop it, and reset again.")
+                left.forget()
             shutil.rmtree(state.base)
         say(f"Removed {state.base}.")
     for folder in (VENV, MODULES, BUILD) if options.all else ():
