@@ -213,6 +213,26 @@ def test_only_the_tests_server_may_lose_data() -> None:
     assert {"fsync", "synchronous_commit", "full_page_writes"} <= set(cluster.RELAXED)
 
 
+@pytest.mark.parametrize(("room", "uid", "kept"), [(0, 999, True), (1 << 60, 999, False), (0, 1000, False)])
+def test_only_the_tests_server_lives_in_memory_and_only_where_there_is_room(
+    own_state: State, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, room: int, uid: int, kept: bool
+) -> None:
+    monkeypatch.setattr(state, "SOCKET_PATH_MAX", 1000)
+    monkeypatch.setattr(cluster, "MEMORY_DISK", tmp_path)
+    monkeypatch.setattr(cluster, "ROOM_IN_MEMORY", room)
+    monkeypatch.setattr(os, "chown", lambda *_args: None)
+    monkeypatch.setattr(cluster.Cluster, "_run", lambda _self, _title, argv, _log: Path(argv[2]).mkdir())
+    for name in ("demo", "test"):
+        server = cluster.Cluster(own_state, name, SERVER_15)
+        server.account = cluster.Account(uid, uid, {})
+        server._make()
+        assert server.data.is_symlink() is (kept and name == "test")
+        assert server.data.is_dir()
+        server.forget()
+        assert server.data.exists() is not (kept and name == "test")
+    assert list(tmp_path.glob(f"{own_state.base.name}-*")) == []
+
+
 # Messages.
 
 
