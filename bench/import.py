@@ -29,6 +29,7 @@ import sqlalchemy as sa
 from app.cities import queries as cities
 from app.cities.types import Origin, Territory
 from app.core.db import normalised_url
+from app.core.processes import give_way
 from app.imports import actions, hooks, pipeline, search_waiting
 from app.imports.incoming import Incoming
 from app.imports.types import LoadRequest
@@ -95,6 +96,7 @@ def load(url: str, path: Path) -> dict[str, Any]:
     timed(hooks, "conflate", "conflation")
     timed(hooks, "link", "links")
     timed(pipeline._Road, "end", "search rows mended")
+    give_way()  # as the worker's process does
     engine = sa.create_engine(normalised_url(url))
     began = time.perf_counter()
     with engine.begin() as conn:

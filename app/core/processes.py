@@ -1,4 +1,4 @@
-"""What a process does when the one that started it is gone."""
+"""How a process stands beside others: it ends with the one that started it, or gives way to what answers people."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ import multiprocessing
 import os
 import signal
 import sys
+from typing import Final
 
-_PR_SET_PDEATHSIG = 1
+YIELDS: Final = 10
+_PR_SET_PDEATHSIG: Final = 1
 
 
 def end_with_parent() -> None:
@@ -26,3 +28,8 @@ def end_with_parent() -> None:
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
     if os.getppid() != parent:  # it ended before the kernel knew
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def give_way() -> None:
+    """Lets what answers people go first, from now on: nice 10, or what it is already where that is more."""
+    os.setpriority(os.PRIO_PROCESS, 0, max(YIELDS, os.getpriority(os.PRIO_PROCESS, 0)))

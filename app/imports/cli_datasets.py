@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from app.cities import queries as cities
 from app.cities.types import Territory
 from app.core.clock import system_clock
-from app.core.processes import end_with_parent
+from app.core.processes import end_with_parent, give_way
 from app.imports import actions, jobs, life, purging, queries_jobs, queries_versions, uploads
 from app.imports.checks.limits import limits_of
 from app.imports.console import OUR_FAULT, USER_FAULT, Console, connected, guarded, import_engine, settings, work_engine
@@ -342,10 +342,13 @@ def _work_here(found: VersionView | None, one: tuple[int, UUID] | None = None) -
 @click.argument("city_id", type=int)
 @click.argument("dataset_id", type=click.UUID)
 @click.option("--by", required=True, help="Under whose lease.")
+@click.option("--gives-way", is_flag=True, help="Let searches go first.")
 @guarded
-def work_on_dataset(city_id: int, dataset_id: UUID, by: str) -> None:
+def work_on_dataset(city_id: int, dataset_id: UUID, by: str, gives_way: bool) -> None:
     """Do what is due for one version, under a lease; workers call this."""
     end_with_parent()
+    if gives_way:
+        give_way()
     chosen = settings()
     engine = work_engine(chosen)
     try:

@@ -42,7 +42,7 @@ class Loaders:
             due = queries_jobs.due_work(conn, tasks, self.services.clock(), limit=1)
         for city_id, dataset_id in due:
             by = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
-            code = self._wait(self._start(city_id, dataset_id, by))
+            code = self._wait(self._start(city_id, dataset_id, by, hurries="activate" in tasks))
             if code:
                 scratch.sweep()
                 log.warning("work on a version ended early", extra={"exit_code": code, "dataset_id": str(dataset_id)})
@@ -51,9 +51,9 @@ class Loaders:
                     conn.commit()
         return len(due)
 
-    def _start(self, city_id: int, dataset_id: UUID, by: str) -> subprocess.Popen[bytes]:
+    def _start(self, city_id: int, dataset_id: UUID, by: str, *, hurries: bool) -> subprocess.Popen[bytes]:
         words = ["-m", "flask", "--app", "wsgi", "fujin", "datasets", "work", str(city_id), str(dataset_id), "--by", by]
-        argv = [sys.executable, *words]
+        argv = [sys.executable, *words, *([] if hurries else ["--gives-way"])]
         return subprocess.Popen(argv, cwd=ROOT, env=dict(os.environ), stdin=subprocess.DEVNULL)  # noqa: S603 - our own
 
     def _wait(self, child: subprocess.Popen[bytes]) -> int:

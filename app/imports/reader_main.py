@@ -13,17 +13,17 @@ from typing import Any, Final
 
 import orjson
 
+from app.core.processes import give_way
 from app.imports.reading.limits import Allowance, apply_limits
 
 _PR_SET_PDEATHSIG: Final = 1
-_YIELDS: Final = 10  # searches go first; the loader writes search rows meanwhile, which takes longer than reading
 
 
 def main() -> int:
     """Reads one file."""
     asked: dict[str, Any] = orjson.loads(sys.stdin.buffer.read())
     _end_with(asked["parent"])
-    os.nice(_YIELDS)
+    give_way()
     out = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=1 << 16)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library that prints doesn't speak into the messages
     for sentence in apply_limits(Allowance(**asked["allowance"])):

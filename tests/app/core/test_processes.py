@@ -1,4 +1,4 @@
-"""Worker processes that outlive the one that started them."""
+"""Worker processes that outlive the one that started them, and those that give way."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ import sys
 import time
 from pathlib import Path
 
+import pytest
+
+ROOT = Path(__file__).parents[3]
 MASTER = """
 import multiprocessing, os, pathlib, sys, time
 sys.path.insert(0, {root!r})
@@ -54,3 +57,14 @@ def until(holds: object, within_s: float = 20) -> None:
     while not holds():  # type: ignore[operator]
         assert time.monotonic() < end
         time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("before", "after"), [(0, 10), (15, 15)])
+def test_who_gives_way_is_not_hurried_by_it(before: int, after: int) -> None:
+    code = (
+        "import os; from app.core.processes import give_way;"
+        f"os.setpriority(os.PRIO_PROCESS, 0, max({before}, os.getpriority(os.PRIO_PROCESS, 0)));"
+        "give_way(); print(os.getpriority(os.PRIO_PROCESS, 0))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert int(done.stdout) == after
