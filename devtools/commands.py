@@ -315,8 +315,7 @@ def reset(arguments: Sequence[str]) -> int:
         with set_up_lock(state):
             for left in _clusters(state):
                 if not left.stop_if_unused():
-                    what = f"Another ./dev of this checkout uses the {left.name} database."
-                    raise Trouble(what, "wait until it is done, or stop it, and reset again.")
+                    raise Trouble(f"Another ./dev uses the {left.name} database.", "wait or stop it, then reset again.")
                 left.forget()
             shutil.rmtree(state.base)
         say(f"Removed {state.base}.")
